@@ -1,0 +1,27 @@
+/** What the layers above hold of a running replica. */
+export type CallOptions = {
+  readonly signal?: AbortSignal;
+  /** Milliseconds until the call gives up. Defaults: `writeTimeoutMs`, `readTimeoutMs`. */
+  readonly timeoutMs?: number;
+};
+
+export type Applied = {
+  readonly result: Uint8Array;
+  /** False when the result came from the leader and this replica lags behind it (Z28). */
+  readonly appliedHere: boolean;
+};
+
+export interface Consensus {
+  /**
+   * Replicates one command, exactly once, and resolves when it is committed and applied here.
+   * Calls take effect in call order. Errors: `NO_LEADER` `NO_QUORUM` `OVERLOADED` `TIMEOUT`
+   * `ABORTED` `CLOSED` `REMOVED` (not applied), `COMMIT_UNKNOWN`.
+   */
+  propose(command: Uint8Array, options?: CallOptions): Promise<Applied>;
+  /**
+   * Resolves once everything acknowledged before this call is applied here (ReadIndex, thesis
+   * §6.4), so that a local read after it is linearizable. Errors: `NO_LEADER` `NO_QUORUM` `TIMEOUT`
+   * `ABORTED` `CLOSED`.
+   */
+  readBarrier(options?: CallOptions): Promise<void>;
+}

@@ -1,0 +1,91 @@
+import type { HardState, NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
+import type { Entry } from '@quorate/core';
+
+/**
+ * One opening of one replica (Z1). The NodeId is created with the log and stored in it; lose one,
+ * lose both. `epoch` grows by one at every opening and is durable before anything is loaded;
+ * `nonce` tells two openings apart that claim one epoch (a copied store).
+ */
+export type Run = { readonly nodeId: NodeId; readonly epoch: number; readonly nonce: string };
+
+export type OpenOptions = {
+  /** May an empty store become a new replica? False on an empty store: `STORAGE_LOST`. */
+  readonly create: boolean;
+  /** The identity it gets then: 32 lowercase hex digits from 16 random bytes. */
+  readonly newNodeId: NodeId;
+  /** This opening's nonce: 16 lowercase hex digits. */
+  readonly nonce: string;
+};
+
+export type LoadedLog = {
+  /** All zeros and null for a replica that has never persisted anything. */
+  readonly hardState: HardState;
+  readonly snapshot: SnapshotMeta | null;
+  /** Consecutive; reaches back to snapshot.index + 1 or further (a trailing window). */
+  readonly entries: readonly Entry[];
+};
+
+/** Bytes in order; where one chunk ends and the next begins means nothing. */
+export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/**
+ * The durable log of one replica.
+ *
+ * Calls are carried out in call order (FIFO) even when they are not awaited in between. After a
+ * rejection other than `STORAGE_FULL` every later call rejects too: a store that failed once cannot
+ * be trusted, and a retried sync lies.
+ *
+ * Errors: `STORAGE_LOCKED` (open), `STORAGE_LOST`, `STORAGE_CORRUPT` (open, load), `STORAGE_FAILED`,
+ * `STORAGE_FULL`, `CLOSED`.
+ */
+export interface LogStorage {
+  /** False when a restart of the process forgets everything. Such a replica never votes beside durable ones (Z16). */
+  readonly durable: boolean;
+
+  /**
+   * Takes the store for this process, bumps its epoch and writes the nonce, durably, before it
+   * resolves (Z1, Z5). Called once, first.
+   */
+  open(options: OpenOptions): Promise<Run>;
+
+  /** Reads what is stored and repairs a torn tail. Called once, after `open`. */
+  load(): Promise<LoadedLog>;
+
+  /**
+   * Makes `batch` durable: once resolved it survives a crash of the process and of the machine.
+   * Atomic: after a crash `load()` sees all of it or none. A stored suffix that its entries overlap
+   * is replaced. Batches that wait together may share one sync. The buffers inside stay unchanged
+   * until it settles.
+   */
+  persist(batch: PersistBatch): Promise<void>;
+
+  /**
+   * Replaces the stored snapshot, atomically: a crash leaves the old or the new one. A log that
+   * holds the entry (meta.term, meta.index) keeps it and what follows; any other log is dropped
+   * whole, for the snapshot contradicts or outruns it (§7). A snapshot older than the stored one is
+   * ignored.
+   */
+  saveSnapshot(meta: SnapshotMeta, chunks: Chunks): Promise<void>;
+
+  /** The newest stored snapshot, or null. The chunks stay readable while a newer one is saved. */
+  readSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly chunks: AsyncIterable<Uint8Array> } | null>;
+
+  /** Allows entries up to and including `throughIndex` (≤ snapshot.index) to be forgotten; cheap, may keep more. */
+  compact(throughIndex: number): Promise<void>;
+
+  /** Hints whose loss costs time only, such as last known addresses. Not ordered with batches. */
+  readCache(): Promise<Uint8Array | null>;
+  writeCache(bytes: Uint8Array): Promise<void>;
+
+  /**
+   * Moves everything aside under `label` as data that is never a replica again (Z7) and closes.
+   * The next `open({ create: true })` makes a new replica.
+   */
+  archive(label: string): Promise<void>;
+
+  /** Erases the replica and closes. */
+  destroy(): Promise<void>;
+
+  /** Waits for what was accepted, then releases the store. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,31 @@
+/**
+ * The one place that decides which cluster a namespace is (Z9, Z10): a versioned value with
+ * compare-and-set, linearizable and durable. An instance is bound to one namespace.
+ */
+export type RegisterRecord = {
+  /** 1 for the first value ever set; grows by one with each set. */
+  readonly version: number;
+  readonly value: Uint8Array;
+  /** How often a stranger with another secret was refused this namespace. */
+  readonly refusedCount: number;
+};
+
+export type CompareAndSetResult =
+  | { readonly ok: true; readonly version: number }
+  | { readonly ok: false; readonly current: RegisterRecord | null };
+
+/**
+ * Errors: `UNREACHABLE` (no answer; a compareAndSet may have been carried out: read again),
+ * `BAD_SECRET` (the namespace exists under another secret), `REGISTER_LOST`.
+ */
+export interface Register {
+  /** Tells where claims are decided; the genesis records it. */
+  readonly group: string;
+  read(signal: AbortSignal): Promise<RegisterRecord | null>;
+  /** Sets `value` if the current version is `expectedVersion` (0: no value yet). At most 16 KiB. */
+  compareAndSet(
+    expectedVersion: number,
+    value: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<CompareAndSetResult>;
+}

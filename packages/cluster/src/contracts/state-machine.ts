@@ -1,0 +1,26 @@
+/** What an entry is applied with: replicated facts only, the same on every replica. */
+export type ApplyContext = {
+  readonly index: number;
+  /** Replicated time: milliseconds since genesis (Z24). Never goes back. */
+  readonly time: number;
+};
+
+/**
+ * The application's replicated state. Deterministic: the same commands in the same order give the
+ * same results and the same snapshot bytes, on every machine, locale and release of one feature
+ * level.
+ */
+export interface StateMachine {
+  /**
+   * Applies one committed command and returns its result, synchronously. Never throws for any
+   * bytes: a command that cannot be carried out returns a result that says so. Buffers are shared;
+   * they are not kept or changed unless copied.
+   */
+  apply(command: Uint8Array, context: ApplyContext): Uint8Array;
+  /** Called after the last of a run of `apply` calls and after `restore`, to wake local observers. */
+  flush(): void;
+  /** Captures the present state in O(1); the chunks are produced later, while `apply` goes on. */
+  snapshot(): Iterable<Uint8Array>;
+  /** Replaces the state. `bytes` is the concatenation of a snapshot's chunks. */
+  restore(bytes: Uint8Array): void;
+}

@@ -1,0 +1,32 @@
+export { QuorateError, assert, isErrorCode, isQuorateError } from './errors.ts';
+export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
+export type {
+  ClusterStatus,
+  MemberInfo,
+  MissingMember,
+  Phase,
+  RaftStatus,
+} from './status.ts';
+export type {
+  Cipher,
+  Handshake,
+  HandshakeStep,
+  LinkCipher,
+  RecordPurpose,
+  VerifyRecord,
+} from './contracts/cipher.ts';
+export type { Clock, RandomBytes } from './contracts/clock.ts';
+export type { RegisterTest } from './contracts/conformance-runner.ts';
+export type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
+export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './contracts/log-storage.ts';
+export type { CompareAndSetResult, Register, RegisterRecord } from './contracts/register.ts';
+export type { Announcement, Rendezvous } from './contracts/rendezvous.ts';
+export type { ApplyContext, StateMachine } from './contracts/state-machine.ts';
+export type {
+  Channel,
+  HostId,
+  Link,
+  LinkKind,
+  Transport,
+  TransportHandler,
+} from './contracts/transport.ts';

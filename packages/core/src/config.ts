@@ -1,0 +1,34 @@
+/** What a machine is started with. All limits are positive safe integers unless said otherwise. */
+import type { Entry, HardState, NodeId, SnapshotMeta } from './types.ts';
+
+export type Config = {
+  readonly nodeId: NodeId;
+  /** The seed of this run's randomness (election timeouts). */
+  readonly seed: number;
+  /** A leader sends heartbeats every so many ticks. Default 2. */
+  readonly heartbeatTicks?: number;
+  /** An election timeout is drawn anew from [min, max) ticks at each attempt. Default 20. */
+  readonly electionTimeoutTicksMin?: number;
+  /** Default 40. */
+  readonly electionTimeoutTicksMax?: number;
+  /** Bytes of entry data in one AppendEntries; a single larger entry still travels. Default 256 KiB. */
+  readonly appendBytesMax?: number;
+  /** AppendEntries in flight per follower. Default 128. */
+  readonly inflightCountMax?: number;
+  /** Bytes of entries in flight per follower. Default 4 MiB. */
+  readonly inflightBytesMax?: number;
+  /** Bytes of proposed and not yet committed entries; beyond it `propose` refuses. Default 16 MiB. */
+  readonly uncommittedBytesMax?: number;
+  /** Bytes of committed entries handed out in one `Ready`. Default 1 MiB. */
+  readonly applyBytesMax?: number;
+};
+
+/** What `LogStorage.load()` gave back. A fresh replica: all zeros, no snapshot, no entries. */
+export type InitialState = {
+  readonly hardState: HardState;
+  readonly snapshot: SnapshotMeta | null;
+  /** Consecutive, the first at snapshot.index + 1 or below (a trailing window), or at 1. */
+  readonly entries: readonly Entry[];
+  /** State up to here was restored by the driver (the snapshot's index, or 0). */
+  readonly appliedIndex: number;
+};
