@@ -38,6 +38,7 @@ export default tseslint.config(
         clearTimeout: 'readonly',
         console: 'readonly',
         fetch: 'readonly',
+        performance: 'readonly',
         process: 'readonly',
         setInterval: 'readonly',
         setTimeout: 'readonly',

@@ -1,0 +1,167 @@
+// The stages of `pnpm check` and `npm test`: what runs, in which order, and how it is counted.
+//
+// A stage of tests counts its tests. Every other stage counts as one check: passed or failed.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { run, runBin } from './run.mjs';
+import { root } from './workspace.mjs';
+
+const minuteMs = 60_000;
+const node = process.execPath;
+
+export const stages = {
+  format: check('every file is formatted', () =>
+    runBin('prettier', 'prettier', ['--check', '.', '--log-level', 'warn'], limit(5)),
+  ),
+  lint: check('type-aware lint', () =>
+    runBin('eslint', 'eslint', ['.', '--max-warnings', '0'], limit(10)),
+  ),
+  tidy: check('rules of the house', () => run(node, ['tools/tidy.mjs'], limit(5))),
+  types: check('every package type-checks', () =>
+    runBin(
+      'turbo',
+      'turbo',
+      [
+        'run',
+        'typecheck',
+        '--continue',
+        '--concurrency=2',
+        '--ui=stream',
+        '--output-logs=errors-only',
+      ],
+      limit(10),
+    ),
+  ),
+  boundaries: check('arrows between packages', () =>
+    runBin('turbo', 'turbo', ['boundaries'], limit(5)),
+  ),
+  build: check('the published package builds', () => run(node, ['tools/build.mjs'], limit(5))),
+  size: check('size budgets', () => run(node, ['tools/size.mjs'], limit(5))),
+  unit: tests('unit tests of every package', ['--project', '!e2e'], 20),
+  sim: check('200 simulated clusters', () =>
+    run(
+      node,
+      [
+        '--conditions=source',
+        '--import',
+        'tsx',
+        'packages/simulator/src/main.ts',
+        '--seeds',
+        '200',
+      ],
+      limit(20),
+    ),
+  ),
+  pack: check('the packed package, installed and run', () =>
+    run(node, ['tools/pack.mjs'], limit(10)),
+  ),
+  e2e: tests('real processes', ['--project', 'e2e'], 40),
+};
+
+/** `pnpm check`: fast enough to run before each commit. */
+export const checkStages = [
+  'format',
+  'lint',
+  'tidy',
+  'types',
+  'boundaries',
+  'build',
+  'size',
+  'unit',
+];
+
+/** `npm test`: everything. */
+export const testStages = [...checkStages, 'sim', 'pack', 'e2e'];
+
+/**
+ * Runs stages one after another, never stopping at a failure, then prints a table and, alone on the
+ * last line, `N passed, N failed`. Resolves with the exit code.
+ */
+export async function runStages(names) {
+  const results = [];
+  for (const [position, name] of names.entries()) {
+    console.log(`\n── ${position + 1}/${names.length} ${name}: ${stages[name].what} ──`);
+    const startedAt = performance.now();
+    const result = await stages[name].run();
+    const seconds = (performance.now() - startedAt) / 1000;
+    results.push({ name, seconds, ...result });
+    const verdict = result.failed === 0 ? 'ok' : 'FAILED';
+    console.log(`── ${name}: ${verdict} after ${seconds.toFixed(1)} s ──`);
+  }
+  return summarise(results);
+}
+
+function summarise(results) {
+  const sum = (field) => results.reduce((total, result) => total + result[field], 0);
+  console.log(
+    `\n${'stage'.padEnd(12)}${'passed'.padStart(8)}${'failed'.padStart(8)}${'seconds'.padStart(9)}`,
+  );
+  for (const { name, passed, failed, skipped, seconds } of results) {
+    const note = failed > 0 ? '  FAILED' : skipped > 0 ? `  ${skipped} skipped` : '';
+    console.log(
+      name.padEnd(12) +
+        String(passed).padStart(8) +
+        String(failed).padStart(8) +
+        seconds.toFixed(1).padStart(9) +
+        note,
+    );
+  }
+  const testsRan = results.reduce((total, result) => total + (result.tests ?? 0), 0);
+  const expectTests = results.some((result) => result.tests !== undefined);
+  if (expectTests && testsRan === 0) console.log('\nNo test ran: that is a failure');
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+  return sum('failed') > 0 || (expectTests && testsRan === 0) ? 1 : 0;
+}
+
+function check(what, action) {
+  return {
+    what,
+    run: async () => {
+      const { code } = await action();
+      return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+    },
+  };
+}
+
+/** A run of vitest, counted from its own JSON report. */
+function tests(what, args, minutes) {
+  return {
+    what,
+    run: async () => {
+      const directory = mkdtempSync(`${tmpdir()}/quorate-test-`);
+      const report = `${directory}/report.json`;
+      const { code } = await runBin(
+        'vitest',
+        'vitest',
+        ['run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+        limit(minutes),
+      );
+      const result = count(report, code);
+      rmSync(directory, { recursive: true, force: true });
+      return result;
+    },
+  };
+}
+
+function count(report, code) {
+  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0, tests: 0 };
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  );
+  // A file that cannot even be loaded has no tests to count: it counts as one failure itself.
+  const unloadable = testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.every((t) => t.status !== 'failed'),
+  ).length;
+  const failed = numFailedTests + unloadable;
+  return {
+    passed: numPassedTests,
+    // An error outside of any test fails the run though every test passed.
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: numPendingTests,
+    tests: numPassedTests + numFailedTests,
+  };
+}
+
+function limit(minutes) {
+  return { cwd: root, timeoutMs: minutes * minuteMs };
+}
