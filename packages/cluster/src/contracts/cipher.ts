@@ -39,10 +39,17 @@ export type VerifyRecord = (
 /**
  * Both sides send `first()` at once on `rpc`, then whatever `receive` returns, until `receive`
  * says `done`. A frame that arrives on a link before its handshake is done is the handshake's.
+ *
+ * One side is done before the other, and channels keep no order between them: after `done` send on
+ * `rpc` alone, until a first frame of the other side has opened there. Then it is done too.
  */
 export interface Handshake {
   first(): Uint8Array;
-  /** Throws `BAD_SECRET` for a wrong proof, `BAD_REQUEST` for anything malformed. */
+  /**
+   * Throws `BAD_SECRET` for a wrong proof, `BAD_REQUEST` for anything malformed; a handshake that
+   * failed stays failed. `details.reply` of the error, where present, is a frame to send before the
+   * link is closed, so that the other side learns it too.
+   */
   receive(frame: Uint8Array): HandshakeStep;
 }
 
@@ -52,7 +59,11 @@ export type HandshakeStep = {
   readonly done: LinkCipher | null;
 };
 
-/** Keys of one link. Counters are strict: frames open in the order they were sealed, once. */
+/**
+ * Keys of one link. Counters are strict: frames open in the order they were sealed, once, and none
+ * may be missing. So what was sealed must be sent: where the link refuses it, keep the sealed frame
+ * and send it first, or close the link. A channel on which a frame did not open opens no more.
+ */
 export interface LinkCipher {
   seal(channel: Channel, plaintext: Uint8Array): Uint8Array;
   /** Throws `BAD_SECRET` for a replayed, reordered, reflected, truncated or foreign frame. */
