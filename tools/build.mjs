@@ -12,11 +12,7 @@ import { readJson, root } from './lib/workspace.mjs';
 
 const home = `${root}/packages/quorate`;
 const dist = `${home}/dist`;
-const {
-  dependencies = {},
-  version,
-  exports: published,
-} = readJson('packages/quorate/package.json');
+const { dependencies = {}, exports: published } = readJson('packages/quorate/package.json');
 
 /** Entry name in dist → source. The command is one more entry, so that it shares the chunks. */
 const libraries = Object.fromEntries(
@@ -45,7 +41,6 @@ async function buildScripts() {
     target: 'node20.19',
     conditions: ['source'],
     external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
-    define: { QUORATE_VERSION: JSON.stringify(version) },
     chunkNames: 'chunks/[name]-[hash]',
     sourcemap: true,
     sourcesContent: false,

@@ -81,14 +81,20 @@ export function end(child, signal) {
   }
 }
 
-/** Ends whatever still runs, once this process is asked to end. */
+/**
+ * Ends whatever still runs, and this process, once it is asked to end. Returns a function that
+ * takes this back.
+ */
 export function endAllOnSignal() {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => {
-      for (const child of groups) end(child, signal);
-      process.exit(130);
-    });
-  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const onSignal = (signal) => {
+    for (const child of groups) end(child, signal);
+    process.exit(130);
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return () => {
+    for (const signal of signals) process.off(signal, onSignal);
+  };
 }
 
 /** Runs a package's command by Node itself, without a shell and without npx. */
