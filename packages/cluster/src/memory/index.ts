@@ -1,0 +1,4 @@
+export { MemoryNetwork } from './memory-transport.ts';
+export type { FrameInFlight, MemoryNetworkOptions } from './memory-transport.ts';
+export { MemoryRegisters } from './memory-register.ts';
+export { MemoryMeetingPoint } from './memory-rendezvous.ts';
