@@ -10,7 +10,8 @@ const directories = [
   ...readdirSync(`${root}apps`).map((name) => `apps/${name}`),
   'bench',
   'e2e',
-].filter((directory) => existsSync(`${root}${directory}/package.json`));
+  'tools',
+].filter((directory) => directory === 'tools' || existsSync(`${root}${directory}/package.json`));
 
 const conditions = ['source', 'module', 'node', 'development|production'];
 
@@ -26,7 +27,7 @@ export default defineConfig({
         test: {
           name,
           environment: 'node',
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          include: name === 'tools' ? ['**/*.test.mjs'] : ['src/**/*.test.ts', 'test/**/*.test.ts'],
           // Real processes get minutes, and one file at a time: they share this machine's cores.
           ...(name === 'e2e'
             ? { testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false }
