@@ -1,0 +1,281 @@
+/** `connectClient()`: the key-value surface of a cluster for places that are no members of it. */
+import { Channel } from './channel.ts';
+import type { Fetch } from './channel.ts';
+import { ended, isOtherGatewaysTurn } from './failure.ts';
+import type { CallKind } from './failure.ts';
+import { toJsonValue } from './json-value.ts';
+import type { JsonValue } from './json-value.ts';
+import { Outgoing } from './outgoing.ts';
+import type {
+  CallOptions,
+  ClientKeyValue,
+  DeleteOptions,
+  DeleteResult,
+  GatewayStatus,
+  KvEntry,
+  MemberSummary,
+  Operation,
+  PutOptions,
+  PutResult,
+  RangeOptions,
+  RangeResult,
+  ReadOptions,
+  Txn,
+  TxnResult,
+  Value,
+  WatchBatch,
+  WatchOptions,
+  WriteOperation,
+} from './types.ts';
+import { watch } from './watch.ts';
+import {
+  compareToWire,
+  entryFromWire,
+  operationToWire,
+  rangeFromWire,
+  txnResultFromWire,
+} from './wire.ts';
+import type { CallName, WireEntry, WireRange, WireTxnResult } from './wire.ts';
+
+export type ClientOptions = {
+  /** A gateway, such as `http://127.0.0.1:7800`; a path in it goes in front of the gateway's own. */
+  readonly url?: string | URL;
+  /** Several gateways of one cluster, in order of preference. */
+  readonly urls?: readonly (string | URL)[];
+  /** Bearer token, where the gateways ask for one. */
+  readonly token?: string;
+  /** Default for each call, 10,000. */
+  readonly timeoutMs?: number;
+  /** Default: the global `fetch`. */
+  readonly fetch?: Fetch;
+};
+
+/**
+ * A cluster as seen through its gateways. Holds no state but connections; any number may exist.
+ *
+ * A call tries each gateway at most once, the one that answered last first: it moves on where
+ * nothing was applied and the trouble is that gateway's own (unreachable, closing, without leader).
+ * Reads move on after any broken connection too. A write is never sent again once it may have left:
+ * it ends as `COMMIT_UNKNOWN`, and the caller looks (or writes under a condition, such as
+ * `ifRevision`, that makes repeating harmless).
+ *
+ * Calls made in one turn of the event loop reach the gateway in call order; later ones may overtake
+ * earlier ones that are not answered yet.
+ */
+export interface Client {
+  readonly kv: ClientKeyValue;
+  status(options?: CallOptions): Promise<GatewayStatus>;
+  members(options?: CallOptions): Promise<readonly MemberSummary[]>;
+  /** Removes a member from the cluster for good; default: the one behind the gateway. */
+  leave(options?: CallOptions & { readonly nodeId?: string; readonly erase?: boolean }): Promise<{
+    readonly nodeId: string;
+  }>;
+  /** Ends watches and later calls with `CLOSED`; calls under way finish. Idempotent. */
+  close(): void;
+}
+
+/** Connects lazily: nothing is sent before the first call. Throws `TypeError` for bad options. */
+export function connectClient(options: ClientOptions): Client {
+  const given = [...(options.url === undefined ? [] : [options.url]), ...(options.urls ?? [])];
+  if (given.length === 0) throw new TypeError('Cannot connect: no url given, wanted one or more');
+  const fetchWith: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const headers: Record<string, string> =
+    options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+  const channels = given.map((url) => new Channel(baseOf(url), headers, fetchWith));
+  return new GatewayClient(channels, checkTimeout(options.timeoutMs ?? 10_000));
+}
+
+type Request = Readonly<Record<string, JsonValue | undefined>>;
+
+class GatewayClient implements Client, ClientKeyValue {
+  readonly #timeoutMs: number;
+  readonly #closed = new AbortController();
+  /** The one that answered last comes first. */
+  #channels: readonly Channel[];
+
+  constructor(channels: readonly Channel[], timeoutMs: number) {
+    this.#channels = channels;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get kv(): ClientKeyValue {
+    return this;
+  }
+
+  async status(options: CallOptions = {}): Promise<GatewayStatus> {
+    return (await this.#call('status', 'read', {}, options)) as GatewayStatus;
+  }
+
+  async members(options: CallOptions = {}): Promise<readonly MemberSummary[]> {
+    const result = await this.#call('members', 'read', {}, options);
+    return (result as { readonly members: readonly MemberSummary[] }).members;
+  }
+
+  async leave(
+    options: CallOptions & { readonly nodeId?: string; readonly erase?: boolean } = {},
+  ): Promise<{ readonly nodeId: string }> {
+    const { nodeId, erase } = options;
+    const result = await this.#call('leave', 'write', { nodeId, erase }, options);
+    return result as { readonly nodeId: string };
+  }
+
+  async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
+    return (await this.getEntry<T>(key, options))?.value;
+  }
+
+  async getEntry<T>(key: string, options: ReadOptions = {}): Promise<KvEntry<T> | undefined> {
+    const { consistency } = options;
+    const result = await this.#call('get', 'read', { key, consistency }, options);
+    const { kv } = result as { readonly kv: WireEntry | null };
+    return kv === null ? undefined : entryFromWire<T>(kv);
+  }
+
+  async range<T>(options: RangeOptions = {}): Promise<RangeResult<T>> {
+    const { signal: _signal, timeoutMs: _timeoutMs, ...request } = options;
+    const result = await this.#call('range', 'read', request, options);
+    return rangeFromWire<T>(result as WireRange);
+  }
+
+  async put(key: string, value: Value, options: PutOptions = {}): Promise<PutResult> {
+    const { ifAbsent, ifRevision, previous } = options;
+    const request = { key, value: toJsonValue(value), ifAbsent, ifRevision, previous };
+    const result = (await this.#call('put', 'write', request, options)) as {
+      readonly revision: number;
+      readonly previous?: WireEntry | null;
+    };
+    if (result.previous === undefined) return { revision: result.revision };
+    return {
+      revision: result.revision,
+      previous: result.previous === null ? null : entryFromWire(result.previous),
+    };
+  }
+
+  async delete(
+    selector: string | { readonly prefix: string },
+    options: DeleteOptions = {},
+  ): Promise<DeleteResult> {
+    const { ifRevision, previous } = options;
+    const keys = typeof selector === 'string' ? { key: selector } : { prefix: selector.prefix };
+    const result = (await this.#call(
+      'delete',
+      'write',
+      { ...keys, ifRevision, previous },
+      options,
+    )) as {
+      readonly deleted: number;
+      readonly revision: number;
+      readonly previous?: readonly WireEntry[];
+    };
+    const { deleted, revision } = result;
+    if (result.previous === undefined) return { deleted, revision };
+    return { deleted, revision, previous: result.previous.map((entry) => entryFromWire(entry)) };
+  }
+
+  async batch(
+    operations: readonly WriteOperation[],
+    options: CallOptions = {},
+  ): Promise<TxnResult> {
+    const request = { operations: operations.map(operationToWire) };
+    const result = await this.#call('batch', 'write', request, options);
+    return txnResultFromWire(result as WireTxnResult);
+  }
+
+  async increment(key: string, by = 1, options: CallOptions = {}): Promise<number> {
+    const result = await this.#call('increment', 'write', { key, by }, options);
+    return (result as { readonly value: number }).value;
+  }
+
+  async txn(txn: Txn, options: CallOptions = {}): Promise<TxnResult> {
+    const operations = (list: readonly Operation[] | undefined): JsonValue | undefined =>
+      list?.map(operationToWire);
+    const request = {
+      if: txn.if?.map(compareToWire),
+      then: operations(txn.then),
+      else: operations(txn.else),
+    };
+    const result = await this.#call('txn', 'write', request, options);
+    return txnResultFromWire(result as WireTxnResult);
+  }
+
+  watch<T>(options: WatchOptions): AsyncIterableIterator<WatchBatch<T>> {
+    return watch<T>(this.#channels, options, this.#closed.signal);
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
+  async #call(
+    name: CallName,
+    kind: CallKind,
+    request: Request,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const timeoutMs = checkTimeout(options.timeoutMs ?? this.#timeoutMs);
+    const deadline = performance.now() + timeoutMs;
+    let failure: Error | undefined;
+    for (const channel of this.#channels) {
+      if (this.#closed.signal.aborted) throw ended('CLOSED', 'This client is closed');
+      if (isAborted(options.signal)) {
+        throw ended('ABORTED', 'Aborted by its signal', options.signal?.reason);
+      }
+      const leftMs = Math.ceil(deadline - performance.now());
+      if (leftMs <= 0) break;
+      const call = new Outgoing({
+        url: channel.url,
+        kind,
+        json: JSON.stringify({ name, request, timeoutMs: gatewaysShare(leftMs) }),
+        timeoutMs: leftMs,
+        signal: options.signal,
+      });
+      channel.send(call);
+      try {
+        const result = await call.result;
+        this.#prefer(channel);
+        return result;
+      } catch (error) {
+        if (!isOtherGatewaysTurn(error) || isAborted(options.signal)) throw error;
+        failure = error;
+      }
+    }
+    throw failure ?? ended('TIMEOUT', `No answer within ${timeoutMs} ms`);
+  }
+
+  #prefer(channel: Channel): void {
+    if (this.#channels[0] === channel) return;
+    this.#channels = [channel, ...this.#channels.filter((other) => other !== channel)];
+  }
+}
+
+/** The gateway gives up a little earlier than the caller, so that its verdict still arrives. */
+function gatewaysShare(leftMs: number): number {
+  return Math.max(1, Math.floor(leftMs - Math.min(500, leftMs / 10)));
+}
+
+function baseOf(url: string | URL): string {
+  const parsed = URL.canParse(String(url)) ? new URL(String(url)) : null;
+  if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash) {
+    throw new TypeError(`Cannot use ${String(url)}: wanted a URL such as http://127.0.0.1:7800`);
+  }
+  if (parsed.username !== '' || parsed.password !== '') {
+    throw new TypeError('Cannot use a URL with a password: wanted the option token');
+  }
+  return parsed.href.replace(/\/+$/, '');
+}
+
+/** A function, for the compiler takes a property it has seen for one that stays. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function checkTimeout(timeoutMs: number): number {
+  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0 || timeoutMs > timeoutMsMax) {
+    throw new RangeError(
+      `Cannot wait ${timeoutMs} ms: wanted a number above 0, at most ${timeoutMsMax}`,
+    );
+  }
+  return timeoutMs;
+}
+
+/** What timers of all runtimes hold. */
+const timeoutMsMax = 2 ** 31 - 1;
