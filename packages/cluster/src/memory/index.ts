@@ -2,3 +2,5 @@ export { MemoryNetwork } from './memory-transport.ts';
 export type { FrameInFlight, MemoryNetworkOptions } from './memory-transport.ts';
 export { MemoryRegisters } from './memory-register.ts';
 export { MemoryMeetingPoint } from './memory-rendezvous.ts';
+export { createPlainCipher, verifyPlainRecord } from './plain-cipher.ts';
+export type { PlainCipherOptions } from './plain-cipher.ts';
