@@ -49,7 +49,10 @@ async function buildScripts() {
   });
   refuseStrangers(metafile);
   mkdirSync(dist, { recursive: true });
-  copyFileSync(`${root}/LICENSE`, `${home}/LICENSE`);
+  // The published page and licence are the repository's own.
+  for (const file of ['LICENSE', 'README.md']) {
+    if (existsSync(`${root}/${file}`)) copyFileSync(`${root}/${file}`, `${home}/${file}`);
+  }
   const bytes = Object.values(metafile.outputs)
     .filter((output) => output.entryPoint !== undefined || output.imports !== undefined)
     .reduce((total, output) => total + output.bytes, 0);

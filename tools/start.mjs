@@ -2,7 +2,7 @@
 // members, tells how to write to them, and stops all of it on Ctrl-C. Data stay in .quorate/, so a
 // second start goes on where the first one ended. Plain Node: nothing has to be installed before.
 import { createServer } from 'node:net';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { end, endAllOnSignal, environment, install, run, start } from './lib/run.mjs';
 import { root } from './lib/workspace.mjs';
@@ -48,15 +48,24 @@ async function prepare() {
   mkdirSync(home, { recursive: true });
   abandon();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0));
-  stopWithParent();
+  stopWithParents();
 }
 
-// npm runs this through a shell that may die without passing a signal on.
-function stopWithParent() {
-  const parent = process.ppid;
+// npm runs this through a shell. Whichever of the two dies without passing a signal on: stop too.
+function stopWithParents() {
+  const before = parents();
   setInterval(() => {
-    if (process.ppid !== parent) void stop(0);
+    if (parents() !== before) void stop(0);
   }, 1_000).unref();
+}
+
+function parents() {
+  try {
+    const [, grandparent] = /\) \S (\d+)/.exec(readFileSync(`/proc/${process.ppid}/stat`, 'utf8'));
+    return `${process.ppid} ${grandparent}`;
+  } catch {
+    return `${process.ppid}`;
+  }
 }
 
 // The parts ----------------------------------------------------------------------------------------

@@ -35,6 +35,9 @@ export const stages = {
   boundaries: check('arrows between packages', () =>
     runBin('turbo', 'turbo', ['boundaries'], limit(5)),
   ),
+  unused: check('no unused file, export or dependency', () =>
+    runBin('knip', 'knip', ['--no-progress', '--no-config-hints'], limit(5)),
+  ),
   build: check('the published package builds', () => run(node, ['tools/build.mjs'], limit(5))),
   size: check('size budgets', () => run(node, ['tools/size.mjs'], limit(5))),
   unit: tests('unit tests of every package', ['--project', '!e2e'], 20),
@@ -65,6 +68,7 @@ export const checkStages = [
   'tidy',
   'types',
   'boundaries',
+  'unused',
   'build',
   'size',
   'unit',
