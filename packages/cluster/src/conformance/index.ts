@@ -6,3 +6,5 @@ export { rendezvousConformance } from './rendezvous.ts';
 export type { RendezvousConformance, RendezvousWorld } from './rendezvous.ts';
 export { cipherConformance } from './cipher.ts';
 export type { CipherConformanceOptions } from './cipher.ts';
+export { logStorageConformance } from './log-storage.ts';
+export type { LogStorageConformance, LogStorageMedium } from './log-storage.ts';
