@@ -3,6 +3,7 @@
 // A stage of tests counts its tests. Every other stage counts as one check: passed or failed.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { countTests, summarise } from './count.mjs';
 import { run, runBin } from './run.mjs';
 import { root } from './workspace.mjs';
 
@@ -92,29 +93,9 @@ export async function runStages(names) {
     const verdict = result.failed === 0 ? 'ok' : 'FAILED';
     console.log(`── ${name}: ${verdict} after ${seconds.toFixed(1)} s ──`);
   }
-  return summarise(results);
-}
-
-function summarise(results) {
-  const sum = (field) => results.reduce((total, result) => total + result[field], 0);
-  console.log(
-    `\n${'stage'.padEnd(12)}${'passed'.padStart(8)}${'failed'.padStart(8)}${'seconds'.padStart(9)}`,
-  );
-  for (const { name, passed, failed, skipped, seconds } of results) {
-    const note = failed > 0 ? '  FAILED' : skipped > 0 ? `  ${skipped} skipped` : '';
-    console.log(
-      name.padEnd(12) +
-        String(passed).padStart(8) +
-        String(failed).padStart(8) +
-        seconds.toFixed(1).padStart(9) +
-        note,
-    );
-  }
-  const testsRan = results.reduce((total, result) => total + (result.tests ?? 0), 0);
-  const expectTests = results.some((result) => result.tests !== undefined);
-  if (expectTests && testsRan === 0) console.log('\nNo test ran: that is a failure');
-  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
-  return sum('failed') > 0 || (expectTests && testsRan === 0) ? 1 : 0;
+  const { text, code } = summarise(results);
+  console.log(text);
+  return code;
 }
 
 function check(what, action) {
@@ -140,29 +121,13 @@ function tests(what, args, minutes) {
         ['run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
         limit(minutes),
       );
-      const result = count(report, code);
+      const result = countTests(
+        existsSync(report) ? readFileSync(report, 'utf8') : undefined,
+        code,
+      );
       rmSync(directory, { recursive: true, force: true });
       return result;
     },
-  };
-}
-
-function count(report, code) {
-  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0, tests: 0 };
-  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  );
-  // A file that cannot even be loaded has no tests to count: it counts as one failure itself.
-  const unloadable = testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.every((t) => t.status !== 'failed'),
-  ).length;
-  const failed = numFailedTests + unloadable;
-  return {
-    passed: numPassedTests,
-    // An error outside of any test fails the run though every test passed.
-    failed: failed === 0 && code !== 0 ? 1 : failed,
-    skipped: numPendingTests,
-    tests: numPassedTests + numFailedTests,
   };
 }
 
