@@ -44,6 +44,6 @@ describe('summarise()', () => {
     expect(summarise([stage({ failed: 1 })]).code).toBe(1);
     const none = summarise([stage({}), stage({ passed: 0, tests: 0 })]);
     expect(none.code).toBe(1);
-    expect(none.text.split('\n').at(-1)).toBe('1 passed, 0 failed');
+    expect(none.text.split('\n').at(-1)).toBe('1 passed, 1 failed');
   });
 });

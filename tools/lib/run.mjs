@@ -113,6 +113,11 @@ export function binPath(packageName, binName) {
  * Needs nothing but Node and npm.
  */
 export function install(options) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    console.error(`Cannot run on Node.js ${process.versions.node}, wanted 20.19 or newer`);
+    return Promise.resolve({ code: 1, output: '' });
+  }
   const args = ['-y', packageManager, 'install', '--frozen-lockfile'];
   return windows ? run('npx.cmd', args, { shell: true, ...options }) : run('npx', args, options);
 }
