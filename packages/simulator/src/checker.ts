@@ -1,0 +1,373 @@
+/**
+ * The five safety properties of the Raft paper (figure 3), and what they rest on, checked at each
+ * step from what replicas hand to their disks, say to each other and apply. It looks at contracts
+ * only: batches, messages, applied entries.
+ *
+ * Costs are incremental: nothing here walks a log.
+ */
+import type { Entry, EntryId, Membership, Message, NodeId } from '@quorate/core';
+import type { PersistBatch, SnapshotMeta } from '@quorate/core';
+import { decodeMembershipEntry } from '@quorate/core';
+import { hashBytes } from './event-hash.ts';
+
+/** A safety property broke: the seed is a bug report. */
+export class SafetyViolation extends Error {
+  override readonly name = 'SafetyViolation';
+}
+
+/** A log as far as the checker needs it: terms by index, from `firstIndex` on. */
+type ModelLog = {
+  firstIndex: number;
+  terms: number[];
+  /** The entry just before the first; term 0 at index 0. */
+  base: EntryId;
+};
+
+type Vote = { term: number; votedFor: NodeId | null };
+
+type Replica = {
+  readonly id: NodeId;
+  /** What it handed to its disk: its log in memory. */
+  written: ModelLog;
+  writtenVote: Vote;
+  /** What the disk acknowledged, or kept in a crash. */
+  durable: ModelLog;
+  durableVote: Vote;
+  /** Its newest stored snapshot: where a new run begins. */
+  snapshot: SnapshotMeta | null;
+  /** Votes that were durable once, by term. */
+  readonly durableVotes: Map<number, NodeId>;
+  /** Votes that left the replica, by term. */
+  readonly sentVotes: Map<number, NodeId>;
+  /** Membership entries in its log, oldest first. */
+  memberships: MembershipAt[];
+  appliedIndex: number;
+  commitIndex: number;
+};
+
+type MembershipAt = {
+  readonly term: number;
+  readonly index: number;
+  readonly membership: Membership;
+};
+
+export class SafetyChecker {
+  readonly #replicas = new Map<NodeId, Replica>();
+  readonly #leaders = new Map<number, NodeId>();
+  /** Every entry ever written, by term and index: its content and what it stands on. */
+  readonly #entries = new Map<
+    string,
+    { readonly hash: number; readonly prevTerm: number | null }
+  >();
+  readonly #membershipEntries: MembershipAt[] = [];
+  /** By index: the term of the committed entry, and the term in which its commit was first seen. */
+  readonly #committedTerms: number[] = [0];
+  readonly #committedIn: number[] = [0];
+  checkCount = 0;
+
+  /** Highest index known to be committed. */
+  get commitIndex(): number {
+    return this.#committedTerms.length - 1;
+  }
+
+  /** The term of the committed entry at `index`, or undefined while none is known. */
+  committedTerm(index: number): number | undefined {
+    return this.#committedTerms[index];
+  }
+
+  /** A run of `id` begins with what its disk holds (all zeros for a new replica). */
+  started(id: NodeId): void {
+    const replica = this.#replica(id);
+    replica.written = copyLog(replica.durable);
+    replica.writtenVote = { ...replica.durableVote };
+    const snapshotIndex = replica.snapshot?.index ?? 0;
+    replica.appliedIndex = snapshotIndex;
+    replica.commitIndex = snapshotIndex;
+    replica.memberships = this.#membershipEntries
+      .filter(({ term, index }) => index > snapshotIndex && termAt(replica.durable, index) === term)
+      .sort((a, b) => a.index - b.index);
+    if (replica.snapshot !== null) replica.memberships.unshift(ofSnapshot(replica.snapshot));
+  }
+
+  /** `batch` was handed to the disk of `id`, whose log in memory it thereby is. */
+  written(id: NodeId, batch: PersistBatch): void {
+    const replica = this.#replica(id);
+    const vote = { term: batch.hardState.currentTerm, votedFor: batch.hardState.votedFor };
+    this.#checkVote(replica, replica.writtenVote, vote);
+    replica.writtenVote = vote;
+    for (const entry of batch.entries) this.#append(replica, entry);
+    this.#commitTo(replica, batch.hardState.commitIndex);
+  }
+
+  /** `batch` is durable. */
+  persisted(id: NodeId, batch: PersistBatch): void {
+    const replica = this.#replica(id);
+    replica.durableVote = {
+      term: batch.hardState.currentTerm,
+      votedFor: batch.hardState.votedFor,
+    };
+    if (batch.hardState.votedFor !== null) {
+      replica.durableVotes.set(batch.hardState.currentTerm, batch.hardState.votedFor);
+    }
+    for (const entry of batch.entries) setTerm(replica.durable, entry);
+  }
+
+  /** A snapshot is durable: its own or one from the leader. */
+  snapshotSaved(id: NodeId, meta: SnapshotMeta): void {
+    const replica = this.#replica(id);
+    this.#checkCommitted(replica, meta.index, meta.term, 'saved a snapshot');
+    if (meta.index < (replica.snapshot?.index ?? 0)) return;
+    replica.snapshot = meta;
+    if (termAt(replica.durable, meta.index) !== meta.term) {
+      replica.durable = { firstIndex: meta.index + 1, terms: [], base: idOf(meta) };
+    }
+  }
+
+  /** The log in memory was replaced by a snapshot. */
+  snapshotInstalled(id: NodeId, meta: SnapshotMeta): void {
+    const replica = this.#replica(id);
+    this.#checkCommitted(replica, meta.index, meta.term, 'installed a snapshot');
+    if (termAt(replica.written, meta.index) !== meta.term) {
+      replica.written = { firstIndex: meta.index + 1, terms: [], base: idOf(meta) };
+      replica.memberships = [ofSnapshot(meta)];
+    }
+    if (meta.index < replica.appliedIndex) {
+      fail(`${id} went back from applied ${replica.appliedIndex} to a snapshot at ${meta.index}`);
+    }
+    replica.appliedIndex = meta.index;
+    replica.commitIndex = Math.max(replica.commitIndex, meta.index);
+  }
+
+  /** Election safety, and leader completeness (§5.4.3) at the moment it first shows. */
+  leads(id: NodeId, term: number): void {
+    const known = this.#leaders.get(term);
+    if (known === id) return;
+    this.checkCount += 1;
+    if (known !== undefined) fail(`election safety: ${known} and ${id} both lead term ${term}`);
+    this.#leaders.set(term, id);
+    const replica = this.#replica(id);
+    let index = this.commitIndex;
+    while (index > 0 && (this.#committedIn[index] as number) >= term) index -= 1;
+    if (index <= replica.written.base.index) return;
+    const own = termAt(replica.written, index);
+    if (own !== this.#committedTerms[index]) {
+      fail(
+        `leader completeness: ${id} leads term ${term} with ${own === undefined ? 'nothing' : `term ${own}`}` +
+          ` at ${index}, committed was term ${this.#committedTerms[index]}`,
+      );
+    }
+  }
+
+  /** What a message promises must already be durable, and be promised once. */
+  sent(message: Message): void {
+    const replica = this.#replica(message.from);
+    switch (message.type) {
+      case 'AppendEntries':
+      case 'Heartbeat':
+        this.leads(message.from, message.term);
+        return;
+      case 'RequestVote':
+        this.#voteLeft(replica, message.term, message.from);
+        return;
+      case 'RequestVoteResponse':
+        if (message.granted) this.#voteLeft(replica, message.term, message.to);
+        return;
+      case 'AppendEntriesResponse':
+        this.checkCount += 1;
+        if (message.rejected === null && message.matchIndex > endOf(replica.durable)) {
+          fail(
+            `${message.from} acknowledges ${message.matchIndex}, durable is ${endOf(replica.durable)}`,
+          );
+        }
+        return;
+      default:
+    }
+  }
+
+  /** State-machine safety: `id` applies `entry`, the next one. */
+  applied(id: NodeId, entry: EntryId): void {
+    const replica = this.#replica(id);
+    if (entry.index !== replica.appliedIndex + 1) {
+      fail(`${id} applies ${entry.index} after ${replica.appliedIndex}`);
+    }
+    if (entry.index > endOf(replica.durable)) {
+      fail(`${id} applies ${entry.index}, durable is ${endOf(replica.durable)}`);
+    }
+    replica.appliedIndex = entry.index;
+    this.#commitTo(replica, entry.index);
+    this.#checkCommitted(replica, entry.index, entry.term, 'applied');
+  }
+
+  /** The run of `id` knows that everything up to `commitIndex` is committed. */
+  #commitTo(replica: Replica, commitIndex: number): void {
+    for (let index = replica.commitIndex + 1; index <= commitIndex; index++) {
+      const term = termAt(replica.written, index);
+      if (term === undefined) fail(`${replica.id} commits ${index} and does not hold it`);
+      if (index > this.commitIndex) {
+        this.#checkBacked(replica, index, term);
+        this.#committedTerms.push(term);
+        this.#committedIn.push(replica.writtenVote.term);
+      }
+      this.#checkCommitted(replica, index, term, 'commits');
+    }
+    replica.commitIndex = Math.max(replica.commitIndex, commitIndex);
+  }
+
+  #checkCommitted(replica: Replica, index: number, term: number, verb: string): void {
+    this.checkCount += 1;
+    const committed = this.#committedTerms[index];
+    if (committed !== undefined && committed !== term) {
+      fail(
+        `state machine safety: ${replica.id} ${verb} ${index} of term ${term}, committed was term ${committed}`,
+      );
+    }
+  }
+
+  /**
+   * The first commit of an index anywhere rests on durable copies at a majority (L6): of the newest
+   * membership in the log of whoever says so, or of the one before, which was in force if the
+   * newest was appended on this very commit.
+   */
+  #checkBacked(replica: Replica, index: number, term: number): void {
+    const candidates = replica.memberships.slice(-2);
+    if (candidates.length === 0) return;
+    const holds = (id: NodeId): boolean => {
+      const durable = this.#replicas.get(id)?.durable;
+      if (durable === undefined) return false;
+      return index <= durable.base.index || termAt(durable, index) === term;
+    };
+    const majority = (voters: readonly NodeId[]): boolean =>
+      voters.length === 0 || voters.filter(holds).length * 2 > voters.length;
+    const backed = candidates.some(
+      ({ membership }) => majority(membership.voters) && majority(membership.votersOutgoing),
+    );
+    if (!backed) fail(`${replica.id} commits ${index} of term ${term} without a durable majority`);
+  }
+
+  #append(replica: Replica, entry: Entry): void {
+    this.checkCount += 1;
+    if (entry.index <= replica.commitIndex) {
+      const committed = this.#committedTerms[entry.index];
+      if (committed !== undefined && committed !== entry.term) {
+        fail(`${replica.id} overwrites committed entry ${entry.index}`);
+      }
+    }
+    const leader = this.#leaders.get(entry.term);
+    if (
+      leader === replica.id &&
+      entry.index <= endOf(replica.written) &&
+      termAt(replica.written, entry.index) !== entry.term
+    ) {
+      fail(`leader append-only: ${replica.id} overwrites ${entry.index} in its term ${entry.term}`);
+    }
+    const prevTerm = termAt(replica.written, entry.index - 1) ?? null;
+    if (prevTerm === null && entry.index - 1 > endOf(replica.written)) {
+      fail(`${replica.id} leaves a gap in front of ${entry.index}`);
+    }
+    const key = `${entry.term}:${entry.index}`;
+    const hash = hashBytes(entry.data) + entry.type.length;
+    const known = this.#entries.get(key);
+    if (known === undefined) {
+      this.#entries.set(key, { hash, prevTerm });
+    } else {
+      const matches =
+        known.hash === hash &&
+        (known.prevTerm === null || prevTerm === null || known.prevTerm === prevTerm);
+      if (!matches) fail(`log matching: two entries at term ${entry.term}, index ${entry.index}`);
+    }
+    setTerm(replica.written, entry);
+    while ((replica.memberships.at(-1)?.index ?? 0) >= entry.index) replica.memberships.pop();
+    if (entry.type === 'membership') {
+      const { membership } = decodeMembershipEntry(entry.data);
+      const at = { term: entry.term, index: entry.index, membership };
+      replica.memberships.push(at);
+      if (known === undefined) this.#membershipEntries.push(at);
+    }
+  }
+
+  #checkVote(replica: Replica, before: Vote, after: Vote): void {
+    this.checkCount += 1;
+    if (after.term < before.term) {
+      fail(`${replica.id} went back from term ${before.term} to ${after.term}`);
+    }
+    if (
+      after.term === before.term &&
+      before.votedFor !== null &&
+      after.votedFor !== before.votedFor
+    ) {
+      fail(
+        `${replica.id} changed its vote in term ${after.term} from ${before.votedFor} to ${after.votedFor}`,
+      );
+    }
+  }
+
+  #voteLeft(replica: Replica, term: number, candidate: NodeId): void {
+    this.checkCount += 1;
+    const earlier = replica.sentVotes.get(term);
+    if (earlier !== undefined && earlier !== candidate) {
+      fail(`${replica.id} voted twice in term ${term}: for ${earlier} and ${candidate}`);
+    }
+    replica.sentVotes.set(term, candidate);
+    if (replica.durableVotes.get(term) !== candidate) {
+      fail(`${replica.id} sent a vote for ${candidate} in term ${term} before it was durable`);
+    }
+  }
+
+  #replica(id: NodeId): Replica {
+    let replica = this.#replicas.get(id);
+    if (replica === undefined) {
+      replica = {
+        id,
+        written: emptyLog(),
+        writtenVote: { term: 0, votedFor: null },
+        durable: emptyLog(),
+        durableVote: { term: 0, votedFor: null },
+        snapshot: null,
+        durableVotes: new Map(),
+        sentVotes: new Map(),
+        memberships: [],
+        appliedIndex: 0,
+        commitIndex: 0,
+      };
+      this.#replicas.set(id, replica);
+    }
+    return replica;
+  }
+}
+
+function fail(text: string): never {
+  throw new SafetyViolation(text);
+}
+
+function emptyLog(): ModelLog {
+  return { firstIndex: 1, terms: [], base: { term: 0, index: 0 } };
+}
+
+function copyLog(log: ModelLog): ModelLog {
+  return { firstIndex: log.firstIndex, terms: [...log.terms], base: log.base };
+}
+
+function ofSnapshot(meta: SnapshotMeta): MembershipAt {
+  return { term: meta.term, index: meta.membershipIndex, membership: meta.membership };
+}
+
+function idOf(meta: SnapshotMeta): EntryId {
+  return { term: meta.term, index: meta.index };
+}
+
+function endOf(log: ModelLog): number {
+  return log.firstIndex + log.terms.length - 1;
+}
+
+function termAt(log: ModelLog, index: number): number | undefined {
+  if (index === log.base.index) return log.base.term;
+  return log.terms[index - log.firstIndex];
+}
+
+/** Replaces everything from the entry's index on by it. */
+function setTerm(log: ModelLog, entry: EntryId): void {
+  const position = entry.index - log.firstIndex;
+  if (position < 0) return;
+  log.terms.length = Math.min(log.terms.length, position);
+  log.terms.push(entry.term);
+}

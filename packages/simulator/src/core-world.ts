@@ -1,0 +1,639 @@
+/**
+ * A world of bare consensus cores: one seed draws its weather, its faults and its work, lets it run,
+ * heals it, and asks whether everything acknowledged is there.
+ */
+import type { Entry, Membership, Message, NodeId } from '@quorate/core';
+import { decodeMessage, encodeMembershipEntry, encodeMessage } from '@quorate/core';
+import { SafetyChecker, SafetyViolation } from './checker.ts';
+import type { CoreNodeSettings, CoreNodeWorld } from './core-node.ts';
+import { CoreNode } from './core-node.ts';
+import { EventHash } from './event-hash.ts';
+import { Prng } from './prng.ts';
+import { ProcessClock, VirtualClock } from './virtual-clock.ts';
+
+export type CoreWorldOptions = {
+  readonly seed: number;
+  /** Voters wanted at the end, and half of the spares beside them. Default: drawn, 1 to 5. */
+  readonly members?: number | undefined;
+  readonly trace?: ((line: string) => void) | undefined;
+};
+
+export type WorldResult = {
+  readonly seed: number;
+  /** Null when everything held. */
+  readonly failure: string | null;
+  readonly eventHash: string;
+  readonly virtualMs: number;
+  readonly eventCount: number;
+  readonly counts: Readonly<Record<string, number>>;
+};
+
+/** Strengths drawn once per seed: most worlds have few kinds of trouble, some have all. */
+type Weather = {
+  readonly settings: CoreNodeSettings;
+  readonly stormMs: number;
+  readonly delayMsMin: number;
+  readonly delayMsMax: number;
+  readonly inOrder: boolean;
+  readonly lossChance: number;
+  readonly duplicateChance: number;
+  readonly throughCodec: boolean;
+  readonly snapshotMsMax: number;
+  readonly snapshotLossChance: number;
+  readonly proposeEveryMs: number;
+  readonly proposalBytesMax: number;
+  /** Mean milliseconds between two faults of a kind; 0: never. */
+  readonly crashEveryMs: number;
+  readonly freezeEveryMs: number;
+  readonly cutEveryMs: number;
+  readonly changeEveryMs: number;
+  readonly transferEveryMs: number;
+  readonly campaignEveryMs: number;
+};
+
+/** How long a healed world may take to become one cluster again. */
+const healMs = 60_000;
+
+export function runCoreWorld(options: CoreWorldOptions): WorldResult {
+  const world = new CoreWorld(options);
+  let failure: string | null = null;
+  try {
+    world.run();
+  } catch (error) {
+    failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (error instanceof SafetyViolation) failure = `SafetyViolation: ${error.message}`;
+  }
+  return world.result(failure);
+}
+
+class CoreWorld implements CoreNodeWorld {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly checker: SafetyChecker = new SafetyChecker();
+  readonly #seed: number;
+  readonly #prng: Prng;
+  readonly #netPrng: Prng;
+  readonly #hash = new EventHash();
+  readonly #trace: ((line: string) => void) | undefined;
+  readonly #weather: Weather;
+  readonly #nodes: CoreNode[] = [];
+  readonly #cuts = new Set<string>();
+  readonly #arrivesAt = new Map<string, number>();
+  /** Proposals under way by `term:index`, and what was acknowledged. */
+  readonly #proposed = new Map<string, number>();
+  readonly #acknowledged = new Map<number, number>();
+  readonly #commandAt = new Map<number, number>();
+  readonly #reads = new Map<string, number>();
+  #acknowledgedIndex = 0;
+  #nextCommand = 1;
+  #nextRead = 1;
+  #calm = false;
+  readonly #counts: Record<string, number> = {};
+
+  constructor(options: CoreWorldOptions) {
+    this.#seed = options.seed;
+    this.#trace = options.trace;
+    this.#prng = new Prng(options.seed);
+    this.#netPrng = this.#prng.fork('network');
+    this.#weather = drawWeather(this.#prng.fork('weather'));
+    const idPrng = this.#prng.fork('identities');
+    const voterCount = options.members ?? this.#prng.pick([1, 2, 3, 3, 3, 4, 5, 5]);
+    const nodeCount = voterCount + this.#prng.int(3);
+    for (let i = 0; i < nodeCount; i++) {
+      const id = idPrng.hex(16);
+      this.#nodes.push(new CoreNode(id, this, this.#weather.settings, this.#prng.fork(id)));
+    }
+    // Some clusters are born with all their voters, others grow from one.
+    const born = this.#prng.chance(0.5) ? voterCount : 1;
+    const founders = this.#nodes.slice(0, born).map((node) => node.id);
+    const membership: Membership = {
+      voters: [...founders].sort(),
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+    };
+    const first: Entry = {
+      term: 1,
+      index: 1,
+      type: 'membership',
+      data: encodeMembershipEntry(membership, new Uint8Array(0)),
+    };
+    const hardState = { currentTerm: 1, votedFor: null, commitIndex: 0 };
+    for (const node of this.#nodes.slice(0, born)) {
+      node.durable.hardState = hardState;
+      node.durable.entries = [first];
+      this.checker.started(node.id);
+      const batch = { number: 1, hardState, entries: [first] };
+      this.checker.written(node.id, batch);
+      this.checker.persisted(node.id, batch);
+    }
+  }
+
+  run(): void {
+    for (const node of this.#nodes) this.#start(node);
+    this.#begin();
+    this.clock.runSync(this.#weather.stormMs);
+    this.#heal();
+    this.#settle();
+  }
+
+  result(failure: string | null): WorldResult {
+    return {
+      seed: this.#seed,
+      failure,
+      eventHash: this.#hash.digest(),
+      virtualMs: this.clock.now(),
+      eventCount: this.clock.eventCount,
+      counts: {
+        ...this.#counts,
+        acknowledged: this.#acknowledged.size,
+        checks: this.checker.checkCount,
+      },
+    };
+  }
+
+  // What nodes ask of the world.
+
+  send(message: Message): void {
+    const weather = this.#weather;
+    if (!this.#calm && this.#netPrng.chance(weather.lossChance)) return;
+    const copies = !this.#calm && this.#netPrng.chance(weather.duplicateChance) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) this.#deliverLater(message);
+  }
+
+  sendSnapshot(from: CoreNode, to: NodeId): void {
+    const snapshot = from.durable.snapshot;
+    this.#count('snapshots');
+    const raft = from.raft;
+    if (raft === null) return;
+    const term = raft.status().term;
+    const lost = !this.#calm && this.#netPrng.chance(this.#weather.snapshotLossChance);
+    this.clock.setTimeout(
+      () => {
+        const node = this.#node(to);
+        const arrived =
+          snapshot !== null && !lost && node.running && !this.#isCut(from.id, to) && from.running;
+        if (arrived) {
+          node.clock?.enter(() => {
+            this.#note('snapshot', from.id, to, snapshot.meta.index);
+            node.received.set(snapshot.meta.index, snapshot);
+            node.step({ type: 'InstallSnapshot', from: from.id, to, term, meta: snapshot.meta });
+          });
+        }
+        // What the sender learns, and when, is a matter of luck too.
+        this.clock.setTimeout(() => {
+          if (from.raft !== raft) return;
+          from.clock?.enter(() => {
+            raft.reportSnapshot(to, arrived);
+            from.pump();
+          });
+        }, this.#delay());
+      },
+      this.#netPrng.between(1, this.#weather.snapshotMsMax),
+    );
+  }
+
+  committed(node: CoreNode, entry: Entry): void {
+    this.#hash.text(node.id);
+    this.#hash.number(entry.index);
+    if (entry.type === 'normal') {
+      const command = commandOf(entry.data);
+      const earlier = this.#commandAt.get(entry.index);
+      if (earlier !== undefined && earlier !== command) {
+        throw new SafetyViolation(`Two commands were applied at ${entry.index}`);
+      }
+      this.#commandAt.set(entry.index, command);
+    }
+    const key = `${node.id}:${entry.term}:${entry.index}`;
+    const command = this.#proposed.get(key);
+    if (command === undefined) return;
+    this.#proposed.delete(key);
+    if (commandOf(entry.data) !== command) {
+      throw new SafetyViolation(`${node.id} found a foreign command at ${entry.index}`);
+    }
+    this.#acknowledged.set(command, entry.index);
+    this.#acknowledgedIndex = Math.max(this.#acknowledgedIndex, entry.index);
+  }
+
+  read(node: CoreNode, requestId: number, index: number | null): void {
+    const key = `${node.id}:${requestId}`;
+    const wanted = this.#reads.get(key);
+    if (wanted === undefined) throw new SafetyViolation(`${node.id} answered no read ${requestId}`);
+    this.#reads.delete(key);
+    if (index === null) return;
+    this.#count('reads');
+    if (index < wanted) {
+      throw new SafetyViolation(
+        `${node.id} reads at ${index}, acknowledged before the request was ${wanted} (R1, R6)`,
+      );
+    }
+  }
+
+  // Work and trouble.
+
+  #begin(): void {
+    const weather = this.#weather;
+    this.#repeat(weather.proposeEveryMs, () => {
+      this.#propose();
+    });
+    this.#repeat(weather.proposeEveryMs * 3, () => {
+      this.#read();
+    });
+    this.#repeat(weather.crashEveryMs, () => {
+      const node = this.#prng.pick(this.#nodes);
+      if (!node.running) return;
+      this.#count('crashes');
+      this.#note('crash', node.id);
+      node.crash();
+      this.clock.setTimeout(
+        () => {
+          this.#start(node);
+        },
+        this.#prng.between(10, 6_000),
+      );
+    });
+    this.#repeat(weather.freezeEveryMs, () => {
+      const node = this.#prng.pick(this.#nodes);
+      const clock = node.clock;
+      if (clock === null) return;
+      this.#count('freezes');
+      this.#note('freeze', node.id);
+      clock.freeze();
+      this.clock.setTimeout(
+        () => {
+          clock.thaw();
+        },
+        this.#prng.between(100, 8_000),
+      );
+    });
+    this.#repeat(weather.cutEveryMs, () => {
+      this.#cutSomething();
+    });
+    this.#repeat(weather.changeEveryMs, () => {
+      this.#changeMembership();
+    });
+    this.#repeat(weather.transferEveryMs, () => {
+      const leader = this.#anyLeader();
+      const raft = leader?.raft;
+      if (leader === undefined || raft === null || raft === undefined) return;
+      const { voters } = raft.status().membership;
+      if (voters.length === 0) return;
+      if (raft.transferLeadership(this.#prng.pick(voters))) this.#count('transfers');
+      leader.pump();
+    });
+    this.#repeat(weather.campaignEveryMs, () => {
+      const node = this.#prng.pick(this.#nodes);
+      node.clock?.enter(() => {
+        node.raft?.campaign();
+        node.pump();
+      });
+    });
+  }
+
+  #propose(): void {
+    const node = this.#anyLeader();
+    if (node?.raft == null) return;
+    const count = 1 + this.#prng.int(4);
+    const commands: number[] = [];
+    const data: Uint8Array[] = [];
+    for (let i = 0; i < count; i++) {
+      const command = this.#nextCommand++;
+      commands.push(command);
+      data.push(encodeCommand(command, 8 + this.#prng.int(this.#weather.proposalBytesMax)));
+    }
+    const result = node.raft.propose(data);
+    if (result.ok) {
+      commands.forEach((command, i) => {
+        this.#proposed.set(`${node.id}:${result.term}:${result.firstIndex + i}`, command);
+      });
+    }
+    node.pump();
+  }
+
+  #read(): void {
+    const node = this.#prng.pick(this.#nodes);
+    node.clock?.enter(() => {
+      const requestId = this.#nextRead++;
+      this.#reads.set(`${node.id}:${requestId}`, this.#acknowledgedIndex);
+      node.raft?.readIndex(requestId);
+      node.pump();
+    });
+  }
+
+  #cutSomething(): void {
+    this.#count('cuts');
+    const prng = this.#prng;
+    const made: string[] = [];
+    const cut = (from: NodeId, to: NodeId): void => {
+      const key = `${from}>${to}`;
+      if (from === to || this.#cuts.has(key)) return;
+      this.#cuts.add(key);
+      made.push(key);
+    };
+    const kind = prng.int(4);
+    const others = prng.shuffle(this.#nodes);
+    if (kind === 0) {
+      // One direction between two.
+      const [a, b] = others;
+      if (a !== undefined && b !== undefined) cut(a.id, b.id);
+    } else if (kind === 1) {
+      // One that cannot hear, or cannot speak (E10).
+      const [one] = others;
+      const deaf = prng.chance(0.5);
+      for (const { id } of others) {
+        if (one !== undefined) cut(deaf ? id : one.id, deaf ? one.id : id);
+      }
+    } else {
+      // Two sides; the leader on the smaller one, now and then.
+      const leader = kind === 2 ? this.#anyLeader() : undefined;
+      const size = 1 + prng.int(Math.max(1, others.length - 1));
+      const side = new Set(leader === undefined ? others.slice(0, size) : [leader]);
+      for (const a of others) {
+        for (const b of others) if (side.has(a) !== side.has(b)) cut(a.id, b.id);
+      }
+    }
+    this.#note('cut', ...made);
+    this.clock.setTimeout(
+      () => {
+        for (const key of made) this.#cuts.delete(key);
+        this.#note('uncut', ...made);
+      },
+      prng.between(200, 10_000),
+    );
+  }
+
+  #changeMembership(): void {
+    const node = this.#anyLeader();
+    const raft = node?.raft;
+    if (node === undefined || raft === null || raft === undefined) return;
+    const prng = this.#prng;
+    const { membershipIndex } = raft.status();
+    const shuffled = prng.shuffle(this.#nodes.map(({ id }) => id));
+    const voterCount = 1 + prng.int(Math.min(5, shuffled.length));
+    const voters = shuffled.slice(0, voterCount).sort();
+    const rest = shuffled.slice(voterCount);
+    const learners = rest.slice(0, prng.int(rest.length + 1)).sort();
+    const expectedIndex = prng.chance(0.1) ? membershipIndex - 1 : membershipIndex;
+    const result = raft.proposeChange({
+      membership: { voters, learners },
+      expectedIndex,
+      context: new Uint8Array(0),
+    });
+    if (result.ok) {
+      this.#count('changes');
+      this.#note('change', `voters ${voters.join()}`, `learners ${learners.join()}`);
+    }
+    node.pump();
+  }
+
+  #start(node: CoreNode): void {
+    if (node.running) return;
+    this.#note('start', node.id);
+    const rate = this.#calm ? 1 : this.#prng.between(0.9, 1.1);
+    node.start(new ProcessClock(this.clock, rate));
+    for (const other of this.#nodes) {
+      if (other === node) continue;
+      // Links are of runs (Z1): the others learn of the new one.
+      this.clock.setTimeout(() => {
+        other.clock?.enter(() => {
+          other.raft?.resetProgress(node.id);
+          other.pump();
+        });
+      }, this.#delay());
+    }
+  }
+
+  // The end: everything heals, and everything must be well.
+
+  #heal(): void {
+    this.#note('heal');
+    this.#calm = true;
+    this.#cuts.clear();
+    for (const node of this.#nodes) {
+      node.clock?.thaw();
+      this.#start(node);
+    }
+  }
+
+  #settle(): void {
+    const deadline = this.clock.now() + healMs;
+    let last = -1;
+    for (;;) {
+      this.clock.runSync(this.clock.now() + 1_000);
+      const leaders = this.#nodes.filter((node) => node.raft?.status().role === 'leader');
+      const [leader] = leaders;
+      if (leaders.length === 1 && leader?.raft != null) {
+        if (last === -1) last = this.#proposeLast(leader);
+        else if (this.#isConverged(leader, last)) break;
+      }
+      if (last !== -1 && !this.#acknowledged.has(last) && !this.#isUnderWay(last)) last = -1;
+      if (this.clock.now() >= deadline) {
+        throw new Error(`Liveness: no progress ${healMs} ms after healing\n${this.#describe()}`);
+      }
+    }
+    this.#checkEnd();
+  }
+
+  #proposeLast(leader: CoreNode): number {
+    const command = this.#nextCommand++;
+    const result = leader.raft?.propose([encodeCommand(command, 8)]);
+    if (result?.ok === true) {
+      this.#proposed.set(`${leader.id}:${result.term}:${result.firstIndex}`, command);
+    }
+    leader.pump();
+    return result?.ok === true ? command : -1;
+  }
+
+  #isUnderWay(command: number): boolean {
+    for (const [key, one] of this.#proposed) {
+      if (one !== command) continue;
+      const [id = '', term = ''] = key.split(':');
+      const status = this.#node(id).raft?.status();
+      return status?.role === 'leader' && status.term === Number(term);
+    }
+    return false;
+  }
+
+  #isConverged(leader: CoreNode, last: number): boolean {
+    const status = leader.raft?.status();
+    if (status === undefined || !this.#acknowledged.has(last)) return false;
+    const { membership } = status;
+    if (membership.votersOutgoing.length > 0) return false;
+    return [...membership.voters, ...membership.learners].every(
+      (id) => this.#node(id).appliedIndex === leader.appliedIndex,
+    );
+  }
+
+  #checkEnd(): void {
+    const leader = this.#nodes.find((node) => node.raft?.status().role === 'leader');
+    if (leader?.raft == null) throw new Error('No leader at the end');
+    const { membership } = leader.raft.status();
+    for (const id of [...membership.voters, ...membership.learners]) {
+      const node = this.#node(id);
+      if (
+        node.state.hash !== leader.state.hash ||
+        node.state.commandCount !== leader.state.commandCount
+      ) {
+        throw new SafetyViolation(`${id} and ${leader.id} differ at ${leader.appliedIndex}`);
+      }
+    }
+    const seen = new Set<number>();
+    for (const [index, command] of this.#commandAt) {
+      if (index > leader.appliedIndex) continue;
+      if (seen.has(command)) throw new SafetyViolation(`Command ${command} was applied twice`);
+      seen.add(command);
+    }
+    if (seen.size !== leader.state.commandCount) {
+      throw new SafetyViolation(
+        `${leader.id} holds ${leader.state.commandCount} commands, ${seen.size} were applied`,
+      );
+    }
+    for (const [command, index] of this.#acknowledged) {
+      if (this.#commandAt.get(index) !== command) {
+        throw new SafetyViolation(`Acknowledged command ${command} is not at ${index}`);
+      }
+    }
+  }
+
+  // Small things.
+
+  #deliverLater(message: Message): void {
+    const key = `${message.from}>${message.to}`;
+    let delayMs = this.#delay();
+    if (this.#weather.inOrder) {
+      const arrivesAt = Math.max(this.#arrivesAt.get(key) ?? 0, this.clock.now() + delayMs);
+      this.#arrivesAt.set(key, arrivesAt);
+      delayMs = arrivesAt - this.clock.now();
+    }
+    const bytes = this.#weather.throughCodec ? encodeMessage(message) : null;
+    this.clock.setTimeout(() => {
+      if (this.#isCut(message.from, message.to)) return;
+      const node = this.#node(message.to);
+      node.clock?.enter(() => {
+        this.#note(message.type, message.from, message.to, message.term);
+        node.step(bytes === null ? message : decodeMessage(bytes));
+      });
+    }, delayMs);
+  }
+
+  #delay(): number {
+    const { delayMsMin, delayMsMax } = this.#weather;
+    const delayMs = this.#netPrng.between(delayMsMin, delayMsMax);
+    return !this.#calm && this.#netPrng.chance(0.01) ? delayMs * 20 : delayMs;
+  }
+
+  /** Calls back at random intervals of mean `everyMs` while the storm lasts. */
+  #repeat(everyMs: number, callback: () => void): void {
+    if (everyMs === 0) return;
+    const next = (): void => {
+      this.clock.setTimeout(
+        () => {
+          if (this.#calm) return;
+          callback();
+          next();
+        },
+        this.#prng.between(0.2, 1.8) * everyMs,
+      );
+    };
+    next();
+  }
+
+  /** One of those that believe they lead, stale ones too. */
+  #anyLeader(): CoreNode | undefined {
+    const leaders = this.#nodes.filter(
+      (node) => node.clock?.frozen === false && node.raft?.status().role === 'leader',
+    );
+    return leaders.length === 0 ? undefined : this.#prng.pick(leaders);
+  }
+
+  #node(id: NodeId): CoreNode {
+    const node = this.#nodes.find((one) => one.id === id);
+    if (node === undefined) throw new Error(`No node ${id}`);
+    return node;
+  }
+
+  #isCut(from: NodeId, to: NodeId): boolean {
+    return this.#cuts.has(`${from}>${to}`);
+  }
+
+  #count(what: string): void {
+    this.#counts[what] = (this.#counts[what] ?? 0) + 1;
+  }
+
+  #note(what: string, ...details: (string | number)[]): void {
+    this.#hash.text(what);
+    this.#hash.number(this.clock.now());
+    for (const detail of details) {
+      if (typeof detail === 'number') this.#hash.number(detail);
+      else this.#hash.text(detail);
+    }
+    this.#trace?.(`${this.clock.now().toFixed(3).padStart(10)} ${what} ${details.join(' ')}`);
+  }
+
+  #describe(): string {
+    return this.#nodes
+      .map((node) => {
+        if (node.raft === null) return `${node.id} down`;
+        const { role, term, leader, commitIndex, firstIndex, lastEntry, membership } =
+          node.raft.status();
+        return (
+          `${node.id} ${role} term ${term} leader ${leader ?? 'none'} commit ${commitIndex}` +
+          ` applied ${node.appliedIndex} log ${firstIndex}..${lastEntry.index}` +
+          ` voters ${membership.voters.join()} outgoing ${membership.votersOutgoing.join()}` +
+          ` learners ${membership.learners.join()}`
+        );
+      })
+      .join('\n');
+  }
+}
+
+function drawWeather(prng: Prng): Weather {
+  /** A fault is absent in half of the worlds. */
+  const perhaps = (from: number, to: number): number =>
+    prng.chance(0.5) ? 0 : prng.between(from, to);
+  const electionTimeoutTicksMin = prng.pick([5, 10, 20]);
+  const slowDisk = prng.chance(0.2);
+  return {
+    settings: {
+      syncMsMin: 0.1,
+      syncMsMax: slowDisk ? prng.between(50, 800) : prng.between(0.2, 20),
+      stallChance: perhaps(0.001, 0.02),
+      snapshotEvery: prng.pick([5, 20, 100, 1_000]),
+      trailing: prng.pick([0, 1, 10, 100]),
+      tickMs: 50,
+      applyDelayMsMax: prng.pick([0, 0, 5, 200]),
+      heartbeatTicks: prng.pick([1, 2]),
+      electionTimeoutTicksMin,
+      electionTimeoutTicksMax: electionTimeoutTicksMin * 2,
+      appendBytesMax: prng.pick([64, 1_024, 65_536]),
+      inflightCountMax: prng.pick([1, 2, 8, 64]),
+      inflightBytesMax: prng.pick([256, 65_536]),
+    },
+    stormMs: prng.between(10_000, 60_000),
+    delayMsMin: 0.1,
+    delayMsMax: prng.pick([0.5, 2, 20, 60]),
+    inOrder: prng.chance(0.3),
+    lossChance: perhaps(0.001, 0.2),
+    duplicateChance: perhaps(0.001, 0.2),
+    throughCodec: prng.chance(0.3),
+    snapshotMsMax: prng.pick([2, 100, 3_000]),
+    snapshotLossChance: perhaps(0.05, 0.5),
+    proposeEveryMs: prng.pick([5, 20, 100, 500]),
+    proposalBytesMax: prng.pick([1, 20, 300]),
+    crashEveryMs: perhaps(500, 10_000),
+    freezeEveryMs: perhaps(1_000, 10_000),
+    cutEveryMs: perhaps(500, 10_000),
+    changeEveryMs: perhaps(200, 5_000),
+    transferEveryMs: perhaps(500, 5_000),
+    campaignEveryMs: perhaps(200, 5_000),
+  };
+}
+
+function encodeCommand(command: number, byteCount: number): Uint8Array {
+  const data = new Uint8Array(Math.max(8, byteCount));
+  new DataView(data.buffer).setFloat64(0, command);
+  return data;
+}
+
+function commandOf(data: Uint8Array): number {
+  return new DataView(data.buffer, data.byteOffset, data.byteLength).getFloat64(0);
+}

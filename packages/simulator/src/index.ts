@@ -1,0 +1,12 @@
+export { SafetyChecker, SafetyViolation } from './checker.ts';
+export { runCoreWorld } from './core-world.ts';
+export type { CoreWorldOptions, WorldResult } from './core-world.ts';
+export { EventHash, hashBytes } from './event-hash.ts';
+export { Prng } from './prng.ts';
+export { ProcessClock, VirtualClock } from './virtual-clock.ts';
+export { VirtualDisk } from './virtual-disk.ts';
+export type { DiskConditions, DiskTap } from './virtual-disk.ts';
+export { VirtualNetwork } from './virtual-network.ts';
+export type { NetworkConditions, NetworkTap } from './virtual-network.ts';
+export { VirtualRegister } from './virtual-register.ts';
+export type { RegisterConditions } from './virtual-register.ts';

@@ -1,0 +1,381 @@
+/**
+ * A disk on virtual time. `VirtualDisk` is the medium, which outlives processes; `storage()` gives
+ * the log of one process on it. Writes take their time, one sync carries all batches that wait
+ * together, and a crash keeps any prefix of what was not yet acknowledged: it may or may not have
+ * reached the platter.
+ */
+import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/cluster';
+import { QuorateError } from '@quorate/cluster';
+import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
+import type { Prng } from './prng.ts';
+import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
+
+export type DiskConditions = {
+  syncMsMin: number;
+  syncMsMax: number;
+  /** Chance that a sync takes fifty times as long. */
+  stallChance: number;
+};
+
+/** Sees what is durable, as it becomes so. */
+export type DiskTap = {
+  opened?(run: Run): void;
+  persisted?(batch: PersistBatch): void;
+  snapshotSaved?(meta: SnapshotMeta, bytes: Uint8Array): void;
+};
+
+/** What is on the medium. Entries are kept with an arbitrary first index. */
+type Platter = {
+  identity: { nodeId: string; epoch: number; nonce: string } | null;
+  hardState: HardState;
+  snapshot: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array } | null;
+  entries: Entry[];
+  cache: Uint8Array | null;
+};
+
+type Operation = {
+  readonly kind: 'persist' | 'other';
+  /** The operation keeps its place in the queue while this is pending. */
+  readonly prepared: Promise<void> | null;
+  /** Changes the platter. Repeatable until it is acknowledged. */
+  readonly carryOut: () => void;
+  readonly settle: () => void;
+  readonly fail: (error: Error) => void;
+};
+
+const noHardState: HardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
+const chunkBytes = 16 * 1024;
+
+export class VirtualDisk {
+  readonly conditions: DiskConditions;
+  readonly tap: DiskTap;
+  readonly durable: boolean;
+  readonly archives: { readonly label: string; readonly lastIndex: number }[] = [];
+  readonly clock: VirtualClock;
+  readonly prng: Prng;
+  platter: Platter = blank();
+  holder: VirtualStorage | null = null;
+  /** While true every write is refused with `STORAGE_FULL`. */
+  full = false;
+  /** The next sync fails, for good. */
+  failing = false;
+
+  constructor(options: {
+    clock: VirtualClock;
+    prng: Prng;
+    conditions: DiskConditions;
+    tap?: DiskTap;
+    durable?: boolean;
+  }) {
+    this.clock = options.clock;
+    this.prng = options.prng;
+    this.conditions = options.conditions;
+    this.tap = options.tap ?? {};
+    this.durable = options.durable ?? true;
+  }
+
+  /** The log of one process. */
+  storage(process: ProcessClock): LogStorage {
+    return new VirtualStorage(this, process);
+  }
+
+  /**
+   * The process (or the machine) stops now: nothing more is acknowledged, and of the unacknowledged
+   * operations a random prefix is on the medium.
+   */
+  crash(): void {
+    this.holder?.crash();
+    this.holder = null;
+    if (!this.durable) this.platter = blank();
+  }
+
+  syncMs(): number {
+    const { syncMsMin, syncMsMax, stallChance } = this.conditions;
+    const syncMs = this.prng.between(syncMsMin, syncMsMax);
+    return this.prng.chance(stallChance) ? syncMs * 50 : syncMs;
+  }
+}
+
+class VirtualStorage implements LogStorage {
+  readonly #disk: VirtualDisk;
+  readonly #process: ProcessClock;
+  #queue: Operation[] = [];
+  #syncing: Operation[] = [];
+  #state: 'new' | 'open' | 'closing' | 'closed' | 'failed' | 'crashed' = 'new';
+
+  constructor(disk: VirtualDisk, process: ProcessClock) {
+    this.#disk = disk;
+    this.#process = process;
+  }
+
+  get durable(): boolean {
+    return this.#disk.durable;
+  }
+
+  open(options: OpenOptions): Promise<Run> {
+    const disk = this.#disk;
+    if (disk.holder !== null) {
+      return Promise.reject(
+        new QuorateError('STORAGE_LOCKED', 'Cannot open the store: another process holds it'),
+      );
+    }
+    if (disk.platter.identity === null && !options.create) {
+      return Promise.reject(new QuorateError('STORAGE_LOST', 'Cannot open the store: it is empty'));
+    }
+    disk.holder = this;
+    this.#state = 'open';
+    const identity = disk.platter.identity;
+    const next = {
+      nodeId: identity?.nodeId ?? options.newNodeId,
+      epoch: (identity?.epoch ?? 0) + 1,
+      nonce: options.nonce,
+    };
+    return this.#enqueue('other', () => {
+      disk.platter.identity = next;
+      disk.tap.opened?.(next);
+    }).then(() => next);
+  }
+
+  async load(): Promise<LoadedLog> {
+    await this.#enqueue('other', () => undefined);
+    const { hardState, snapshot, entries } = this.#disk.platter;
+    return { hardState, snapshot: snapshot?.meta ?? null, entries: [...entries] };
+  }
+
+  persist(batch: PersistBatch): Promise<void> {
+    return this.#enqueue('persist', () => {
+      const platter = this.#disk.platter;
+      platter.hardState = batch.hardState;
+      platter.entries = withSuffix(platter.entries, batch.entries);
+      this.#disk.tap.persisted?.(batch);
+    });
+  }
+
+  saveSnapshot(meta: SnapshotMeta, chunks: Chunks): Promise<void> {
+    let bytes: Uint8Array | null = null;
+    const prepared = gather(chunks).then((all) => {
+      bytes = all;
+    });
+    const carryOut = (): void => {
+      if (bytes === null) return;
+      const platter = this.#disk.platter;
+      if (platter.snapshot !== null && platter.snapshot.meta.index > meta.index) return;
+      const firstIndex = platter.entries[0]?.index ?? 1;
+      const same = platter.entries[meta.index - firstIndex];
+      if (same === undefined || same.term !== meta.term) platter.entries = [];
+      platter.snapshot = { meta, bytes };
+      this.#disk.tap.snapshotSaved?.(meta, bytes);
+    };
+    return this.#enqueue('other', carryOut, prepared);
+  }
+
+  async readSnapshot(): Promise<{
+    readonly meta: SnapshotMeta;
+    readonly chunks: AsyncIterable<Uint8Array>;
+  } | null> {
+    await this.#enqueue('other', () => undefined);
+    const snapshot = this.#disk.platter.snapshot;
+    if (snapshot === null) return null;
+    return { meta: snapshot.meta, chunks: inChunks(snapshot.bytes) };
+  }
+
+  compact(throughIndex: number): Promise<void> {
+    return this.#enqueue('other', () => {
+      const platter = this.#disk.platter;
+      const snapshotIndex = platter.snapshot?.meta.index ?? 0;
+      if (throughIndex > snapshotIndex) {
+        throw new RangeError(
+          `Cannot compact through ${throughIndex}: the snapshot is at ${snapshotIndex}`,
+        );
+      }
+      platter.entries = platter.entries.filter((entry) => entry.index > throughIndex);
+    });
+  }
+
+  async readCache(): Promise<Uint8Array | null> {
+    await this.#enqueue('other', () => undefined);
+    return this.#disk.platter.cache;
+  }
+
+  writeCache(bytes: Uint8Array): Promise<void> {
+    return this.#enqueue('other', () => {
+      this.#disk.platter.cache = bytes;
+    });
+  }
+
+  async archive(label: string): Promise<void> {
+    await this.#enqueue('other', () => {
+      const { entries, snapshot } = this.#disk.platter;
+      const lastIndex = entries.at(-1)?.index ?? snapshot?.meta.index ?? 0;
+      this.#disk.archives.push({ label, lastIndex });
+      this.#disk.platter = blank();
+    });
+    this.#release();
+  }
+
+  async destroy(): Promise<void> {
+    await this.#enqueue('other', () => {
+      this.#disk.platter = blank();
+    });
+    this.#release();
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== 'open') {
+      if (this.#state !== 'crashed') this.#release();
+      return;
+    }
+    const drained = this.#enqueue('other', () => undefined);
+    this.#state = 'closing';
+    await drained.catch(() => undefined);
+    this.#release();
+  }
+
+  crash(): void {
+    const waiting = [...this.#syncing, ...this.#queue];
+    const survivorCount = this.#disk.prng.int(waiting.length + 1);
+    for (const operation of waiting.slice(0, survivorCount)) operation.carryOut();
+    this.#syncing = [];
+    this.#queue = [];
+    this.#state = 'crashed';
+  }
+
+  #release(): void {
+    if (this.#state === 'crashed') return;
+    this.#state = 'closed';
+    if (this.#disk.holder === this) this.#disk.holder = null;
+  }
+
+  #enqueue(
+    kind: 'persist' | 'other',
+    carryOut: () => void,
+    prepared: Promise<void> | null = null,
+  ): Promise<void> {
+    if (this.#state === 'crashed') return new Promise(() => undefined);
+    if (this.#state === 'failed') {
+      return Promise.reject(new QuorateError('STORAGE_FAILED', 'Cannot use the store: it failed'));
+    }
+    if (this.#state !== 'open') {
+      return Promise.reject(new QuorateError('CLOSED', 'Cannot use the store: it is closed'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ kind, prepared, carryOut, settle: resolve, fail: reject });
+      if (this.#syncing.length === 0) this.#sync();
+    });
+  }
+
+  #failAll(operations: readonly Operation[]): void {
+    const error = new QuorateError('STORAGE_FAILED', 'Cannot sync: the disk answered EIO');
+    for (const operation of operations) {
+      this.#process.enter(() => {
+        operation.fail(error);
+      });
+    }
+  }
+
+  /** Starts on the head of the queue: all batches in front share one sync. */
+  #sync(): void {
+    const head = this.#queue[0];
+    if (head === undefined) return;
+    let count = 1;
+    while (head.kind === 'persist' && this.#queue[count]?.kind === 'persist') count += 1;
+    const syncing = this.#queue.splice(0, count);
+    this.#syncing = syncing;
+    const begin = (): void => {
+      this.#disk.clock.setTimeout(() => {
+        if (this.#state !== 'crashed') this.#complete();
+      }, this.#disk.syncMs());
+    };
+    if (head.prepared === null) return begin();
+    head.prepared.then(begin, (cause: unknown) => {
+      this.#syncing = [];
+      head.fail(new QuorateError('STORAGE_FAILED', 'Cannot save a snapshot', { cause }));
+      this.#sync();
+    });
+  }
+
+  #complete(): void {
+    const done = this.#syncing;
+    this.#syncing = [];
+    const disk = this.#disk;
+    if (disk.failing && done[0]?.kind === 'persist') {
+      disk.failing = false;
+      this.#state = 'failed';
+      this.#failAll([...done, ...this.#queue.splice(0)]);
+      return;
+    }
+    if (disk.full && done[0]?.kind === 'persist') {
+      const error = new QuorateError('STORAGE_FULL', 'Cannot write: no space left');
+      for (const operation of done) {
+        this.#process.enter(() => {
+          operation.fail(error);
+        });
+      }
+      this.#sync();
+      return;
+    }
+    for (const operation of done) {
+      try {
+        operation.carryOut();
+      } catch (error) {
+        const refusal = error instanceof Error ? error : new Error(String(error));
+        if (operation.kind === 'persist') this.#state = 'failed';
+        this.#process.enter(() => {
+          operation.fail(refusal);
+        });
+        continue;
+      }
+      this.#process.enter(operation.settle);
+    }
+    if (this.#state === 'failed') {
+      this.#failAll(this.#queue.splice(0));
+    } else {
+      this.#sync();
+    }
+  }
+}
+
+function blank(): Platter {
+  return { identity: null, hardState: noHardState, snapshot: null, entries: [], cache: null };
+}
+
+/** `entries` with everything from the first of `suffix` on replaced by it. */
+function withSuffix(entries: Entry[], suffix: readonly Entry[]): Entry[] {
+  const first = suffix[0];
+  if (first === undefined) return entries;
+  const offset = entries[0]?.index ?? first.index;
+  const keepCount = first.index - offset;
+  if (keepCount > entries.length) {
+    throw new QuorateError(
+      'STORAGE_FAILED',
+      `Cannot append entry ${first.index}: the log ends at ${offset + entries.length - 1}`,
+    );
+  }
+  if (keepCount < 0) return [...suffix];
+  // In place: nobody holds the array, `load` hands out copies.
+  entries.length = Math.min(entries.length, keepCount);
+  for (const entry of suffix) entries.push(entry);
+  return entries;
+}
+
+async function gather(chunks: Chunks): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let byteCount = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk.slice());
+    byteCount += chunk.length;
+  }
+  const all = new Uint8Array(byteCount);
+  let position = 0;
+  for (const part of parts) {
+    all.set(part, position);
+    position += part.length;
+  }
+  return all;
+}
+
+async function* inChunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += chunkBytes) {
+    yield bytes.slice(start, start + chunkBytes);
+  }
+}
