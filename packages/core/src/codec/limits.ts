@@ -1,0 +1,12 @@
+/** Hard bounds of the format, checked before anything is allocated. */
+
+/** Bytes of data in one entry. */
+export const entryDataBytesMax: number = 16 * 1024 * 1024;
+/** Bytes of one encoded message. */
+export const messageBytesMax: number = 32 * 1024 * 1024;
+/** Bytes of a proposer's context in a membership entry. */
+export const contextBytesMax: number = 64 * 1024;
+/** The newest message format, and the only one so far. */
+export const messageVersion: number = 1;
+/** The newest format of membership entries. */
+export const membershipVersion: number = 1;

@@ -1,0 +1,277 @@
+/**
+ * The state that all roles share, and the few transitions that more than one of them makes. The
+ * roles act on it in `follower.ts`, `candidate.ts` and `leader.ts`; `raft.ts` is its gate.
+ */
+import { DecodeError } from './codec/errors.ts';
+import { decodeMembershipEntry } from './codec/membership.ts';
+import { ForwardedReads } from './forwarded-reads.ts';
+import type { Leadership } from './leadership.ts';
+import { Log } from './log.ts';
+import { MembershipHistory, emptyMembership, isVoter } from './membership.ts';
+import type { Message } from './message.ts';
+import { Prng } from './prng.ts';
+import type { Fatal, ReadState } from './ready.ts';
+import type { Settings } from './settings.ts';
+import { checkInitialState } from './settings.ts';
+import type { InitialState } from './config.ts';
+import type { Entry, EntryId, Membership, NodeId, Role, SnapshotMeta } from './types.ts';
+
+export class Machine {
+  readonly nodeId: NodeId;
+  readonly settings: Settings;
+  readonly prng: Prng;
+  readonly log: Log;
+  readonly memberships: MembershipHistory;
+  readonly forwardedReads: ForwardedReads;
+
+  role: Role = 'follower';
+  currentTerm: number;
+  votedFor: NodeId | null;
+  leader: NodeId | null = null;
+
+  /** Ticks since the start. */
+  nowTick = 0;
+  /** Ticks since the leader was heard, a vote was granted or an attempt began. */
+  electionElapsedTicks = 0;
+  /** Drawn anew at each attempt. */
+  electionTimeoutTicks = 0;
+
+  /** Batches given out, and durable ones. */
+  batchNumber = 0;
+  persistedNumber = 0;
+  /** Term or vote changed and are in no batch yet; else the batch that holds them. */
+  hardStateDirty = false;
+  hardStateBatch = 0;
+
+  /** Answers to this attempt, pre-vote or vote. */
+  votes: Map<NodeId, boolean> = new Map();
+  /** A candidate's requests, and its own vote, wait for its term to be durable (E1). */
+  requestsOwed = false;
+  transferCampaign = false;
+
+  /** A grant that waits for the vote to be durable. */
+  grantOwedTo: NodeId | null = null;
+  /** The log equals the current leader's up to here. */
+  verifiedIndex = 0;
+  /** An acknowledgement that waits for entries or term to be durable. */
+  ackOwed = false;
+  /** The snapshot that the driver is about to put in the log's place, and whether it knows. */
+  installing: { readonly meta: SnapshotMeta; handed: boolean } | null = null;
+
+  /** Not null exactly while `role` is `leader`. */
+  leadership: Leadership | null = null;
+  /** What this run appended as a leader and has not seen committed, by term. */
+  ledRanges: LedRange[] = [];
+
+  messages: Message[] = [];
+  reads: ReadState[] = [];
+  snapshotsTo: NodeId[] = [];
+  truncated: EntryId[] = [];
+  fatal: Fatal | null = null;
+
+  constructor(settings: Settings, initial: InitialState) {
+    const checked = checkInitialState(initial);
+    this.nodeId = settings.nodeId;
+    this.settings = settings;
+    this.prng = new Prng(settings.seed);
+    this.log = new Log(checked.log);
+    this.currentTerm = initial.hardState.currentTerm;
+    this.votedFor = initial.hardState.votedFor;
+    this.memberships = new MembershipHistory(
+      initial.snapshot === null
+        ? { index: 0, membership: emptyMembership }
+        : { index: initial.snapshot.membershipIndex, membership: initial.snapshot.membership },
+    );
+    for (const entry of checked.log.entries) {
+      if (entry.type === 'membership' && entry.index > checked.snapshotIndex) {
+        const { membership } = decodeMembershipEntry(entry.data);
+        this.memberships.push({ index: entry.index, membership });
+      }
+    }
+    this.forwardedReads = new ForwardedReads(this.prng);
+    this.redrawElectionTimeout();
+  }
+
+  get membership(): Membership {
+    return this.memberships.current.membership;
+  }
+
+  /** Only who votes in the newest membership of its log stands for election (E6). */
+  get promotable(): boolean {
+    return this.installing === null && isVoter(this.membership, this.nodeId);
+  }
+
+  /** Whether term and vote, as they are now, survive a crash. */
+  get hardStateDurable(): boolean {
+    return !this.hardStateDirty && this.hardStateBatch <= this.persistedNumber;
+  }
+
+  /** A leader was heard within the shortest election timeout: votes are refused (thesis §4.2.3). */
+  get leaderIsFresh(): boolean {
+    return (
+      this.leader !== null && this.electionElapsedTicks < this.settings.electionTimeoutTicksMin
+    );
+  }
+
+  send(message: Message): void {
+    this.messages.push(message);
+  }
+
+  /** A correct peer cannot have done this: say so, and do nothing ever again. */
+  fail(reason: string, message: Message | null): void {
+    this.fatal ??= { reason, message };
+  }
+
+  /**
+   * Follows in `term`, which is not below the current one. Whatever was owed in another term is
+   * forgotten: an acknowledgement says that the log equals *that* leader's (§5.3), so it must not
+   * leave once another leader may have replaced what it spoke of.
+   */
+  becomeFollower(term: number, leader: NodeId | null): void {
+    if (term > this.currentTerm) {
+      this.currentTerm = term;
+      this.votedFor = null;
+      this.hardStateDirty = true;
+      this.grantOwedTo = null;
+    }
+    this.#leaveRole();
+    this.role = 'follower';
+    this.setLeader(leader);
+    this.restartElectionTimer();
+  }
+
+  /** A pre-candidate asks around; nothing of it is remembered (thesis §9.6). */
+  becomePreCandidate(): void {
+    this.#leaveRole();
+    this.role = 'preCandidate';
+    this.setLeader(null);
+    this.restartElectionTimer();
+    this.votes.set(this.nodeId, true);
+  }
+
+  /** §5.2: increments its term and votes for itself, both durable before anybody hears of it. */
+  becomeCandidate(transfer: boolean): void {
+    this.#leaveRole();
+    this.role = 'candidate';
+    this.currentTerm++;
+    this.votedFor = this.nodeId;
+    this.hardStateDirty = true;
+    this.grantOwedTo = null;
+    this.setLeader(null);
+    this.restartElectionTimer();
+    this.requestsOwed = true;
+    this.transferCampaign = transfer;
+  }
+
+  becomeLeader(leadership: Leadership): void {
+    this.#leaveRole();
+    this.role = 'leader';
+    this.setLeader(this.nodeId);
+    this.restartElectionTimer();
+    this.leadership = leadership;
+  }
+
+  setLeader(leader: NodeId | null): void {
+    if (leader === this.leader) return;
+    this.leader = leader;
+    this.verifiedIndex = 0;
+    this.ackOwed = false;
+    this.forwardedReads.refuseAll(this.reads);
+  }
+
+  restartElectionTimer(): void {
+    this.electionElapsedTicks = 0;
+    this.redrawElectionTimeout();
+  }
+
+  redrawElectionTimeout(): void {
+    const { electionTimeoutTicksMin, electionTimeoutTicksMax } = this.settings;
+    this.electionTimeoutTicks = this.prng.between(electionTimeoutTicksMin, electionTimeoutTicksMax);
+  }
+
+  /** Appends an entry and takes its membership into force at once (§6). False after a failure. */
+  append(entry: Entry, message: Message | null): boolean {
+    if (entry.type === 'membership') {
+      try {
+        const { membership } = decodeMembershipEntry(entry.data);
+        this.memberships.push({ index: entry.index, membership });
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        this.fail(`Cannot append entry ${entry.index}: ${error.message}`, message);
+        return false;
+      }
+    }
+    this.log.append(entry);
+    return true;
+  }
+
+  /** Removes an uncommitted suffix, and says which of this run's own entries went with it. */
+  truncateFrom(index: number): void {
+    this.#reportLost(index, this.log.lastIndex);
+    this.log.truncateFrom(index);
+    this.memberships.truncateFrom(index);
+    this.verifiedIndex = Math.min(this.verifiedIndex, index - 1);
+  }
+
+  commitTo(index: number): void {
+    this.log.commitTo(index);
+    const first = this.ledRanges[0];
+    if (first !== undefined && first.lastIndex <= this.log.commitIndex) {
+      this.ledRanges = this.ledRanges.filter((range) => range.lastIndex > this.log.commitIndex);
+    }
+  }
+
+  /** The driver replaced the log by `meta`. */
+  restore(meta: SnapshotMeta): void {
+    // Beyond the snapshot nothing can be committed, for then the logs would have agreed at its
+    // index; nor can an entry at or below it whose term is later than the snapshot's.
+    for (let index = this.log.commitIndex + 1; index <= this.log.lastIndex; index++) {
+      const lost = index > meta.index || (this.log.termAt(index) as number) > meta.term;
+      if (lost) {
+        this.#reportLost(index, this.log.lastIndex);
+        break;
+      }
+    }
+    this.log.restore(meta);
+    this.ledRanges = [];
+    this.memberships.reset({ index: meta.membershipIndex, membership: meta.membership });
+    this.verifiedIndex = Math.max(this.verifiedIndex, meta.index);
+  }
+
+  #reportLost(from: number, to: number): void {
+    for (const range of this.ledRanges) {
+      for (
+        let index = Math.max(from, range.fromIndex);
+        index <= Math.min(to, range.lastIndex);
+        index++
+      ) {
+        this.truncated.push({ term: range.term, index });
+      }
+      range.lastIndex = Math.min(range.lastIndex, from - 1);
+    }
+    this.ledRanges = this.ledRanges.filter((range) => range.lastIndex >= range.fromIndex);
+  }
+
+  #leaveRole(): void {
+    if (this.leadership !== null) {
+      for (const { from, requestId } of this.leadership.reads.takeAll()) {
+        if (from === null) this.reads.push({ requestId, index: null });
+        else this.#refuseRead(from, requestId);
+      }
+      this.leadership = null;
+    }
+    this.votes.clear();
+    this.requestsOwed = false;
+    this.transferCampaign = false;
+    this.ackOwed = false;
+    this.verifiedIndex = 0;
+  }
+
+  #refuseRead(to: NodeId, requestId: number): void {
+    const { nodeId: from, currentTerm: term } = this;
+    this.send({ type: 'ReadIndexResponse', from, to, term, requestId, index: null });
+  }
+}
+
+/** Entries of one of this run's leaderships that are in the log: [fromIndex, lastIndex]. */
+export type LedRange = { readonly term: number; readonly fromIndex: number; lastIndex: number };
