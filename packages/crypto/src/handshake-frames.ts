@@ -58,7 +58,7 @@ export function encodeHandshakeFrame(frame: HandshakeFrame): Uint8Array {
 /** Throws `BAD_REQUEST` for anything but one whole frame. The result shares no memory with it. */
 export function decodeHandshakeFrame(frame: Uint8Array): HandshakeFrame {
   const bytes = frame.length;
-  switch (frame[0]) {
+  switch (frame[0] ?? 0) {
     case helloCode:
       if (bytes >= helloBytes && bytes <= helloBytesMax) return decodeHello(frame);
       break;
