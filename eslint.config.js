@@ -10,7 +10,7 @@ const packages = [
   'e2e',
   'bench',
 ].filter((directory) => existsSync(`${root}/${directory}/tsconfig.json`));
-const tests = ['**/*.test.ts', '**/test/**/*.ts', 'e2e/**/*.ts'];
+const tests = ['**/*.test.ts', '**/test/**/*.ts', '**/conformance/**/*.ts', 'e2e/**/*.ts'];
 
 export default tseslint.config(
   {

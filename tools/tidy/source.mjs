@@ -184,7 +184,7 @@ function isTestName(node) {
   return ts.isIdentifier(node) && ['test', 'it', 'describe', 'suite'].includes(node.text);
 }
 
-const sourceLinesMax = 600;
+const sourceLinesMax = 700;
 
 function checkLength({ file, tree, test, breach }) {
   const lines = tree.text.split('\n').length;
