@@ -91,6 +91,19 @@ describe('handshake()', () => {
     expect(accepted.done!.open('raft', frame)).toEqual(Uint8Array.of(1));
   });
 
+  test('refuses more proofs than a ring has secrets, before it reads them', () => {
+    for (const [count, code] of [
+      [8, 'BAD_SECRET'],
+      [9, 'BAD_REQUEST'],
+      [0, 'BAD_REQUEST'],
+    ] as const) {
+      const responder = cipher.handshake({ initiator: false, ...hosts });
+      responder.receive(cipher.handshake({ initiator: true, local: 'b', remote: 'a' }).first());
+      const proofs = Uint8Array.of(2, count, ...random(32 * count));
+      expect(() => responder.receive(proofs)).toThrow(expect.objectContaining({ code }));
+    }
+  });
+
   test('receive() throws BAD_REQUEST or BAD_SECRET for any bytes at any moment, nothing else', () => {
     const junk = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),

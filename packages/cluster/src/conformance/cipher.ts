@@ -240,11 +240,16 @@ function authenticLinks({ test, create }: CipherConformanceOptions): void {
   });
 
   test('open() of a channel on which a frame failed opens nothing more', async () => {
-    const [initiator, responder] = connect(create, ['one'], ['one']);
-    refusal(() => responder.open('raft', new Uint8Array(40)), 'BAD_SECRET');
-    const frame = initiator.seal('raft', pattern(9));
-    refusal(() => responder.open('raft', frame), 'BAD_SECRET');
-    checkCarries(initiator, responder, 'rpc');
+    for (const junkBytes of [0, 1, 40, 2_000]) {
+      const [initiator, responder] = connect(create, ['one'], ['one']);
+      refusal(() => responder.open('raft', new Uint8Array(junkBytes)), 'BAD_SECRET');
+      // Neither the frame whose place the junk took, nor the one after it.
+      for (let count = 0; count < 3; count++) {
+        const frame = initiator.seal('raft', pattern(9));
+        refusal(() => responder.open('raft', frame), 'BAD_SECRET');
+      }
+      checkCarries(initiator, responder, 'rpc');
+    }
   });
 
   test('seal() never gives the same bytes twice, on one link or on two', async () => {
