@@ -1,0 +1,540 @@
+/**
+ * The `LogStorage` of Node members: a directory with a lock, an identity, a segmented log and a
+ * snapshot (see layout.ts for what lies where, record.ts and snapshot-store.ts for the bytes).
+ *
+ * Two chains of work run side by side. The *queue* writes batches, one record and one sync for all
+ * that wait. The *snapshot chain* writes snapshot bytes beside it, without holding batches up, and
+ * comes to the queue only for the moment in which the snapshot begins to count.
+ */
+import { QuorateError, assert, isQuorateError } from '@quorate/cluster';
+import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/cluster';
+import type { HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
+import { join } from 'node:path';
+import { checksum } from './bytes.ts';
+import { DirectoryLock } from './directory-lock.ts';
+import type { FileSystem } from './file-system.ts';
+import { readIdentity, writeIdentity } from './identity.ts';
+import type { Layout } from './layout.ts';
+import { corrupt, layoutOf, namesIn, readWhole, storageError } from './layout.ts';
+import { nodeFileSystem } from './node-file-system.ts';
+import { SegmentLog } from './segment-log.ts';
+import { SnapshotStore } from './snapshot-store.ts';
+import { TermRuns } from './term-runs.ts';
+import { WriteQueue, type QueuedBatch } from './write-queue.ts';
+
+export type FileStorageOptions = {
+  /** The data directory; created on demand. One replica lives in it. */
+  readonly directory: string;
+  /** By default the real one. */
+  readonly fileSystem?: FileSystem;
+  /** Opens a directory that another machine held and did not close. Only a person can know. */
+  readonly takeOver?: boolean;
+  /** Segments are closed at this size, 8 MiB by default, at least 1 KiB; one record may exceed it. */
+  readonly segmentBytes?: number;
+  /** Monotonic milliseconds, for noticing that this process slept. */
+  readonly monotonicNow?: () => number;
+};
+
+export class FileStorage implements LogStorage {
+  readonly durable = true;
+
+  readonly #layout: Layout;
+  readonly #fileSystem: FileSystem;
+  readonly #takeOver: boolean;
+  readonly #segmentBytes: number;
+  readonly #monotonicNow: () => number;
+  readonly #queue: WriteQueue;
+
+  #state: 'new' | 'opening' | 'open' | 'loading' | 'loaded' | 'closed' = 'new';
+  #failure: Error | null = null;
+  #closing: Promise<void> | null = null;
+  #lock: DirectoryLock | null = null;
+  #lockVerifiedAtMs = 0;
+  #nonce = '';
+  #log: SegmentLog | null = null;
+  #snapshots: SnapshotStore | null = null;
+  /** Snapshots and what must see them, in call order. Never rejects. */
+  #snapshotChain: Promise<void> = Promise.resolve();
+  /** The index of the newest snapshot that was accepted, written or not. */
+  #acceptedSnapshot = 0;
+  /** The log as of everything accepted, and as of everything durable. */
+  #accepted: TermRuns = TermRuns.empty({ index: 0, term: 0 });
+  #durable: TermRuns = TermRuns.empty({ index: 0, term: 0 });
+  #hardState: HardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
+  /** After `STORAGE_FULL`: the first refused batch, which must come again before later ones. */
+  #refusedFrom: number | null = null;
+  /** Does the log end with a record that holds a batch, not with the mark of a clean close? */
+  #unmarked = false;
+
+  constructor(options: FileStorageOptions) {
+    const segmentBytes = options.segmentBytes ?? segmentBytesDefault;
+    if (!Number.isSafeInteger(segmentBytes) || segmentBytes < segmentBytesMin) {
+      throw new RangeError(
+        `Cannot use segments of ${segmentBytes} bytes: wanted at least ${segmentBytesMin}`,
+      );
+    }
+    this.#layout = layoutOf(options.directory);
+    this.#fileSystem = options.fileSystem ?? nodeFileSystem;
+    this.#takeOver = options.takeOver ?? false;
+    this.#segmentBytes = segmentBytes;
+    this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
+    this.#queue = new WriteQueue({
+      write: (batches) => this.#write(batches),
+      groupBytesMax,
+      refused: (error, batches) => this.#refuse(error, batches),
+    });
+  }
+
+  async open(options: OpenOptions): Promise<Run> {
+    assert(this.#state === 'new', 'open() is called once, first');
+    this.#state = 'opening';
+    this.#nonce = options.nonce;
+    try {
+      const run = await this.#open(options);
+      this.#state = 'open';
+      return run;
+    } catch (error) {
+      await this.#lock?.release().catch(() => {});
+      this.#lock = null;
+      throw this.#fail(error, `open ${this.#layout.directory}`);
+    }
+  }
+
+  async load(): Promise<LoadedLog> {
+    this.#check('open');
+    this.#state = 'loading';
+    try {
+      const loaded = await this.#load();
+      this.#state = 'loaded';
+      return loaded;
+    } catch (error) {
+      throw this.#fail(error, `load ${this.#layout.replica}`);
+    }
+  }
+
+  async persist(batch: PersistBatch): Promise<void> {
+    this.#check('loaded');
+    if (this.#refusedFrom !== null) {
+      if (batch.number > this.#refusedFrom) throw afterRefused(this.#refusedFrom);
+      this.#refusedFrom = null;
+    }
+    try {
+      this.#accepted = this.#accepted.with(batch.entries);
+    } catch (error) {
+      throw this.#fail(error, 'persist');
+    }
+    await this.#queue.pushBatch(batch);
+  }
+
+  async saveSnapshot(meta: SnapshotMeta, chunks: Chunks): Promise<void> {
+    this.#check('loaded');
+    if (meta.index < this.#acceptedSnapshot) return;
+    const store = this.#store();
+    this.#acceptedSnapshot = meta.index;
+    let path: string | null = null;
+    const install = async (): Promise<void> => {
+      assert(path !== null, 'a snapshot is installed when its bytes are there');
+      await this.#install(meta, path, keeps);
+    };
+    const keeps = this.#accepted.termAt(meta.index) === meta.term;
+    const gate = keeps ? null : this.#queue.pushGate(install);
+    if (gate !== null) this.#accepted = TermRuns.empty(meta);
+    await this.#afterSnapshots(async () => {
+      try {
+        path = await store.write(meta, chunks);
+        gate?.open();
+        await (gate?.done ?? this.#queue.pushTask(install));
+      } catch (error) {
+        if (path !== null) await store.discard(path);
+        gate?.cancel(error as Error);
+        this.#acceptedSnapshot = store.current?.meta.index ?? 0;
+        if (isFinal(error)) throw this.#fail(error, `save snapshot ${meta.index}`);
+        if (gate !== null) this.#rejectWhatNoLongerFits(error);
+        throw error;
+      }
+    });
+  }
+
+  async readSnapshot(): ReturnType<LogStorage['readSnapshot']> {
+    this.#check('loaded');
+    return this.#afterSnapshots(() => this.#store().read());
+  }
+
+  async compact(throughIndex: number): Promise<void> {
+    this.#check('loaded');
+    if (throughIndex > this.#acceptedSnapshot) {
+      const error = new RangeError(
+        `Cannot compact through ${throughIndex}: the snapshot ends at ${this.#acceptedSnapshot}, ` +
+          'wanted no more',
+      );
+      throw this.#fail(error, 'compact');
+    }
+    await this.#afterSnapshots(async () => {
+      const current = this.#store().current;
+      // The snapshot that this call relied on may have been refused; then there is nothing to do.
+      if (current === null) return;
+      const through = Math.min(throughIndex, current.meta.index);
+      const remove = (): Promise<void> =>
+        this.#segments().removeThrough(through, current.droppedThroughRecord);
+      try {
+        await this.#queue.pushTask(remove);
+      } catch (error) {
+        throw this.#fail(error, `compact through ${throughIndex}`);
+      }
+    });
+  }
+
+  async readCache(): Promise<Uint8Array | null> {
+    this.#check('open', 'loaded');
+    try {
+      const bytes = await readWhole(this.#fileSystem, join(this.#layout.replica, cacheName));
+      if (bytes === null || bytes.length < 4) return null;
+      const content = bytes.subarray(4);
+      const crc = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+      return crc === checksum(content) ? content : null;
+    } catch {
+      // Its loss costs time only.
+      return null;
+    }
+  }
+
+  async writeCache(bytes: Uint8Array): Promise<void> {
+    this.#check('open', 'loaded');
+    const content = new Uint8Array(bytes.length + 4);
+    content.set(bytes, 4);
+    new DataView(content.buffer).setUint32(0, checksum(bytes), true);
+    await this.#afterSnapshots(async () => {
+      const path = join(this.#layout.replica, cacheName);
+      const temporary = `${path}.tmp`;
+      try {
+        await this.#fileSystem.remove(temporary);
+        const file = await this.#fileSystem.open(temporary, 'create');
+        try {
+          await file.write(content, 0);
+        } finally {
+          await file.close();
+        }
+        await this.#fileSystem.rename(temporary, path);
+      } catch {
+        // As above; and a hint is no reason to stop a replica.
+      }
+    });
+  }
+
+  async archive(label: string): Promise<void> {
+    this.#check('open', 'loaded');
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(label)) {
+      throw new RangeError(
+        `Cannot archive as ${JSON.stringify(label)}: wanted 1 to 64 letters, digits, dots, dashes`,
+      );
+    }
+    await this.#end(async () => {
+      const { archive, replica, directory } = this.#layout;
+      await this.#fileSystem.makeDirectory(archive);
+      const taken = await this.#fileSystem.list(archive);
+      let name = label;
+      for (let count = 2; taken.includes(name); count += 1) name = `${label}-${count}`;
+      await this.#fileSystem.rename(replica, join(archive, name));
+      await this.#fileSystem.syncDirectory(archive);
+      await this.#fileSystem.syncDirectory(directory);
+    }, `archive ${this.#layout.replica}`);
+  }
+
+  async destroy(): Promise<void> {
+    this.#check('open', 'loaded');
+    await this.#end(async () => {
+      const { replica, directory } = this.#layout;
+      // One rename decides; what is then removed is no replica any more.
+      const trash = join(directory, `trash-${this.#nonce}`);
+      await this.#fileSystem.rename(replica, trash);
+      await this.#fileSystem.syncDirectory(directory);
+      await this.#fileSystem.remove(trash);
+    }, `destroy ${this.#layout.replica}`);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #open(options: OpenOptions): Promise<Run> {
+    const { directory, replica } = this.#layout;
+    const fileSystem = this.#fileSystem;
+    if (!options.create && !(await namesIn(fileSystem, directory)).includes('replica')) {
+      throw new QuorateError('STORAGE_LOST', `Cannot open ${directory}: there is no replica in it`);
+    }
+    await fileSystem.makeDirectory(directory);
+    this.#lock = await DirectoryLock.acquire(fileSystem, directory, options.nonce, this.#takeOver);
+    this.#lockVerifiedAtMs = this.#monotonicNow();
+    const names = await fileSystem.list(directory);
+    for (const name of names) {
+      const leftover = name.startsWith('trash-') || /^replica-.*\.tmp$/.test(name);
+      if (leftover) await fileSystem.remove(join(directory, name));
+    }
+    const { newNodeId, nonce } = options;
+    if (!names.includes('replica')) {
+      // It may have been archived or destroyed since we looked.
+      if (!options.create) {
+        throw new QuorateError('STORAGE_LOST', `Cannot open ${directory}: its replica is gone`);
+      }
+      const run: Run = { nodeId: newNodeId, epoch: 1, nonce };
+      await this.#createReplica(run);
+      return this.#use(run);
+    }
+    const known = await readIdentity(fileSystem, replica);
+    if (known === null) throw corrupt(join(replica, 'identity'), 0, 'the identity is missing');
+    const run: Run = { nodeId: known.nodeId, epoch: known.epoch + 1, nonce };
+    await writeIdentity(fileSystem, replica, run);
+    return this.#use(run);
+  }
+
+  /** All at once: a replica without its identity or its directories never exists. */
+  async #createReplica(run: Run): Promise<void> {
+    const { directory, replica } = this.#layout;
+    const temporary = join(directory, `replica-${run.nonce}.tmp`);
+    await this.#fileSystem.makeDirectory(join(temporary, 'log'));
+    await this.#fileSystem.makeDirectory(join(temporary, 'snapshot'));
+    await writeIdentity(this.#fileSystem, temporary, run);
+    await this.#fileSystem.rename(temporary, replica);
+    await this.#fileSystem.syncDirectory(directory);
+  }
+
+  #use(run: Run): Run {
+    const { replica } = this.#layout;
+    this.#log = new SegmentLog({
+      fileSystem: this.#fileSystem,
+      directory: join(replica, 'log'),
+      nodeId: run.nodeId,
+      nonce: run.nonce,
+      segmentBytes: this.#segmentBytes,
+    });
+    this.#snapshots = new SnapshotStore(this.#fileSystem, join(replica, 'snapshot'));
+    return run;
+  }
+
+  async #load(): Promise<LoadedLog> {
+    const stored = await this.#store().load();
+    const { hardState, entries } = await this.#segments().load(stored?.droppedThroughRecord ?? 0);
+    const snapshot = stored?.meta ?? null;
+    const base = { term: snapshot?.term ?? 0, index: snapshot?.index ?? 0 };
+    const firstIndex = entries[0]?.index ?? base.index + 1;
+    const lastIndex = entries.at(-1)?.index ?? base.index;
+    if (firstIndex > base.index + 1 || lastIndex < base.index) {
+      throw corrupt(
+        join(this.#layout.replica, 'log'),
+        0,
+        `the log has entries ${firstIndex} to ${lastIndex} and the snapshot ends at ${base.index}`,
+      );
+    }
+    const behind = entries.slice(Math.max(0, base.index + 1 - firstIndex));
+    this.#durable = TermRuns.empty(base).with(behind);
+    this.#accepted = this.#durable;
+    this.#acceptedSnapshot = base.index;
+    // The commit index rides along lazily; a snapshot says more than the last record knew.
+    const commitIndex = Math.max(hardState.commitIndex, base.index);
+    this.#hardState = { ...hardState, commitIndex };
+    return { hardState: this.#hardState, snapshot, entries };
+  }
+
+  /** One record, one sync; then the lock is looked at if this process slept (Z5). */
+  async #write(batches: readonly PersistBatch[]): Promise<void> {
+    let durable = this.#durable;
+    for (const batch of batches) durable = durable.with(batch.entries);
+    await this.#segments().append(batches);
+    await this.#verifyLockAfterSleep();
+    this.#durable = durable;
+    this.#hardState = batches.at(-1)?.hardState ?? this.#hardState;
+    this.#unmarked = true;
+  }
+
+  async #verifyLockAfterSleep(): Promise<void> {
+    // Looking takes time, in which the process may be stopped again.
+    while (this.#monotonicNow() - this.#lockVerifiedAtMs > lockTrustMs) {
+      const startMs = this.#monotonicNow();
+      await this.#lock?.verify();
+      this.#lockVerifiedAtMs = startMs;
+    }
+  }
+
+  /** The moment in which a written snapshot begins to count; only the queue calls it. */
+  async #install(meta: SnapshotMeta, path: string, keeps: boolean): Promise<void> {
+    const store = this.#store();
+    const { current } = store;
+    if (current !== null && meta.index < current.meta.index) {
+      await store.discard(path);
+      return;
+    }
+    const holds = this.#durable.termAt(meta.index) === meta.term;
+    // What it was to stand on was refused for want of space.
+    if (keeps && !holds) throw afterRefused(this.#refusedFrom ?? 0);
+    const droppedThroughRecord = holds
+      ? (current?.droppedThroughRecord ?? 0)
+      : this.#segments().lastRecord;
+    await store.install(path, { meta, droppedThroughRecord });
+    await this.#verifyLockAfterSleep();
+    this.#durable = holds ? this.#durable.rebased(meta) : TermRuns.empty(meta);
+    if (keeps) this.#accepted = this.#accepted.rebased(meta);
+  }
+
+  /** A group could not be written: for want of space it may come again, otherwise all is over. */
+  #refuse(error: unknown, group: readonly QueuedBatch[]): void {
+    if (!isQuorateError(error, 'STORAGE_FULL')) {
+      const failure = this.#fail(error, 'persist');
+      for (const item of group) item.reject(failure);
+      return;
+    }
+    const reason = error;
+    this.#refusedFrom = group[0]?.batch.number ?? null;
+    for (const item of group) item.reject(reason);
+    this.#queue.rejectWhere((item) => item.type !== 'task', reason);
+    this.#accepted = this.#durable;
+    this.#acceptedSnapshot = this.#store().current?.meta.index ?? 0;
+  }
+
+  /** After a snapshot that was to replace the log did not come: batches that continue it go too. */
+  #rejectWhatNoLongerFits(reason: unknown): void {
+    let accepted = this.#durable;
+    for (const [position, item] of this.#queue.items.entries()) {
+      if (item.type !== 'batch') continue;
+      try {
+        accepted = accepted.with(item.batch.entries);
+      } catch {
+        this.#refusedFrom = item.batch.number;
+        const rest = this.#queue.items.slice(position);
+        this.#queue.rejectWhere((one) => one.type !== 'task' && rest.includes(one), fullOf(reason));
+        break;
+      }
+    }
+    this.#accepted = accepted;
+  }
+
+  /** Runs `work` once everything about snapshots that was called before is done. */
+  async #afterSnapshots<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#snapshotChain.then(() => {
+      if (this.#failure !== null) throw this.#failure;
+      return work();
+    });
+    this.#snapshotChain = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+
+  /** Ends this replica by `work`, after everything that was accepted. */
+  async #end(work: () => Promise<void>, action: string): Promise<void> {
+    this.#state = 'closed';
+    await this.#settle();
+    this.#closing ??= this.#release(async () => {
+      await work();
+    });
+    try {
+      await this.#closing;
+    } catch (error) {
+      this.#closing = Promise.resolve();
+      throw storageError(error, action);
+    }
+  }
+
+  async #close(): Promise<void> {
+    const wasLoaded = this.#state === 'loaded';
+    this.#state = 'closed';
+    await this.#settle();
+    await this.#release(async () => {
+      if (wasLoaded && this.#unmarked && this.#failure === null) await this.#markClosed();
+    });
+  }
+
+  /** All that was accepted has been carried out, or refused. */
+  async #settle(): Promise<void> {
+    let chain;
+    do {
+      chain = this.#snapshotChain;
+      await chain;
+      await this.#queue.idle();
+    } while (chain !== this.#snapshotChain);
+  }
+
+  /**
+   * A record of its own behind the last batch: from now on damage to that batch is told from a torn
+   * write. Best effort, for nothing rests on it.
+   */
+  async #markClosed(): Promise<void> {
+    const mark: PersistBatch = { number: 0, hardState: this.#hardState, entries: [] };
+    await this.#segments()
+      .append([mark])
+      .catch(() => {});
+  }
+
+  /** Closes files, does `last` in between, and frees the directory whatever happens. */
+  async #release(last: () => Promise<void>): Promise<void> {
+    try {
+      await this.#snapshots?.close().catch(() => {});
+      await last();
+      await this.#log?.close().catch(() => {});
+    } finally {
+      await this.#lock?.release().catch(() => {});
+      this.#lock = null;
+    }
+  }
+
+  /** Ends this opening: every waiting and every later call rejects with what it returns. */
+  #fail(error: unknown, action: string): Error {
+    if (this.#failure === null) {
+      const caller = error instanceof RangeError || error instanceof TypeError;
+      this.#failure = caller ? error : storageError(error, action);
+      this.#queue.rejectWhere(() => true, this.#failure);
+    }
+    return this.#failure;
+  }
+
+  #check(...states: readonly ('open' | 'loaded')[]): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#state === 'closed') {
+      throw new QuorateError('CLOSED', `Cannot use ${this.#layout.directory}: it is closed`);
+    }
+    const fits = (states as readonly string[]).includes(this.#state);
+    assert(
+      fits,
+      `calls come after open() and load(): ${this.#state}, wanted ${states.join(' or ')}`,
+    );
+  }
+
+  #segments(): SegmentLog {
+    assert(this.#log !== null, 'open() made the log');
+    return this.#log;
+  }
+
+  #store(): SnapshotStore {
+    assert(this.#snapshots !== null, 'open() made the snapshot store');
+    return this.#snapshots;
+  }
+}
+
+/** Anything but a lack of space, or a source of bytes that broke, ends the opening. */
+function isFinal(error: unknown): boolean {
+  if (isQuorateError(error)) return error.code !== 'STORAGE_FULL';
+  return error instanceof Error && error.message.startsWith('Invariant broken');
+}
+
+function afterRefused(number: number): QuorateError {
+  return new QuorateError(
+    'STORAGE_FULL',
+    `Cannot persist: batch ${number} before it found no space, wanted that one again first`,
+  );
+}
+
+function fullOf(reason: unknown): Error {
+  if (isQuorateError(reason, 'STORAGE_FULL')) return reason;
+  return new QuorateError('STORAGE_FULL', 'Cannot persist: the snapshot before it did not come', {
+    cause: reason,
+  });
+}
+
+const segmentBytesDefault = 8 * 1_048_576;
+const segmentBytesMin = 1024;
+/** One record stays well below what a reader is asked to hold at once. */
+const groupBytesMax = 4 * 1_048_576;
+/** How long a look at the lock is good for: longer than this between two means that we slept. */
+const lockTrustMs = 1000;
+const cacheName = 'cache';

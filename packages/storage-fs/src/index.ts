@@ -1,0 +1,4 @@
+export { FileStorage } from './file-storage.ts';
+export type { FileStorageOptions } from './file-storage.ts';
+export { nodeFileSystem } from './node-file-system.ts';
+export type { FileSystem, Machine, OpenFile, SocketState } from './file-system.ts';

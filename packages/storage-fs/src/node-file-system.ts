@@ -1,0 +1,228 @@
+/**
+ * The real file system. Plain file descriptors and callbacks: the promise API of `node:fs` costs
+ * more than a sync does on a fast disk.
+ */
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, link, lstat } from 'node:fs/promises';
+import { createServer, connect } from 'node:net';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { FileSystem, Machine, OpenFile, SocketState } from './file-system.ts';
+
+export const nodeFileSystem: FileSystem = {
+  async makeDirectory(path) {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined) return;
+    // Each new name is durable once the directory above it is synced.
+    for (let at = path; at.length >= first.length; at = dirname(at)) {
+      await syncDirectory(dirname(at));
+      if (dirname(at) === at) return;
+    }
+  },
+  list: (path) => readdir(path),
+  async open(path, mode) {
+    const flags = { read: 'r', modify: 'r+', create: 'wx+' }[mode];
+    return new NodeFile(await openDescriptor(path, flags));
+  },
+  link: (existing, path) => link(existing, path),
+  rename: (from, to) => rename(from, to),
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  syncDirectory,
+  async listen(directory, name) {
+    const place = await socketPlace(directory, name);
+    const server = createServer((socket) => socket.destroy());
+    // A storage that nobody closed must not keep the process alive.
+    server.unref();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(place.path, resolve);
+      });
+    } catch (error) {
+      await place.close();
+      throw error;
+    }
+    return async () => {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await place.close();
+      await rm(join(directory, name), { force: true });
+    };
+  },
+  async probe(directory, name) {
+    if (!(await isThere(join(directory, name)))) return 'absent';
+    const place = await socketPlace(directory, name);
+    try {
+      return await connectTo(place.path);
+    } finally {
+      await place.close();
+    }
+  },
+  async machine(): Promise<Machine> {
+    const [machineId, bootId] = await Promise.all([
+      firstLine('/etc/machine-id'),
+      firstLine('/proc/sys/kernel/random/boot_id'),
+    ]);
+    const hash = createHash('sha256').update(`${machineId}\n${hostname()}`).digest('hex');
+    return { machineId: hash.slice(0, 32), bootId };
+  },
+};
+
+class NodeFile implements OpenFile {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    let done = 0;
+    while (done < into.length) {
+      const count = await this.#readOnce(into, done, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) done += await this.#writeOnce(bytes, done, position + done);
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  truncate(size: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.ftruncate(this.#descriptor, size, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  size(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.fstat(this.#descriptor, (error, stats) => {
+        if (error === null) resolve(stats.size);
+        else reject(error);
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.close(this.#descriptor, (error) => (error == null ? resolve() : reject(error)));
+    });
+  }
+
+  #readOnce(into: Uint8Array, offset: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const length = into.length - offset;
+      fs.read(this.#descriptor, into, offset, length, position, (error, count) => {
+        if (error === null) resolve(count);
+        else reject(error);
+      });
+    });
+  }
+
+  #writeOnce(bytes: Uint8Array, offset: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const length = bytes.length - offset;
+      fs.write(this.#descriptor, bytes, offset, length, position, (error, count) => {
+        if (error === null) resolve(count);
+        else reject(error);
+      });
+    });
+  }
+}
+
+function openDescriptor(path: string, flags: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(path, flags, 0o600, (error, descriptor) => {
+      if (error === null) resolve(descriptor);
+      else reject(error);
+    });
+  });
+}
+
+function closeDescriptor(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.close(descriptor, (error) => (error == null ? resolve() : reject(error)));
+  });
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const descriptor = await openDescriptor(path, 'r');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      fs.fsync(descriptor, (error) => (error === null ? resolve() : reject(error)));
+    });
+  } finally {
+    await closeDescriptor(descriptor);
+  }
+}
+
+/**
+ * Where to bind or connect. The system cuts a longer path silently and the socket would land
+ * elsewhere, so on Linux the directory goes in as a descriptor, whatever the length of its path.
+ */
+async function socketPlace(
+  directory: string,
+  name: string,
+): Promise<{ readonly path: string; close(): Promise<void> }> {
+  if (process.platform === 'linux') {
+    const descriptor = await openDescriptor(directory, 'r');
+    return {
+      path: `/proc/self/fd/${descriptor}/${name}`,
+      close: () => closeDescriptor(descriptor),
+    };
+  }
+  const path = join(directory, name);
+  const bytes = Buffer.byteLength(path);
+  if (bytes > socketPathBytesMax) {
+    throw new RangeError(
+      `Cannot lock ${directory}: its socket's path has ${bytes} bytes, wanted at most ${socketPathBytesMax}`,
+    );
+  }
+  return { path, close: async () => {} };
+}
+
+async function connectTo(path: string): Promise<SocketState> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve('alive');
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') resolve('dead');
+      else if (error.code === 'ENOENT') resolve('absent');
+      // A full backlog means a living owner that is busy or stopped.
+      else if (error.code === 'EAGAIN') resolve('alive');
+      else reject(error);
+    });
+  });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function firstLine(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).split('\n')[0]?.trim() ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** What every Unix has room for, with its final zero (macOS: 104). */
+const socketPathBytesMax = 103;
