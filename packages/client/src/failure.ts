@@ -124,6 +124,7 @@ const localTrouble: ReadonlySet<string> = new Set([
   'REMOVED',
   'SERVER',
   'STORAGE_FULL',
+  'SUPERSEDED',
   'TIMEOUT',
   'UNREACHABLE',
 ]);

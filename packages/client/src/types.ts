@@ -69,16 +69,23 @@ export type DeleteResult = {
 };
 
 export type WriteOperation =
-  | { readonly type: 'put'; readonly key: string; readonly value: Value }
-  | { readonly type: 'delete'; readonly key: string }
-  | { readonly type: 'delete'; readonly prefix: string }
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly value: Value;
+      /** Return what the key held before. */
+      readonly previous?: boolean;
+    }
+  | { readonly type: 'delete'; readonly key: string; readonly previous?: boolean }
+  | { readonly type: 'delete'; readonly prefix: string; readonly previous?: boolean }
   | { readonly type: 'increment'; readonly key: string; readonly by?: number };
 
 export type Operation = WriteOperation | { readonly type: 'get'; readonly key: string };
 
+/** What became of one operation, in its place; `previous` only where it was asked for. */
 export type OperationResult =
-  | { readonly type: 'put'; readonly revision: number; readonly previous: KvEntry | null }
-  | { readonly type: 'delete'; readonly deleted: number; readonly previous: readonly KvEntry[] }
+  | { readonly type: 'put'; readonly previous?: KvEntry | null }
+  | { readonly type: 'delete'; readonly deleted: number; readonly previous?: readonly KvEntry[] }
   | { readonly type: 'increment'; readonly value: number }
   | { readonly type: 'get'; readonly entry: KvEntry | null };
 

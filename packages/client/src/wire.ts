@@ -68,8 +68,8 @@ export type WireRange = {
 };
 
 export type WireOperationResult =
-  | { readonly type: 'put'; readonly revision: number; readonly previous: WireEntry | null }
-  | { readonly type: 'delete'; readonly deleted: number; readonly previous: readonly WireEntry[] }
+  | { readonly type: 'put'; readonly previous?: WireEntry | null }
+  | { readonly type: 'delete'; readonly deleted: number; readonly previous?: readonly WireEntry[] }
   | { readonly type: 'increment'; readonly value: number }
   | { readonly type: 'get'; readonly kv: WireEntry | null };
 
@@ -120,7 +120,7 @@ export function rangeFromWire<T>(wire: WireRange): RangeResult<T> {
 /** Puts and value comparisons carry values; everything else travels as it is. */
 export function operationToWire(operation: Operation | WriteOperation): JsonValue {
   if (operation.type !== 'put') return { ...operation };
-  return { type: 'put', key: operation.key, value: toJsonValue(operation.value) };
+  return { ...operation, value: toJsonValue(operation.value) };
 }
 
 export function compareToWire(compare: Compare): JsonValue {
@@ -151,17 +151,12 @@ export function batchFromWire<T>(wire: WireBatch): WatchBatch<T> {
 function operationResultToWire(result: OperationResult): WireOperationResult {
   switch (result.type) {
     case 'put':
-      return {
-        type: 'put',
-        revision: result.revision,
-        previous: nullable(result.previous, entryToWire),
-      };
-    case 'delete':
-      return {
-        type: 'delete',
-        deleted: result.deleted,
-        previous: result.previous.map(entryToWire),
-      };
+      return { type: 'put', ...previousOf(result.previous, entryToWire) };
+    case 'delete': {
+      const { deleted, previous } = result;
+      if (previous === undefined) return { type: 'delete', deleted };
+      return { type: 'delete', deleted, previous: previous.map(entryToWire) };
+    }
     case 'increment':
       return result;
     case 'get':
@@ -172,39 +167,38 @@ function operationResultToWire(result: OperationResult): WireOperationResult {
 function operationResultFromWire(wire: WireOperationResult): OperationResult {
   switch (wire.type) {
     case 'put':
-      return {
-        type: 'put',
-        revision: wire.revision,
-        previous: nullable(wire.previous, entryFromWire),
-      };
-    case 'delete':
-      return {
-        type: 'delete',
-        deleted: wire.deleted,
-        previous: wire.previous.map((entry) => entryFromWire(entry)),
-      };
+      return { type: 'put', ...previousOf(wire.previous, (entry) => entryFromWire(entry)) };
+    case 'delete': {
+      const { deleted, previous } = wire;
+      if (previous === undefined) return { type: 'delete', deleted };
+      return { type: 'delete', deleted, previous: previous.map((entry) => entryFromWire(entry)) };
+    }
     case 'increment':
       return wire;
     case 'get':
-      return { type: 'get', entry: nullable(wire.kv, entryFromWire) };
+      return { type: 'get', entry: nullable(wire.kv, (entry) => entryFromWire(entry)) };
   }
 }
 
 function eventToWire(event: WatchEvent): WireWatchEvent {
-  const previous =
-    event.previous === undefined ? {} : { previous: nullable(event.previous, entryToWire) };
+  const previous = previousOf(event.previous, entryToWire);
   if (event.type === 'delete') return { type: 'delete', key: event.key, ...previous };
   return { type: 'put', ...entryToWire(event.entry), ...previous };
 }
 
 function eventFromWire<T>(wire: WireWatchEvent): WatchEvent<T> {
-  const previous =
-    wire.previous === undefined
-      ? {}
-      : { previous: nullable(wire.previous, (entry) => entryFromWire<T>(entry)) };
+  const previous = previousOf(wire.previous, (entry) => entryFromWire<T>(entry));
   if (wire.type === 'delete') return { type: 'delete', key: wire.key, ...previous };
   const entry = entryFromWire<T>(wire);
   return { type: 'put', key: wire.key, value: entry.value, entry, ...previous };
+}
+
+/** The member `previous`, where there is one. */
+function previousOf<A, B>(
+  previous: A | null | undefined,
+  map: (value: A) => B,
+): { readonly previous?: B | null } {
+  return previous === undefined ? {} : { previous: nullable(previous, map) };
 }
 
 function nullable<A, B>(value: A | null, map: (value: A) => B): B | null {

@@ -1,0 +1,358 @@
+/**
+ * An HTTP server in front of one member, for programs that are no members: JSON calls, watches as
+ * server-sent events, metrics. See `@quorate/client` for the JSON. On loopback it serves whoever is
+ * on this machine; beyond loopback it wants a token and refuses to start without one.
+ */
+import { QuorateError, assert } from '@quorate/cluster';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import { Access, isLoopback } from './access.ts';
+import type { Refusal } from './access.ts';
+import { AnswerStream } from './answer-stream.ts';
+import { BodyReader } from './body.ts';
+import { carryOut, isCallName } from './calls.ts';
+import type { CallContext } from './calls.ts';
+import { metricsText } from './metrics.ts';
+import { badRequest, problemOf } from './problem.ts';
+import type { Problem } from './problem.ts';
+import { Shape } from './shape.ts';
+import type { GatewayTarget } from './target.ts';
+import { streamWatch, watchRequestOf } from './watch-stream.ts';
+
+export type GatewayOptions = {
+  /** Address to listen on. Default `127.0.0.1`; anything but loopback needs `tokens`. */
+  readonly host?: string;
+  /** Default 0: any free one. */
+  readonly port?: number;
+  /** Accepted bearer tokens, each of 16 characters or more; several while one is replaced. */
+  readonly tokens?: readonly string[];
+  /** Further origins and hosts that are served, such as `https://app.example.com`. */
+  readonly cors?: readonly string[];
+  /** Largest body, default 2 MiB. */
+  readonly bodyBytesMax?: number;
+  /** Calls under way, beyond which further ones are `OVERLOADED`; default 4,096. */
+  readonly callsInFlightMax?: number;
+  /** Open watches, likewise; default 1,024. */
+  readonly watchesMax?: number;
+  /** Longest deadline a caller may ask for, default 60,000. */
+  readonly timeoutMsMax?: number;
+  /** Silence after which a watch sends a sign of life, default 10,000. */
+  readonly heartbeatMs?: number;
+  /** Told of failures that nobody expected; clients see only that one happened. */
+  readonly onUnexpected?: (error: unknown) => void;
+};
+
+export interface Gateway {
+  /** Where it listens, such as `http://127.0.0.1:7800`. */
+  readonly url: string;
+  /**
+   * Takes no further request, ends the watches (their clients go on elsewhere), and lets calls under
+   * way finish for at most `graceMs`, 5,000 unless told. Resolves once all connections are closed.
+   * Idempotent.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/**
+ * Resolves once the gateway listens. Throws `TypeError` for a bind beyond loopback without tokens
+ * and other bad options; rejects with the system's error where the address cannot be had.
+ */
+export async function startGateway(
+  target: GatewayTarget,
+  options: GatewayOptions = {},
+): Promise<Gateway> {
+  const host = options.host ?? '127.0.0.1';
+  const tokens = options.tokens ?? [];
+  if (!isLoopback(host) && tokens.length === 0) {
+    throw new TypeError(
+      `Cannot listen on ${host} without a token: anyone there could write, wanted a token or 127.0.0.1`,
+    );
+  }
+  const access = new Access({ bindHost: host, cors: options.cors ?? [], tokens });
+  const gateway = new HttpGateway(target, access, options);
+  await gateway.listen(host, options.port ?? 0);
+  return gateway;
+}
+
+class HttpGateway implements Gateway {
+  readonly #target: GatewayTarget;
+  readonly #access: Access;
+  readonly #bodies: BodyReader;
+  readonly #server: Server;
+  readonly #callsInFlightMax: number;
+  readonly #watchesMax: number;
+  readonly #timeoutMsMax: number;
+  readonly #heartbeatMs: number;
+  readonly #onUnexpected: (error: unknown) => void;
+  readonly #stopping = new AbortController();
+  readonly #calls = new Map<string, number>();
+  #callsInFlight = 0;
+  #watches = 0;
+  #url = '';
+  #closed: Promise<void> | undefined;
+
+  constructor(target: GatewayTarget, access: Access, options: GatewayOptions) {
+    const bodyBytesMax = options.bodyBytesMax ?? 2 * 1024 * 1024;
+    this.#target = target;
+    this.#access = access;
+    this.#bodies = new BodyReader(bodyBytesMax, 32 * bodyBytesMax);
+    this.#callsInFlightMax = options.callsInFlightMax ?? 4096;
+    this.#watchesMax = options.watchesMax ?? 1024;
+    this.#timeoutMsMax = options.timeoutMsMax ?? 60_000;
+    this.#heartbeatMs = options.heartbeatMs ?? 10_000;
+    this.#onUnexpected = options.onUnexpected ?? (() => {});
+    this.#server = createServer(
+      // Clients keep their connections: longer than they do, so that they never meet a closing one.
+      { keepAliveTimeout: 75_000, requestTimeout: 30_000, headersTimeout: 10_000 },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.maxConnections = 4 * this.#watchesMax;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  async listen(host: string, port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host.replace(/^\[(.*)\]$/, '$1'), () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    const address = this.#server.address();
+    assert(typeof address === 'object' && address !== null, 'the gateway listens on a port');
+    this.#url = `http://${isIP(host) === 6 ? `[${host}]` : host}:${address.port}`;
+  }
+
+  close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(options.graceMs ?? 5_000);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  /** Never rejects: each request gets one answer, whatever happens. */
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    try {
+      await this.#route(request, response, gone.signal);
+    } catch (error) {
+      this.#refuse(response, this.#problemOf(error));
+      // What was not read of a refused body is not worth reading.
+      if (!request.complete) request.destroy();
+    }
+  }
+
+  async #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    gone: AbortSignal,
+  ): Promise<void> {
+    response.setHeader('cache-control', 'no-store');
+    response.setHeader('x-content-type-options', 'nosniff');
+    if (this.#stopping.signal.aborted) response.setHeader('connection', 'close');
+    const foreign = this.#access.refuseForeign(request);
+    if (foreign !== null) return this.#deny(response, foreign);
+    if (request.headers.origin !== undefined) allowOrigin(response, request.headers.origin);
+    if (request.method === 'OPTIONS') return preflight(request, response);
+
+    const url = new URL(request.url ?? '/', 'http://gateway');
+    if (url.pathname === '/healthz') return this.#healthz(response);
+    const denied = this.#access.refuseToken(request);
+    if (denied !== null) return this.#deny(response, denied);
+
+    const { method } = request;
+    if (url.pathname === '/metrics' && method === 'GET') return this.#metrics(response);
+    if (url.pathname === '/v1/watch' && method === 'GET') {
+      return this.#watch(request, url.searchParams, response, gone);
+    }
+    const name = /^\/v1\/([a-zA-Z]+)$/.exec(url.pathname)?.[1];
+    if (name === 'calls' && method === 'POST') return this.#many(request, response, gone);
+    if (name !== undefined && isCallName(name)) {
+      const body =
+        method === 'GET' && (name === 'status' || name === 'members')
+          ? {}
+          : method === 'POST'
+            ? await this.#bodies.json(request)
+            : undefined;
+      if (body !== undefined) {
+        const context = { timeoutMs: this.#timeoutOf(headerTimeout(request)), gone };
+        const result = await this.#call(name, body, context);
+        return sendJson(response, 200, result);
+      }
+    }
+    const error = badRequest(`Nothing answers ${method} ${url.pathname.slice(0, 100)} here`);
+    this.#refuse(response, { ...problemOf(error), status: 404 });
+  }
+
+  /** Many calls in one request, begun in order, each answered on its own line once it is done. */
+  async #many(
+    request: IncomingMessage,
+    response: ServerResponse,
+    gone: AbortSignal,
+  ): Promise<void> {
+    const shape = new Shape(await this.#bodies.json(request), 'body');
+    const wanted = shape.array('calls');
+    shape.finish();
+    if (wanted.length > callsPerRequestMax) {
+      throw badRequest(`Cannot take ${wanted.length} calls: wanted at most ${callsPerRequestMax}`);
+    }
+    const answers = new AnswerStream(response, wanted.length);
+    for (const [call, json] of wanted.entries()) {
+      this.#one(json, gone).then(
+        (result) => answers.push({ call, result }),
+        (error: unknown) => answers.push({ call, error: this.#problemOf(error).error }),
+      );
+    }
+  }
+
+  async #one(json: unknown, gone: AbortSignal): Promise<unknown> {
+    const shape = new Shape(json, 'call');
+    const name = shape.string('name');
+    const timeoutMs = this.#timeoutOf(shape.optionalNumber('timeoutMs'));
+    const request = shape.raw('request') ?? {};
+    shape.finish();
+    return this.#call(name, request, { timeoutMs, gone });
+  }
+
+  async #call(name: string, request: unknown, context: CallContext): Promise<unknown> {
+    if (this.#callsInFlight >= this.#callsInFlightMax) {
+      throw new QuorateError('OVERLOADED', `Already ${this.#callsInFlight} calls under way`);
+    }
+    this.#callsInFlight++;
+    try {
+      const result = await carryOut(this.#target, name, request, context);
+      this.#count('OK');
+      return result;
+    } finally {
+      this.#callsInFlight--;
+    }
+  }
+
+  async #watch(
+    request: IncomingMessage,
+    query: URLSearchParams,
+    response: ServerResponse,
+    gone: AbortSignal,
+  ): Promise<void> {
+    const lastEventId = request.headers['last-event-id'];
+    const wanted = watchRequestOf(query, Array.isArray(lastEventId) ? undefined : lastEventId);
+    if (this.#stopping.signal.aborted) throw new QuorateError('CLOSED', 'This gateway is closing');
+    if (this.#watches >= this.#watchesMax) {
+      throw new QuorateError('OVERLOADED', `Already ${this.#watches} watches open`);
+    }
+    this.#watches++;
+    // One listener on the long-lived signal for as long as the watch lives, not beyond.
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    gone.addEventListener('abort', end, { once: true });
+    this.#stopping.signal.addEventListener('abort', end, { once: true });
+    try {
+      await streamWatch(this.#target, wanted, response, this.#heartbeatMs, ended.signal);
+    } finally {
+      this.#watches--;
+      this.#stopping.signal.removeEventListener('abort', end);
+    }
+  }
+
+  #metrics(response: ServerResponse): void {
+    const text = metricsText(this.#target.status, {
+      calls: this.#calls,
+      callsInFlight: this.#callsInFlight,
+      watches: this.#watches,
+    });
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+    response.end(text);
+  }
+
+  /** Whether this process is worth keeping: waiting for others is health, too. */
+  #healthz(response: ServerResponse): void {
+    const { phase } = this.#target.status;
+    const final = phase === 'stopped' || phase === 'outdated' || phase === 'server';
+    sendJson(response, final ? 503 : 200, { phase });
+  }
+
+  #timeoutOf(wanted: number | undefined): number | undefined {
+    if (wanted === undefined) return undefined;
+    if (!Number.isFinite(wanted) || wanted <= 0) {
+      throw badRequest(`Cannot wait ${wanted} ms: wanted a number above 0`);
+    }
+    return Math.min(wanted, this.#timeoutMsMax);
+  }
+
+  #problemOf(error: unknown): Problem {
+    const problem = problemOf(error);
+    if (problem.error.code === 'INTERNAL') this.#onUnexpected(error);
+    this.#count(problem.error.code);
+    return problem;
+  }
+
+  #deny(response: ServerResponse, refusal: Refusal): void {
+    const problem = problemOf(new QuorateError(refusal.code, refusal.message));
+    if (refusal.status === 401) response.setHeader('www-authenticate', 'Bearer');
+    this.#count(refusal.code);
+    this.#refuse(response, { ...problem, status: refusal.status });
+  }
+
+  #refuse(response: ServerResponse, problem: Problem): void {
+    if (response.headersSent) {
+      // Half an answer is none: the client must not take it for a whole one.
+      response.destroy();
+      return;
+    }
+    if (problem.error.code === 'OVERLOADED') response.setHeader('retry-after', '1');
+    if (problem.status === 413) response.setHeader('connection', 'close');
+    sendJson(response, problem.status, { error: problem.error });
+  }
+
+  #count(code: string): void {
+    this.#calls.set(code, (this.#calls.get(code) ?? 0) + 1);
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+function allowOrigin(response: ServerResponse, origin: string): void {
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('vary', 'Origin');
+}
+
+function preflight(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers['access-control-request-private-network'] !== undefined) {
+    response.setHeader('access-control-allow-private-network', 'true');
+  }
+  response.writeHead(204, {
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers':
+      'authorization, content-type, last-event-id, quorate-timeout-ms',
+    'access-control-max-age': '600',
+  });
+  response.end();
+}
+
+function headerTimeout(request: IncomingMessage): number | undefined {
+  const text = request.headers['quorate-timeout-ms'];
+  return text === undefined ? undefined : Number(text);
+}
+
+const callsPerRequestMax = 1024;

@@ -1,0 +1,4 @@
+export { startGateway } from './gateway.ts';
+export type { Gateway, GatewayOptions } from './gateway.ts';
+export { isLoopback } from './access.ts';
+export type { GatewayTarget, LeaveOptions } from './target.ts';

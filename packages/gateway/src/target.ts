@@ -1,0 +1,20 @@
+/** What a gateway needs of the member it stands in front of. */
+import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
+import type { KeyValue } from '@quorate/kv';
+
+export type LeaveOptions = {
+  readonly nodeId?: string;
+  readonly erase?: boolean;
+  readonly signal?: AbortSignal;
+};
+
+/** A running member, as `joinCluster()` hands it out. */
+export type GatewayTarget = {
+  readonly status: ClusterStatus;
+  readonly kv: Pick<
+    KeyValue,
+    'batch' | 'delete' | 'getEntry' | 'increment' | 'put' | 'range' | 'revision' | 'txn' | 'watch'
+  >;
+  members(): readonly MemberInfo[];
+  leave(options?: LeaveOptions): Promise<void>;
+};

@@ -1,0 +1,161 @@
+/**
+ * One watch as server-sent events. Each batch is one event whose id is its revision; `open` and
+ * `progress` say up to which revision everything was delivered, so that a client that returns with
+ * `Last-Event-ID` misses nothing and sees nothing twice. `failure` is the last event of a watch that
+ * cannot go on. Nothing is pulled from the history before the connection took what came before.
+ */
+import { batchToWire } from '@quorate/client';
+import type { KeySelector } from '@quorate/kv';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { badRequest, problemOf } from './problem.ts';
+import type { GatewayTarget } from './target.ts';
+
+export type WatchRequest = {
+  readonly selector: KeySelector;
+  /** Revision from which to deliver; null: begin with the present state. */
+  readonly from: number | 'next' | null;
+  readonly previous: boolean;
+};
+
+/** Reads the query of `GET /v1/watch` and the header `Last-Event-ID`. Throws `BAD_REQUEST`. */
+export function watchRequestOf(
+  query: URLSearchParams,
+  lastEventId: string | undefined,
+): WatchRequest {
+  for (const name of query.keys()) {
+    if (!known.has(name))
+      throw badRequest(`Cannot watch: ${JSON.stringify(name)} is not known here`);
+  }
+  const initial = flag(query, 'initial');
+  const from = query.get('from');
+  if (initial && from !== null) throw badRequest('Cannot watch: wanted initial or from, not both');
+  return {
+    selector: selectorOf(query),
+    from:
+      lastEventId !== undefined && lastEventId !== ''
+        ? revisionOf(lastEventId, 'Last-Event-ID') + 1
+        : initial
+          ? null
+          : from === null
+            ? 'next'
+            : revisionOf(from, 'from'),
+    previous: flag(query, 'previous'),
+  };
+}
+
+/**
+ * Streams until `signal` is aborted (the client has gone, or the gateway stops) or the watch fails.
+ * Rejects only before anything was sent: the failure is then the answer. `heartbeatMs` apart something is sent, so that both ends notice a dead connection.
+ */
+export async function streamWatch(
+  target: GatewayTarget,
+  request: WatchRequest,
+  response: ServerResponse,
+  heartbeatMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await caughtUp(target, request, signal);
+  // Taken in one turn with the beginning of the watch: nothing is applied in between.
+  const from = request.from === 'next' ? target.kv.revision + 1 : request.from;
+  const batches = target.kv.watch({
+    ...request.selector,
+    ...(from === null ? { initial: true } : { from }),
+    ...(request.previous ? { previous: true } : {}),
+    signal,
+  });
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+  let delivered = -1;
+  const position = (type: 'open' | 'progress', revision: number): void => {
+    delivered = revision;
+    response.write(`event: ${type}\nid: ${revision}\ndata: {"revision":${revision}}\n\n`);
+  };
+  if (from === null) response.write(': open\n\n');
+  else position('open', from - 1);
+
+  let waiting = false;
+  let revisionBefore = -1;
+  const heartbeat = setInterval(() => {
+    if (response.writableNeedDrain) return;
+    // What was applied a heartbeat ago has long reached a watch that is waiting for more.
+    if (waiting && delivered !== -1 && revisionBefore > delivered) {
+      position('progress', revisionBefore);
+    } else response.write(': still here\n\n');
+    revisionBefore = target.kv.revision;
+  }, heartbeatMs);
+  try {
+    for (;;) {
+      waiting = true;
+      const next = await batches.next();
+      waiting = false;
+      if (next.done === true) return;
+      const batch = next.value;
+      const data = JSON.stringify(batchToWire(batch));
+      delivered = batch.revision;
+      const taken = response.write(`id: ${batch.revision}\ndata: ${data}\n\n`);
+      if (!taken) await once(response, 'drain', { signal });
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    response.write(
+      `event: failure\ndata: ${JSON.stringify({ error: problemOf(error).error })}\n\n`,
+    );
+  } finally {
+    clearInterval(heartbeat);
+    response.end();
+    await batches.return?.();
+  }
+}
+
+/**
+ * A watch of what comes next, on a member that has not yet caught up, would begin with what was
+ * there long ago: it waits for a linearizable read. A member that merely lost its quorum is not
+ * behind its own past.
+ */
+async function caughtUp(
+  target: GatewayTarget,
+  request: WatchRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { phase } = target.status;
+  if (request.from !== 'next' || phase === 'ready' || phase === 'read-only') return;
+  await target.kv.range({ prefix: '', limit: 1, keysOnly: true, signal });
+}
+
+function selectorOf(query: URLSearchParams): KeySelector {
+  const key = query.get('key');
+  const prefix = query.get('prefix');
+  const start = query.get('start');
+  const end = query.get('end');
+  const ways = [key, prefix, start].filter((way) => way !== null).length;
+  if (ways !== 1) throw badRequest('Cannot watch: wanted one of key, prefix, start');
+  if (end !== null && start === null) throw badRequest('Cannot watch: end needs start');
+  if (key !== null) return { key };
+  if (prefix !== null) return { prefix };
+  return end === null ? { start: start ?? '' } : { start: start ?? '', end };
+}
+
+function flag(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name);
+  if (text === null || text === 'false' || text === '0') return false;
+  if (text === '' || text === 'true' || text === '1') return true;
+  throw badRequest(`Cannot watch: wanted ${name} to be true or false`);
+}
+
+function revisionOf(text: string, name: string): number {
+  const revision = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(revision)) {
+    throw badRequest(`Cannot watch: wanted ${name} to be a revision`);
+  }
+  return revision;
+}
+
+const known: ReadonlySet<string> = new Set([
+  'key',
+  'prefix',
+  'start',
+  'end',
+  'from',
+  'initial',
+  'previous',
+]);
