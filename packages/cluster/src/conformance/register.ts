@@ -14,7 +14,7 @@ export type RegisterWorld = {
 
 export type RegisterConformance = {
   readonly test: RegisterTest;
-  create(): Promise<RegisterWorld>;
+  readonly create: () => Promise<RegisterWorld>;
 };
 
 export function registerConformance(options: RegisterConformance): void {

@@ -12,7 +12,7 @@ export type RendezvousWorld = {
 
 export type RendezvousConformance = {
   readonly test: RegisterTest;
-  create(): Promise<RendezvousWorld>;
+  readonly create: () => Promise<RendezvousWorld>;
 };
 
 export function rendezvousConformance(options: RendezvousConformance): void {

@@ -16,7 +16,7 @@ export type TransportWorld = {
 
 export type TransportConformance = {
   readonly test: RegisterTest;
-  create(): Promise<TransportWorld>;
+  readonly create: () => Promise<TransportWorld>;
 };
 
 /**

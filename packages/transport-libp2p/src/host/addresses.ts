@@ -1,0 +1,80 @@
+/** Addresses: multiaddrs, and the two forms of URL that people write. */
+import { multiaddr } from '@multiformats/multiaddr';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import type { LinkKind } from '@quorate/cluster';
+
+export type RelayAddress = {
+  readonly text: string;
+  readonly multiaddr: Multiaddr;
+  /** The register group that the application pinned with `#…`. */
+  readonly group: string | null;
+};
+
+/**
+ * Reads `ws://host[:port]`, `wss://host[:port]` or a multiaddr. Throws TypeError for anything else.
+ */
+export function parseAddress(text: string): Multiaddr {
+  if (text.startsWith('/')) {
+    try {
+      return multiaddr(text);
+    } catch (cause) {
+      throw new TypeError(`Cannot read address '${text}', wanted a multiaddr`, { cause });
+    }
+  }
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot read address '${text}', wanted ws://host[:port], wss://host[:port] or a multiaddr`,
+      { cause },
+    );
+  }
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
+    throw new TypeError(`Cannot use address '${text}', wanted ws:// or wss:// or a multiaddr`);
+  }
+  if (url.pathname !== '/' && url.pathname !== '') {
+    throw new TypeError(`Cannot use address '${text}': it has a path, wanted host and port alone`);
+  }
+  const secure = url.protocol === 'wss:';
+  const port = url.port === '' ? (secure ? '443' : '80') : url.port;
+  return multiaddr(`/${hostPart(url.hostname)}/tcp/${port}/${secure ? 'tls/ws' : 'ws'}`);
+}
+
+/** Reads the address of a relay; behind `#` may stand the group that its register must be of. */
+export function parseRelay(text: string): RelayAddress {
+  const [address = '', group, ...rest] = text.split('#');
+  if (rest.length > 0 || (group !== undefined && !/^[0-9a-f]{32}$/.test(group))) {
+    throw new TypeError(`Cannot read relay '${text}': the group after # must be 32 hex digits`);
+  }
+  return { text: address, multiaddr: parseAddress(address), group: group ?? null };
+}
+
+/** Multiaddrs that can be read; a hint that cannot is worth nothing. */
+export function readable(addresses: readonly string[]): Multiaddr[] {
+  return addresses.flatMap((address) => {
+    try {
+      return [parseAddress(address)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export function isRelayed(address: Multiaddr): boolean {
+  return address.toString().includes('/p2p-circuit');
+}
+
+export function kindOf(remote: Multiaddr): LinkKind {
+  const text = remote.toString();
+  if (text.includes('/webrtc')) return 'webrtc';
+  if (text.includes('/p2p-circuit')) return 'relayed';
+  if (/\/wss?(\/|$)/.test(text)) return 'websocket';
+  return 'tcp';
+}
+
+function hostPart(hostname: string): string {
+  if (hostname.startsWith('[')) return `ip6/${hostname.slice(1, -1)}`;
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(hostname)) return `ip4/${hostname}`;
+  return `dns/${hostname}`;
+}

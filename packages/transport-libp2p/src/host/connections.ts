@@ -1,0 +1,142 @@
+/** Connections of one libp2p node: finding, dialling, and closing those that carry nothing. */
+import type { Connection } from '@libp2p/interface';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { QuorateError } from '@quorate/cluster';
+import type { Channel, Clock, HostId } from '@quorate/cluster';
+import type { Libp2p } from 'libp2p';
+import { isRelayed, parseAddress, readable } from './addresses.ts';
+import { FramedStream } from './framed-stream.ts';
+import { channels, encodeHeader, newLinkId, protocolOf } from './link-protocol.ts';
+import { frameBytesMax, queueBytesMax } from './options.ts';
+import type { OpenedStreams } from './topic-transport.ts';
+
+/** How long a connection without a stream of ours stays: an attempt may be about to use it. */
+const idleAfterMs = 15_000;
+
+export class Connections {
+  readonly #node: Libp2p;
+  readonly #clock: Clock;
+  readonly #isKept: (host: HostId) => boolean;
+  readonly #idleSince = new Map<string, number>();
+  #cancelSweep: () => void = () => {};
+
+  constructor(node: Libp2p, clock: Clock, isKept: (host: HostId) => boolean) {
+    this.#node = node;
+    this.#clock = clock;
+    this.#isKept = isKept;
+    this.#sweep();
+  }
+
+  /** Open connections to a host, direct ones first. */
+  to(host: HostId): readonly Connection[] {
+    return this.#node
+      .getConnections(peerIdFromString(host))
+      .filter((connection) => connection.status === 'open')
+      .sort((a, b) => Number(isRelayed(a.remoteAddr)) - Number(isRelayed(b.remoteAddr)));
+  }
+
+  async dial(
+    host: HostId,
+    addresses: readonly string[],
+    options: { readonly signal: AbortSignal; readonly fresh: boolean },
+  ): Promise<Connection> {
+    const suffix = `/p2p/${host}`;
+    const targets = readable(addresses)
+      .map((address) => {
+        const text = address.toString();
+        return text.endsWith(suffix) ? address : parseAddress(text + suffix);
+      })
+      .sort((a, b) => Number(isRelayed(a)) - Number(isRelayed(b)));
+    if (targets.length === 0) {
+      throw new QuorateError('UNREACHABLE', `Cannot dial ${host}: no address of it is known`);
+    }
+    return this.#node.dial(targets, { signal: options.signal, force: options.fresh });
+  }
+
+  async dialAddress(address: string, signal: AbortSignal): Promise<Connection> {
+    return this.#node.dial(parseAddress(address), { signal });
+  }
+
+  async openStreams(
+    connection: Connection,
+    topic: string,
+    random: (count: number) => Uint8Array,
+    signal: AbortSignal,
+  ): Promise<OpenedStreams> {
+    const header = encodeHeader({ topic, linkId: newLinkId(random) });
+    let answered: (answer: number | null) => void = () => {};
+    const answer = new Promise<number | null>((resolve) => {
+      answered = resolve;
+    });
+    const open = async (channel: Channel): Promise<FramedStream> => {
+      const stream = await connection.newStream(protocolOf[channel], {
+        signal,
+        runOnLimitedConnection: true,
+      });
+      return new FramedStream({
+        stream,
+        prefixBytes: channel === 'rpc' ? 1 : 0,
+        frameBytesMax,
+        queueBytesMax,
+        events: {
+          prefix: (bytes) => answered(bytes[0] ?? null),
+          // Frames may only come once this side has confirmed, and then other listeners are set.
+          frame: () => answered(null),
+          control: () => answered(null),
+          drained: () => {},
+          // The refusal on `rpc` may come behind the end of the other two.
+          ended: () => {
+            if (channel === 'rpc') answered(null);
+          },
+        },
+      });
+    };
+    const opened = await Promise.allSettled(channels.map(open));
+    const failed = opened.find((result) => result.status === 'rejected');
+    const streams = opened.flatMap((result) =>
+      result.status === 'fulfilled' ? [result.value] : [],
+    );
+    const [raft, bulk, rpc] = streams;
+    if (failed !== undefined || raft === undefined || bulk === undefined || rpc === undefined) {
+      for (const stream of streams) stream.abort('incomplete');
+      throw failed?.reason instanceof Error ? failed.reason : new Error('a stream did not open');
+    }
+    for (const stream of streams) stream.sendPrefix(header);
+    return { streams: { raft, bulk, rpc }, answer };
+  }
+
+  stop(): void {
+    this.#cancelSweep();
+  }
+
+  /** A connection closes once nothing of ours has used it for a while. */
+  #sweep(): void {
+    const nowMs = this.#clock.now();
+    const open = this.#node.getConnections();
+    for (const id of this.#idleSince.keys()) {
+      if (!open.some((connection) => connection.id === id)) this.#idleSince.delete(id);
+    }
+    for (const connection of open) {
+      const used =
+        this.#isKept(connection.remotePeer.toString()) ||
+        connection.streams.some((stream) => stream.protocol.startsWith('/quorate/'));
+      if (used) {
+        this.#idleSince.delete(connection.id);
+        continue;
+      }
+      const sinceMs = this.#idleSince.get(connection.id);
+      if (sinceMs === undefined) this.#idleSince.set(connection.id, nowMs);
+      else if (nowMs - sinceMs > idleAfterMs) void closeQuietly(connection);
+    }
+    this.#cancelSweep = this.#clock.setTimeout(() => this.#sweep(), idleAfterMs / 3);
+  }
+}
+
+/** Ends a connection whatever state it is in. */
+export async function closeQuietly(connection: Connection): Promise<void> {
+  try {
+    await connection.close({ signal: AbortSignal.timeout(1_000) });
+  } catch {
+    connection.abort(new Error('closing took too long'));
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * One libp2p stream as a channel of frames. Outgoing frames of one turn are joined into few big
+ * writes (many small ones cost ten times as much), and wait here, counted and bounded, while the
+ * network is full. Incoming bytes begin with a prefix of fixed length, then frames.
+ */
+import type { Stream } from '@libp2p/interface';
+import {
+  FrameReader,
+  FramingError,
+  controlRecord,
+  lengthBytes,
+  writeLength,
+} from '../wire/frames.ts';
+
+export type FramedStreamEvents = {
+  /** The first `prefixBytes` bytes of the other side. */
+  prefix(bytes: Uint8Array): void;
+  frame(frame: Uint8Array): void;
+  control(type: number, payload: Uint8Array): void;
+  /** After a refused frame: half of the queue is free again. */
+  drained(): void;
+  /** Nothing more will be read. Called once; not after `abort`. */
+  ended(reason: string): void;
+};
+
+export type FramedStreamOptions = {
+  readonly stream: Stream;
+  readonly prefixBytes: number;
+  readonly frameBytesMax: number;
+  readonly queueBytesMax: number;
+  readonly events: FramedStreamEvents;
+};
+
+/** Frames up to this size are copied together into writes of about this size. */
+const writeBytesWanted = 64 * 1024;
+
+export class FramedStream {
+  readonly #stream: Stream;
+  readonly #queueBytesMax: number;
+  readonly #reader: FrameReader;
+  #events: FramedStreamEvents;
+  #prefix: Uint8Array;
+  #prefixFilled = 0;
+  #queue: { readonly bytes: Uint8Array; readonly framed: boolean }[] = [];
+  #queueBytes = 0;
+  #flushing = false;
+  #refused = false;
+  #closing = false;
+  #over = false;
+
+  constructor(options: FramedStreamOptions) {
+    this.#stream = options.stream;
+    this.#queueBytesMax = options.queueBytesMax;
+    this.#events = options.events;
+    this.#prefix = new Uint8Array(options.prefixBytes);
+    this.#reader = new FrameReader(options.frameBytesMax, {
+      frame: (frame) => {
+        if (!this.#over) this.#events.frame(frame);
+      },
+      control: (type, payload) => {
+        if (!this.#over) this.#events.control(type, payload);
+      },
+    });
+    this.#stream.addEventListener('message', (event) => {
+      for (const chunk of event.data instanceof Uint8Array ? [event.data] : event.data) {
+        this.#take(chunk);
+      }
+    });
+    this.#stream.addEventListener('drain', () => this.#flush());
+    this.#stream.addEventListener('remoteCloseWrite', () => this.#end('ended'));
+    this.#stream.addEventListener('close', (event) =>
+      this.#end(event.error === undefined ? 'ended' : 'reset'),
+    );
+  }
+
+  /** Bytes accepted and not yet handed to the network. */
+  get unsentBytes(): number {
+    return this.#queueBytes + this.#stream.writeBufferLength;
+  }
+
+  /** Hands the stream to another listener, once its owner is known. */
+  setEvents(events: FramedStreamEvents): void {
+    this.#events = events;
+  }
+
+  /** Reads `bytes` bytes as a prefix before any frame; called before frames may come. */
+  expectPrefix(bytes: number): void {
+    this.#prefix = new Uint8Array(bytes);
+    this.#prefixFilled = 0;
+  }
+
+  /** Queues one frame, or returns false when the queue is full. */
+  send(frame: Uint8Array): boolean {
+    if (this.#over || this.#closing) return false;
+    if (this.unsentBytes > 0 && this.unsentBytes + frame.length > this.#queueBytesMax) {
+      this.#refused = true;
+      return false;
+    }
+    this.#enqueue(frame, true);
+    return true;
+  }
+
+  /** Control records are few and small: they are never refused. */
+  sendControl(type: number, payload: Uint8Array): void {
+    if (!this.#over && !this.#closing) this.#enqueue(controlRecord(type, payload), false);
+  }
+
+  /** Bytes outside of framing: prefixes. */
+  sendPrefix(bytes: Uint8Array): void {
+    if (!this.#over && !this.#closing) this.#enqueue(bytes, false);
+  }
+
+  /** Sends what is queued and ends this side, by force after `graceMs`. Nothing more is reported. */
+  close(graceMs: number): void {
+    if (this.#closing || this.#over) return;
+    this.#closing = true;
+    try {
+      // The stream's own buffer takes all of it; closing waits until that is empty.
+      for (let next = 0; next < this.#queue.length;) next = this.#writeFrom(next);
+    } catch {
+      // The stream closed under us: nobody is left to hear.
+    }
+    this.#queue = [];
+    this.#queueBytes = 0;
+    this.#over = true;
+    const force = setTimeout(() => this.#reset('closing took too long'), graceMs);
+    this.#stream.close({ signal: AbortSignal.timeout(graceMs) }).then(
+      () => clearTimeout(force),
+      () => {
+        clearTimeout(force);
+        this.#reset('closing failed');
+      },
+    );
+  }
+
+  abort(reason: string): void {
+    if (this.#over && !this.#closing) return;
+    this.#over = true;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    this.#reset(reason);
+  }
+
+  #reset(reason: string): void {
+    this.#stream.abort(new Error(reason));
+  }
+
+  #enqueue(bytes: Uint8Array, framed: boolean): void {
+    this.#queue.push({ bytes, framed });
+    this.#queueBytes += bytes.length;
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#over) return;
+    try {
+      let next = 0;
+      while (next < this.#queue.length && !this.#stream.writableNeedsDrain) {
+        next = this.#writeFrom(next);
+      }
+      if (next > 0) this.#queue.splice(0, next);
+    } catch {
+      // The stream closed under us; its close event ends this channel.
+      this.#queue = [];
+      this.#queueBytes = 0;
+    }
+    if (this.#refused && this.unsentBytes <= this.#queueBytesMax / 2) {
+      this.#refused = false;
+      this.#events.drained();
+    }
+  }
+
+  /** Writes one block of queued items and returns the position of the first that is left. */
+  #writeFrom(first: number): number {
+    let size = 0;
+    let next = first;
+    for (; next < this.#queue.length; next += 1) {
+      const item = this.#queue[next];
+      if (item === undefined) break;
+      const itemBytes = item.bytes.length + (item.framed ? lengthBytes(item.bytes.length) : 0);
+      if (next > first && size + itemBytes > writeBytesWanted) break;
+      size += itemBytes;
+    }
+    const block = new Uint8Array(size);
+    let offset = 0;
+    for (let position = first; position < next; position += 1) {
+      const item = this.#queue[position];
+      if (item === undefined) break;
+      if (item.framed) offset = writeLength(block, offset, item.bytes.length);
+      block.set(item.bytes, offset);
+      offset += item.bytes.length;
+      this.#queueBytes -= item.bytes.length;
+    }
+    this.#stream.send(block);
+    return next;
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (this.#over) return;
+    let rest = chunk;
+    // One prefix may follow another: `prefix` may ask for the next.
+    while (this.#prefixFilled < this.#prefix.length && rest.length > 0) {
+      const count = Math.min(this.#prefix.length - this.#prefixFilled, rest.length);
+      this.#prefix.set(rest.subarray(0, count), this.#prefixFilled);
+      this.#prefixFilled += count;
+      if (this.#prefixFilled < this.#prefix.length) return;
+      rest = rest.subarray(count);
+      this.#events.prefix(this.#prefix);
+    }
+    if (rest.length === 0 || this.#over) return;
+    try {
+      this.#reader.push(rest);
+    } catch (error) {
+      if (!(error instanceof FramingError)) throw error;
+      this.#end(error.message);
+      this.#reset('unreadable');
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    this.#events.ended(reason);
+    if (this.#stream.status === 'open') {
+      this.#stream.close({ signal: AbortSignal.timeout(1_000) }).catch(() => this.#reset('ended'));
+    }
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * One libp2p node that carries many namespaces. What differs between runtimes (which networks it
+ * can use, how it gets a key) is passed in by their presets.
+ */
+import type { ConnectionGater, PrivateKey } from '@libp2p/interface';
+import { identify } from '@libp2p/identify';
+import { noise } from '@libp2p/noise';
+import { yamux } from '@libp2p/yamux';
+import { QuorateError } from '@quorate/cluster';
+import type {
+  Cipher,
+  Clock,
+  HostId,
+  RandomBytes,
+  Register,
+  Rendezvous,
+  Transport,
+} from '@quorate/cluster';
+import { createLibp2p } from 'libp2p';
+import type { Libp2p, Libp2pOptions } from 'libp2p';
+import { parseAddress, parseRelay } from './addresses.ts';
+import { Connections } from './connections.ts';
+import { IncomingLinks } from './incoming-links.ts';
+import { channels, isTopic, protocolOf } from './link-protocol.ts';
+import { defaultTiming } from './options.ts';
+import type { LinkTiming } from './options.ts';
+import { RelayClient } from './relay-client.ts';
+import { RelayRegister } from './relay-register.ts';
+import { RelayRendezvous } from './relay-rendezvous.ts';
+import { Reservation } from './reservation.ts';
+import { TopicTransport } from './topic-transport.ts';
+
+export type HostOptions = {
+  readonly privateKey: PrivateKey;
+  readonly transports: NonNullable<Libp2pOptions['transports']>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Addresses to listen on. None: this host is reached through its relays. */
+  readonly listen: readonly string[];
+  /** Addresses to tell others instead of those it listens on. */
+  readonly announce: readonly string[];
+  /** `ws://host[:port]`, `wss://host[:port]` or multiaddrs; the first one's register decides. */
+  readonly relays: readonly string[];
+  /** Whether to be reachable through the relays. */
+  readonly reserve: boolean;
+  readonly timing?: Partial<LinkTiming>;
+};
+
+/** The network of one process or page, shared by its namespaces. */
+export interface Libp2pHost {
+  readonly peerId: HostId;
+  /** Where others can reach this host now; direct ones first. */
+  addresses(): readonly string[];
+  /** The transport of a namespace; one at a time. `topic`: 64 lowercase hex digits. */
+  transport(topic: string): Transport;
+  /** The namespace's register on the first relay. Throws RangeError for a host without relays. */
+  register(cipher: Cipher): Register;
+  /** The namespace's rendezvous on all relays. */
+  rendezvous(cipher: Cipher): Rendezvous;
+  /** Closes every transport and the node. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Presets and relays share these: private addresses are lawful, and limits fit a cluster. */
+export const connectionGater: ConnectionGater = { denyDialMultiaddr: () => false };
+export const connectionManager: NonNullable<Libp2pOptions['connectionManager']> = {
+  maxConnections: 4_096,
+  inboundConnectionThreshold: 1_000,
+  maxIncomingPendingConnections: 256,
+  dialTimeout: 6_000,
+  addressDialTimeout: 3_000,
+  reconnectRetries: 0,
+};
+
+const streamsMax = 1_024;
+
+/** Starts a node. Rejects with `UNREACHABLE` where it cannot listen, TypeError for a bad address. */
+export async function createHost(options: HostOptions): Promise<Libp2pHost> {
+  const relays = options.relays.map(parseRelay);
+  const listen = options.listen.map((address) => parseAddress(address).toString());
+  const announce = options.announce.map((address) => parseAddress(address).toString());
+  const node = await createLibp2p({
+    privateKey: options.privateKey,
+    addresses: { listen },
+    transports: options.transports,
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater,
+    connectionManager,
+    // Links ping for themselves, and know better when one is dead.
+    connectionMonitor: { enabled: false },
+    transportManager: { faultTolerance: 1 },
+    services: { identify: identify() },
+  });
+  if (node.getMultiaddrs().length < Math.min(1, listen.length)) {
+    await node.stop();
+    throw new QuorateError('UNREACHABLE', `Cannot listen on ${listen.join(', ')}: not available`);
+  }
+  const host = new Host(node, { ...options, announce }, relays);
+  try {
+    await host.serve();
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
+  return host;
+}
+
+class Host implements Libp2pHost {
+  readonly peerId: HostId;
+  readonly #node: Libp2p;
+  readonly #options: HostOptions;
+  readonly #timing: LinkTiming;
+  readonly #connections: Connections;
+  readonly #relays: readonly { readonly client: RelayClient; readonly reservation: Reservation }[];
+  readonly #transports = new Map<string, TopicTransport>();
+  readonly #rendezvous = new Set<RelayRendezvous>();
+  #closed: Promise<void> | null = null;
+
+  constructor(
+    node: Libp2p,
+    options: HostOptions,
+    relays: readonly ReturnType<typeof parseRelay>[],
+  ) {
+    this.#node = node;
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    this.peerId = node.peerId.toString();
+    this.#relays = relays.map((relay) => {
+      const reservation = new Reservation(node);
+      const client = new RelayClient({
+        relay,
+        clock: options.clock,
+        random: options.random,
+        dial: async (signal) => node.dial(relay.multiaddr, { signal }),
+        reserve: async (connection) => {
+          if (options.reserve) await reservation.ensure(connection);
+        },
+      });
+      return { client, reservation };
+    });
+    this.#connections = new Connections(node, options.clock, (host) =>
+      this.#relays.some(({ client }) => client.isPeer(host)),
+    );
+  }
+
+  async serve(): Promise<void> {
+    const incoming = new IncomingLinks({
+      clock: this.#options.clock,
+      timeoutMs: this.#timing.openTimeoutMs,
+      ownerOf: (topic) => this.#transports.get(topic),
+    });
+    for (const channel of channels) {
+      await this.#node.handle(
+        protocolOf[channel],
+        (stream, connection) => incoming.accept(channel, stream, connection),
+        {
+          maxInboundStreams: streamsMax,
+          maxOutboundStreams: streamsMax,
+          runOnLimitedConnection: true,
+        },
+      );
+    }
+  }
+
+  addresses(): readonly string[] {
+    if (this.#closed !== null) return [];
+    const suffix = `/p2p/${this.peerId}`;
+    const complete = (address: string): string =>
+      address.endsWith(suffix) ? address : address + suffix;
+    const direct =
+      this.#options.announce.length > 0
+        ? this.#options.announce
+        : this.#node
+            .getMultiaddrs()
+            .map((address) => address.toString())
+            .filter((address) => !address.includes('/p2p-circuit'));
+    const relayed = this.#relays.flatMap(({ reservation }) => reservation.addresses());
+    return [...new Set([...direct, ...relayed].map(complete))];
+  }
+
+  transport(topic: string): Transport {
+    if (!isTopic(topic)) {
+      throw new TypeError(`Cannot carry topic '${topic}', wanted 64 lowercase hex digits`);
+    }
+    if (this.#transports.has(topic)) {
+      throw new TypeError('Cannot carry a topic twice, wanted its transport closed first');
+    }
+    const transport: TopicTransport = new TopicTransport(topic, {
+      host: this.peerId,
+      clock: this.#options.clock,
+      random: this.#options.random,
+      timing: this.#timing,
+      addresses: () => this.addresses(),
+      connectionsTo: (host) => this.#connections.to(host),
+      dial: async (host, addresses, how) => this.#connections.dial(host, addresses, how),
+      dialAddress: async (address, signal) => this.#connections.dialAddress(address, signal),
+      openStreams: async (connection, of, signal) =>
+        this.#connections.openStreams(connection, of, this.#options.random, signal),
+      retire: (of) => {
+        if (this.#transports.get(of) === transport) this.#transports.delete(of);
+      },
+    });
+    this.#transports.set(topic, transport);
+    return transport;
+  }
+
+  register(cipher: Cipher): Register {
+    const first = this.#relays[0];
+    if (first === undefined) {
+      throw new RangeError('Cannot give a register: no relay is configured, wanted one');
+    }
+    return new RelayRegister(first.client, cipher);
+  }
+
+  rendezvous(cipher: Cipher): Rendezvous {
+    const rendezvous = new RelayRendezvous({
+      clients: this.#relays.map(({ client }) => client),
+      cipher,
+      clock: this.#options.clock,
+      host: this.peerId,
+      addresses: () => this.addresses(),
+    });
+    this.#rendezvous.add(rendezvous);
+    return rendezvous;
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#rendezvous].map(async (rendezvous) => rendezvous.close()));
+    await Promise.all([...this.#transports.values()].map(async (transport) => transport.close()));
+    await Promise.all(this.#relays.map(async ({ client }) => client.close()));
+    this.#connections.stop();
+    // Goodbyes are on their way; give them a moment before the sockets close.
+    await new Promise<void>((resolve) => {
+      this.#options.clock.setTimeout(resolve, 20);
+    });
+    await this.#node.stop();
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * A host's tie to one relay, for ever: dial, greet, reserve a place, answer watchers' calls; and
+ * again, after a jittered pause, whenever the relay goes away.
+ */
+import type { Connection, Stream } from '@libp2p/interface';
+import { QuorateError } from '@quorate/cluster';
+import type { Clock, RandomBytes } from '@quorate/cluster';
+import {
+  MessageError,
+  answerBytesMax,
+  decodeRelayMessage,
+  encodeMessage,
+  relayProtocol,
+} from '../wire/relay-messages.ts';
+import type { Answer, Greeting, RelayMessage, Request, Told } from '../wire/relay-messages.ts';
+import type { RelayAddress } from './addresses.ts';
+import { closeQuietly } from './connections.ts';
+import { FramedStream } from './framed-stream.ts';
+
+export type RelayClientOptions = {
+  readonly relay: RelayAddress;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  dial(signal: AbortSignal): Promise<Connection>;
+  /** Makes a reservation over the connection if one is wanted and missing. */
+  reserve(connection: Connection): Promise<void>;
+};
+
+type RequestBody = Request extends infer Each
+  ? Each extends Request
+    ? Omit<Each, 'id'>
+    : never
+  : never;
+
+type Session = {
+  readonly connection: Connection;
+  readonly stream: FramedStream;
+  readonly greeting: Greeting;
+};
+
+type Call = { settle(answer: Answer | null): void };
+
+const dialTimeoutMs = 6_000;
+const callTimeoutMs = 8_000;
+const pingIntervalMs = 3_000;
+const retryMsMin = 200;
+const retryMsMax = 5_000;
+const queueBytesMax = 1024 * 1024;
+const callsMax = 1_024;
+
+export class RelayClient {
+  readonly #options: RelayClientOptions;
+  readonly #calls = new Map<number, Call>();
+  readonly #sessionWaiters = new Set<(session: Session | null) => void>();
+  readonly #onSession = new Set<() => void>();
+  readonly #onTold = new Set<(told: Told) => void>();
+  readonly #closing = new AbortController();
+  #session: Session | null = null;
+  #nextId = 1;
+  #retryMs = retryMsMin;
+
+  constructor(options: RelayClientOptions) {
+    this.#options = options;
+    void this.#run();
+  }
+
+  get relay(): RelayAddress {
+    return this.#options.relay;
+  }
+
+  /** Whether this host is the relay's peer: such connections are kept. */
+  isPeer(host: string): boolean {
+    return this.#session?.connection.remotePeer.toString() === host;
+  }
+
+  /** Calls back at each new session with the relay, and at once if there is one. */
+  onSession(listener: () => void): () => void {
+    this.#onSession.add(listener);
+    if (this.#session !== null) listener();
+    return () => this.#onSession.delete(listener);
+  }
+
+  onTold(listener: (told: Told) => void): () => void {
+    this.#onTold.add(listener);
+    return () => this.#onTold.delete(listener);
+  }
+
+  /** Waits for a session and returns the relay's greeting. Rejects with `UNREACHABLE`. */
+  async greeting(signal: AbortSignal): Promise<Greeting> {
+    return (await this.#ready(signal)).greeting;
+  }
+
+  /**
+   * Asks the relay. Rejects with `UNREACHABLE` when no answer came (the request may have been
+   * carried out), or with the relay's own error.
+   */
+  async call(body: RequestBody, signal: AbortSignal): Promise<Answer> {
+    const session = await this.#ready(signal);
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const request: Request = { ...body, id };
+    if (this.#calls.size >= callsMax || !session.stream.send(encodeMessage(request))) {
+      throw new QuorateError('OVERLOADED', `Cannot ask relay ${this.relay.text}: too many calls`);
+    }
+    const answer = await new Promise<Answer | null>((resolve) => {
+      const settle = (result: Answer | null): void => {
+        this.#calls.delete(id);
+        cancel();
+        signal.removeEventListener('abort', giveUp);
+        resolve(result);
+      };
+      const giveUp = (): void => settle(null);
+      const cancel = this.#options.clock.setTimeout(giveUp, callTimeoutMs);
+      signal.addEventListener('abort', giveUp);
+      this.#calls.set(id, { settle });
+    });
+    if (answer === null) throw this.#unreachable('no answer');
+    if (answer.type === 'error') throw new QuorateError(answer.code, answer.message);
+    return answer;
+  }
+
+  /** Ends the tie. Outstanding calls reject with `UNREACHABLE`. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const session = this.#session;
+    this.#lose(session);
+    for (const waiter of [...this.#sessionWaiters]) waiter(null);
+    session?.stream.close(500);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      const session = await this.#establish();
+      if (session !== null) {
+        this.#retryMs = retryMsMin;
+        await this.#serve(session);
+      }
+      if (this.#closing.signal.aborted) return;
+      const byte = this.#options.random(1)[0] ?? 0;
+      await this.#pause(this.#retryMs * (0.5 + byte / 512));
+      this.#retryMs = Math.min(2 * this.#retryMs, retryMsMax);
+    }
+  }
+
+  /** One try to reach the relay. Null when it failed; whoever waited is told. */
+  async #establish(): Promise<Session | null> {
+    let connection: Connection | null = null;
+    try {
+      const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(dialTimeoutMs)]);
+      connection = await this.#options.dial(signal);
+      const stream = await connection.newStream(relayProtocol, { signal });
+      const session = await this.#greet(connection, stream, signal);
+      if (this.#closing.signal.aborted) {
+        session.stream.abort('closed');
+        return null;
+      }
+      this.#session = session;
+      for (const waiter of [...this.#sessionWaiters]) waiter(session);
+      for (const listener of [...this.#onSession]) listener();
+      return session;
+    } catch {
+      // Whatever it was: a relay that does not answer is tried again.
+      if (connection !== null) void closeQuietly(connection);
+      for (const waiter of [...this.#sessionWaiters]) waiter(null);
+      return null;
+    }
+  }
+
+  async #greet(connection: Connection, stream: Stream, signal: AbortSignal): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      const fail = (reason: string): void => {
+        framed.abort(reason);
+        reject(new Error(reason));
+      };
+      const onAbort = (): void => fail('no greeting');
+      signal.addEventListener('abort', onAbort);
+      let session: Session | null = null;
+      const framed = new FramedStream({
+        stream,
+        prefixBytes: 0,
+        frameBytesMax: answerBytesMax,
+        queueBytesMax,
+        events: {
+          prefix: () => {},
+          control: () => {},
+          drained: () => {},
+          ended: (reason) => {
+            if (session === null) fail(reason);
+            else this.#lose(session);
+          },
+          frame: (frame) => {
+            const message = readMessage(frame);
+            if (session !== null && message !== null) this.#heard(message);
+            else if (session === null && message?.type === 'greeting') {
+              signal.removeEventListener('abort', onAbort);
+              session = { connection, stream: framed, greeting: message };
+              resolve(session);
+            } else {
+              framed.abort('unreadable');
+              if (session === null) fail('unreadable');
+              else this.#lose(session);
+            }
+          },
+        },
+      });
+    });
+  }
+
+  #heard(message: RelayMessage): void {
+    if (message.type === 'announced') {
+      for (const listener of [...this.#onTold]) listener(message);
+    } else if (message.type !== 'greeting') {
+      this.#calls.get(message.id)?.settle(message);
+    }
+  }
+
+  /** Stays with a session while the relay answers, and keeps the reservation. */
+  async #serve(session: Session): Promise<void> {
+    while (this.#session === session) {
+      // A reservation that fails is tried again with the next ping.
+      this.#options.reserve(session.connection).catch(() => {});
+      await this.#pause(pingIntervalMs);
+      if (this.#session !== session) break;
+      try {
+        await this.call({ type: 'ping' }, this.#closing.signal);
+      } catch {
+        if (this.#session !== session) break;
+        session.stream.abort('no answer');
+        this.#lose(session);
+        void closeQuietly(session.connection);
+      }
+    }
+  }
+
+  #lose(session: Session | null): void {
+    if (session === null || this.#session !== session) return;
+    this.#session = null;
+    for (const call of [...this.#calls.values()]) call.settle(null);
+    this.#wake();
+  }
+
+  #wake: () => void = () => {};
+
+  /** Waits, or until the session or the client ends. */
+  async #pause(delayMs: number): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.setTimeout(resolve, delayMs);
+      const wake = (): void => {
+        cancel();
+        resolve();
+      };
+      this.#wake = wake;
+      this.#closing.signal.addEventListener('abort', wake, { once: true });
+    });
+    this.#wake = () => {};
+  }
+
+  /** The present session, or what the attempt under way brings. */
+  async #ready(signal: AbortSignal): Promise<Session> {
+    if (this.#closing.signal.aborted) throw this.#unreachable('closed');
+    if (signal.aborted) throw this.#unreachable('aborted');
+    if (this.#session !== null) return this.#session;
+    const session = await new Promise<Session | null>((resolve) => {
+      const settle = (result: Session | null): void => {
+        this.#sessionWaiters.delete(settle);
+        signal.removeEventListener('abort', giveUp);
+        resolve(result);
+      };
+      const giveUp = (): void => settle(null);
+      this.#sessionWaiters.add(settle);
+      signal.addEventListener('abort', giveUp);
+    });
+    if (session === null || this.#session !== session) throw this.#unreachable('not connected');
+    return session;
+  }
+
+  #unreachable(why: string): QuorateError {
+    return new QuorateError('UNREACHABLE', `Cannot ask relay ${this.relay.text}: ${why}`);
+  }
+}
+
+function readMessage(frame: Uint8Array): RelayMessage | null {
+  try {
+    return decodeRelayMessage(frame);
+  } catch (error) {
+    if (error instanceof MessageError) return null;
+    throw error;
+  }
+}

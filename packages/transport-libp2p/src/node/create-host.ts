@@ -1,0 +1,70 @@
+/** Hosts in Node: WebSockets in and out, and circuits through relays. */
+import './polyfills.ts';
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
+import type { PrivateKey } from '@libp2p/interface';
+import { webSockets } from '@libp2p/websockets';
+import type { Clock, RandomBytes } from '@quorate/cluster';
+import { createHost } from '../host/host.ts';
+import type { Libp2pHost } from '../host/host.ts';
+import type { LinkTiming } from '../host/options.ts';
+import { systemClock, systemRandom } from './system.ts';
+
+export type Libp2pHostOptions = {
+  /** From `generatePrivateKey()`, kept by the caller: a member stays the same host. Default: new. */
+  readonly privateKey?: Uint8Array;
+  /** Addresses to listen on, such as `/ip4/0.0.0.0/tcp/7900/ws` or `ws://127.0.0.1:0`. Default none. */
+  readonly listen?: readonly string[];
+  /** Addresses to tell others instead of those listened on. */
+  readonly announce?: readonly string[];
+  /** `ws://host[:port]`, `wss://host[:port][#group]` or multiaddrs. The first one's register decides (Z9). */
+  readonly relays?: readonly string[];
+  /** False: not reachable through relays. Default true. */
+  readonly reserve?: boolean;
+  readonly timing?: Partial<LinkTiming>;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+};
+
+/**
+ * Starts the network of this process. Rejects with `UNREACHABLE` where it cannot listen, with
+ * TypeError for an address that cannot be read. A relay that is away is tried again for ever.
+ */
+export async function createLibp2pHost(options: Libp2pHostOptions = {}): Promise<Libp2pHost> {
+  return createHost({
+    privateKey: await readPrivateKey(options.privateKey),
+    transports: [nodeWebSockets(), circuitRelayTransport()],
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    listen: options.listen ?? [],
+    announce: options.announce ?? [],
+    relays: options.relays ?? [],
+    reserve: options.reserve ?? true,
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
+  });
+}
+
+/** The bytes of a new key pair (Ed25519, libp2p's protobuf form). Whoever has them is this host. */
+export async function generatePrivateKey(): Promise<Uint8Array> {
+  return privateKeyToProtobuf(await generateKeyPair('Ed25519'));
+}
+
+/** Throws TypeError for bytes that are no key. */
+export async function readPrivateKey(bytes: Uint8Array | undefined): Promise<PrivateKey> {
+  if (bytes === undefined) return generateKeyPair('Ed25519');
+  try {
+    return privateKeyFromProtobuf(bytes);
+  } catch (cause) {
+    throw new TypeError('Cannot read the private key, wanted the bytes of generatePrivateKey()', {
+      cause,
+    });
+  }
+}
+
+/**
+ * The socket's own buffer is kept short: what waits there is in front of every heartbeat, what
+ * waits in a stream's queue is not.
+ */
+export function nodeWebSockets(): ReturnType<typeof webSockets> {
+  return webSockets({ maxBufferedAmount: 512 * 1024, bufferedAmountPollInterval: 2 });
+}

@@ -1,0 +1,264 @@
+/**
+ * What a host and a relay say to each other on `/quorate/relay/1`: canonical CBOR maps in frames.
+ * The relay greets; the host sends requests with ids; the relay answers each, and tells watchers of
+ * announcements. Both sides check every field of what they read; unknown fields are skipped.
+ */
+import { rfc8949EncodeOptions, decode, encode } from 'cborg';
+import { isErrorCode } from '@quorate/cluster';
+import type { ErrorCode } from '@quorate/cluster';
+
+export const relayProtocol = '/quorate/relay/1';
+
+/** Longest request. */
+export const requestBytesMax: number = 64 * 1024;
+/** Longest answer: a list of hosts. */
+export const answerBytesMax: number = 2 * 1024 * 1024;
+export const recordBytesMax: number = 17 * 1024;
+export const announceBytesMax: number = 4 * 1024;
+
+/** `group` is null for a relay that holds no register. */
+export type Greeting = {
+  readonly type: 'greeting';
+  readonly group: string | null;
+  readonly registerLost: boolean;
+};
+
+export type Request =
+  | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'read'; readonly id: number; readonly topic: string; readonly nameTag: string }
+  | {
+      readonly type: 'set';
+      readonly id: number;
+      readonly topic: string;
+      readonly nameTag: string;
+      readonly expectedVersion: number;
+      readonly record: Uint8Array;
+    }
+  | {
+      readonly type: 'announce';
+      readonly id: number;
+      readonly topic: string;
+      readonly version: number;
+      readonly record: Uint8Array;
+    }
+  | {
+      readonly type: 'withdraw' | 'list' | 'watch' | 'unwatch';
+      readonly id: number;
+      readonly topic: string;
+    };
+
+export type StoredRecord = {
+  readonly version: number;
+  readonly record: Uint8Array;
+  readonly refusedCount: number;
+};
+
+export type StoredAnnouncement = {
+  readonly host: string;
+  readonly version: number;
+  readonly record: Uint8Array;
+};
+
+export type Answer =
+  | { readonly type: 'done'; readonly id: number }
+  | { readonly type: 'value'; readonly id: number; readonly current: StoredRecord | null }
+  | {
+      readonly type: 'set';
+      readonly id: number;
+      readonly ok: boolean;
+      readonly current: StoredRecord | null;
+    }
+  | { readonly type: 'hosts'; readonly id: number; readonly hosts: readonly StoredAnnouncement[] }
+  | {
+      readonly type: 'error';
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+    };
+
+export type Told = {
+  readonly type: 'announced';
+  readonly topic: string;
+  readonly host: StoredAnnouncement;
+};
+
+export type RelayMessage = Greeting | Answer | Told;
+
+/** The bytes are no message of this protocol. */
+export class MessageError extends Error {
+  override readonly name = 'MessageError';
+}
+
+export function encodeMessage(message: Request | RelayMessage): Uint8Array {
+  return encode(message, rfc8949EncodeOptions);
+}
+
+/** Throws MessageError. */
+export function decodeRequest(bytes: Uint8Array): Request {
+  const map = readMap(bytes);
+  const id = map.count('id');
+  const type = map.text('type', 16);
+  switch (type) {
+    case 'ping':
+      return { type, id };
+    case 'read':
+      return { type, id, topic: map.topic(), nameTag: map.nameTag() };
+    case 'set':
+      return {
+        type,
+        id,
+        topic: map.topic(),
+        nameTag: map.nameTag(),
+        expectedVersion: map.count('expectedVersion'),
+        record: map.bytes('record', recordBytesMax),
+      };
+    case 'announce':
+      return {
+        type,
+        id,
+        topic: map.topic(),
+        version: map.count('version'),
+        record: map.bytes('record', announceBytesMax),
+      };
+    case 'withdraw':
+    case 'list':
+    case 'watch':
+    case 'unwatch':
+      return { type, id, topic: map.topic() };
+    default:
+      throw new MessageError(`Cannot read a request of type '${type}'`);
+  }
+}
+
+/** Throws MessageError. */
+export function decodeRelayMessage(bytes: Uint8Array): RelayMessage {
+  const map = readMap(bytes);
+  const type = map.text('type', 16);
+  switch (type) {
+    case 'greeting': {
+      const group = map.raw('group') === null ? null : map.text('group', 64);
+      return { type, group, registerLost: map.truth('registerLost') };
+    }
+    case 'done':
+      return { type, id: map.count('id') };
+    case 'value':
+      return { type, id: map.count('id'), current: storedRecord(map) };
+    case 'set':
+      return { type, id: map.count('id'), ok: map.truth('ok'), current: storedRecord(map) };
+    case 'hosts': {
+      const hosts = map.raw('hosts');
+      if (!Array.isArray(hosts)) throw new MessageError("Cannot read 'hosts', wanted an array");
+      return { type, id: map.count('id'), hosts: hosts.map(storedAnnouncement) };
+    }
+    case 'error': {
+      const code = map.text('code', 64);
+      return {
+        type,
+        id: map.count('id'),
+        // A code of a later release is still a refusal.
+        code: isErrorCode(code) ? code : 'BAD_REQUEST',
+        message: map.text('message', 500),
+      };
+    }
+    case 'announced':
+      return { type, topic: map.topic(), host: storedAnnouncement(map.raw('host')) };
+    default:
+      throw new MessageError(`Cannot read a message of type '${type}'`);
+  }
+}
+
+function storedRecord(map: Fields): StoredRecord | null {
+  const raw = map.raw('current');
+  if (raw === null) return null;
+  const fields = new Fields(raw);
+  return {
+    version: fields.count('version'),
+    record: fields.bytes('record', recordBytesMax),
+    refusedCount: fields.count('refusedCount'),
+  };
+}
+
+function storedAnnouncement(raw: unknown): StoredAnnouncement {
+  const fields = new Fields(raw);
+  return {
+    host: fields.text('host', 128),
+    version: fields.count('version'),
+    record: fields.bytes('record', announceBytesMax),
+  };
+}
+
+function readMap(bytes: Uint8Array): Fields {
+  let raw: unknown;
+  try {
+    raw = decode(bytes, {
+      strict: true,
+      useMaps: false,
+      rejectDuplicateMapKeys: true,
+      allowIndefinite: false,
+      allowBigInt: false,
+      allowNaN: false,
+      allowInfinity: false,
+      allowUndefined: false,
+    });
+  } catch (cause) {
+    throw new MessageError('Cannot read a message, wanted canonical CBOR', { cause });
+  }
+  return new Fields(raw);
+}
+
+/** Reads the fields of a decoded map, each checked. */
+class Fields {
+  readonly #map: Record<string, unknown>;
+
+  constructor(raw: unknown) {
+    if (
+      typeof raw !== 'object' ||
+      raw === null ||
+      Array.isArray(raw) ||
+      raw instanceof Uint8Array
+    ) {
+      throw new MessageError('Cannot read a message, wanted a map');
+    }
+    this.#map = raw as Record<string, unknown>;
+  }
+
+  raw(name: string): unknown {
+    return Object.hasOwn(this.#map, name) ? this.#map[name] : null;
+  }
+
+  count(name: string): number {
+    const value = this.raw(name);
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    throw new MessageError(`Cannot read '${name}', wanted a count`);
+  }
+
+  truth(name: string): boolean {
+    const value = this.raw(name);
+    if (typeof value === 'boolean') return value;
+    throw new MessageError(`Cannot read '${name}', wanted true or false`);
+  }
+
+  text(name: string, lengthMax: number): string {
+    const value = this.raw(name);
+    if (typeof value === 'string' && value.length <= lengthMax) return value;
+    throw new MessageError(`Cannot read '${name}', wanted at most ${lengthMax} characters`);
+  }
+
+  bytes(name: string, bytesMax: number): Uint8Array {
+    const value = this.raw(name);
+    if (value instanceof Uint8Array && value.length <= bytesMax) return value;
+    throw new MessageError(`Cannot read '${name}', wanted at most ${bytesMax} bytes`);
+  }
+
+  topic(): string {
+    const topic = this.text('topic', 64);
+    if (/^[0-9a-f]{64}$/.test(topic)) return topic;
+    throw new MessageError("Cannot read 'topic', wanted 64 hex digits");
+  }
+
+  nameTag(): string {
+    const nameTag = this.text('nameTag', 64);
+    if (/^[0-9a-f]{16,64}$/.test(nameTag)) return nameTag;
+    throw new MessageError("Cannot read 'nameTag', wanted 16 to 64 hex digits");
+  }
+}
