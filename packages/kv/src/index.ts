@@ -27,3 +27,19 @@ export type {
   WatchOptions,
   WriteOperation,
 } from './types.ts';
+export { createKv } from './kv.ts';
+export type { KvOptions } from './kv.ts';
+export type { KvStatus } from './live.ts';
+export { KvStateMachine } from './state-machine.ts';
+export type { KvStateMachineOptions, StateObserver } from './state-machine.ts';
+export type { HistoryLimits } from './limits.ts';
+export {
+  keyBytesMax,
+  operationCountMax,
+  requestBytesMax,
+  stateBytesMaxDefault,
+  valueBytesMax,
+} from './limits.ts';
+export { compareKeys } from './key.ts';
+export { fromJsonValue, toJsonValue } from './json-value.ts';
+export type { JsonValue } from './json-value.ts';

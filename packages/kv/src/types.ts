@@ -106,18 +106,24 @@ export type DeleteResult = {
 
 /** One write of a batch. */
 export type WriteOperation =
-  | { readonly type: 'put'; readonly key: string; readonly value: Value }
-  | { readonly type: 'delete'; readonly key: string }
-  | { readonly type: 'delete'; readonly prefix: string }
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly value: Value;
+      /** Return what the key held before. */
+      readonly previous?: boolean;
+    }
+  | { readonly type: 'delete'; readonly key: string; readonly previous?: boolean }
+  | { readonly type: 'delete'; readonly prefix: string; readonly previous?: boolean }
   | { readonly type: 'increment'; readonly key: string; readonly by?: number };
 
 /** One operation of a transaction. Reads see the writes before them in the same branch. */
 export type Operation = WriteOperation | { readonly type: 'get'; readonly key: string };
 
-/** What became of one operation, in its place. */
+/** What became of one operation, in its place; `previous` only where it was asked for. */
 export type OperationResult =
-  | { readonly type: 'put'; readonly revision: number; readonly previous: KvEntry | null }
-  | { readonly type: 'delete'; readonly deleted: number; readonly previous: readonly KvEntry[] }
+  | { readonly type: 'put'; readonly previous?: KvEntry | null }
+  | { readonly type: 'delete'; readonly deleted: number; readonly previous?: readonly KvEntry[] }
   | { readonly type: 'increment'; readonly value: number }
   | { readonly type: 'get'; readonly entry: KvEntry | null };
 
@@ -265,7 +271,8 @@ export interface KeyValue {
   txn(txn: Txn, options?: CallOptions): Promise<TxnResult>;
   /**
    * Follows keys, revision by revision: no gap, no duplicate, also across leader changes, restarts
-   * and installed snapshots. Holds nothing for a slow reader but its place in the history. Throws
+   * and installed snapshots. Without `from` it begins after what is applied here at the call, on a
+   * member that is not up to date after what a linearizable read finds. Holds nothing for a slow reader but its place in the history. Throws
    * from `next()`: `COMPACTED` with `details.oldestRevision` when the place is older than the
    * history, `ABORTED` by the signal, `CLOSED`.
    */

@@ -1,0 +1,448 @@
+/** The key-value interface on top of consensus and the local state machine. */
+import type { CallOptions, Consensus } from '@quorate/cluster';
+import { QuorateError, isQuorateError } from '@quorate/cluster';
+import type { CompareCommand } from './command.ts';
+import { counterKey, createCounter } from './counter.ts';
+import { checkKey } from './key.ts';
+import type { KvStatus, LiveSource } from './live.ts';
+import { LiveHub, LiveValue, readKeyValue, readPrefix } from './live.ts';
+import {
+  checkCallOptions,
+  checkConsistency,
+  checkFunction,
+  checkLimit,
+  checkOrder,
+} from './options.ts';
+import { PendingWrites } from './pending.ts';
+import { Proposer } from './proposer.ts';
+import type { TxnParts } from './requests.ts';
+import {
+  checkFlag,
+  checkList,
+  checkObject,
+  checkRevision,
+  checkSelector,
+  checkStep,
+  checkTarget,
+  conflictError,
+  entryOrNull,
+  show,
+  toCompare,
+  toOperation,
+  toTxnResult,
+} from './requests.ts';
+import type { Done, OperationOutcome } from './result.ts';
+import { select } from './selection.ts';
+import type { KvStateMachine } from './state-machine.ts';
+import { TransactionAttempt } from './transaction.ts';
+import type {
+  Condition,
+  Counter,
+  DeleteOptions,
+  DeleteResult,
+  KeyValue,
+  KvEntry,
+  Live,
+  PutOptions,
+  PutResult,
+  RangeOptions,
+  RangeResult,
+  ReadOptions,
+  Transaction,
+  Txn,
+  TxnResult,
+  Value,
+  WatchBatch,
+  WatchOptions,
+  WriteOperation,
+} from './types.ts';
+import { encodeValue } from './value.ts';
+import type { WatchStart } from './watch.ts';
+import { Watcher } from './watch.ts';
+
+export type KvOptions = {
+  readonly consensus: Consensus;
+  /** The machine that `consensus` applies to. */
+  readonly machine: KvStateMachine;
+  /** What live handles say beside values. Default: loaded with the machine, never stale. */
+  readonly status?: KvStatus;
+};
+
+export function createKv(options: KvOptions): KeyValue {
+  return new ClusterKeyValue(options);
+}
+
+class ClusterKeyValue implements KeyValue {
+  readonly #consensus: Consensus;
+  readonly #machine: KvStateMachine;
+  readonly #status: KvStatus | undefined;
+  readonly #hub = new LiveHub();
+  readonly #source: LiveSource;
+  readonly #proposer: Proposer;
+  readonly #watchers = new Set<Watcher>();
+  readonly #stops: readonly (() => void)[];
+  #closed = false;
+
+  constructor({ consensus, machine, status }: KvOptions) {
+    this.#consensus = consensus;
+    this.#machine = machine;
+    this.#status = status;
+    const pending = new PendingWrites(this.#hub.changed);
+    this.#source = { hub: this.#hub, machine, status, pending };
+    this.#proposer = new Proposer(consensus, pending, machine.stateBytesMax);
+    this.#stops = [
+      machine.observe({ changed: this.#hub.changed, trimming: () => undefined }),
+      status?.subscribe(this.#hub.changed) ?? (() => undefined),
+    ];
+  }
+
+  get revision(): number {
+    return this.#machine.store.revision;
+  }
+
+  async get<T = unknown>(key: string, options?: ReadOptions): Promise<T | undefined> {
+    return (await this.getEntry<T>(key, options))?.value;
+  }
+
+  async getEntry<T = unknown>(key: string, options?: ReadOptions): Promise<KvEntry<T> | undefined> {
+    checkKey(key, 'get');
+    await this.#catchUp(options, 'get');
+    return this.#machine.store.records.get(key)?.entry() as KvEntry<T> | undefined;
+  }
+
+  async range<T = unknown>(options: RangeOptions = {}): Promise<RangeResult<T>> {
+    const action = 'read range';
+    checkObject(options, 'options argument', action);
+    const selection = {
+      selector: checkSelector(options, action),
+      limit: checkLimit(options.limit, action),
+      order: checkOrder(options.order, action),
+      keysOnly: checkFlag(options.keysOnly, 'keysOnly', action),
+      countOnly: checkFlag(options.countOnly, 'countOnly', action),
+      ...(options.revision === undefined
+        ? {}
+        : { revision: checkRevision(options.revision, 'revision', action) }),
+    };
+    await this.#catchUp(options, action);
+    return select(this.#machine.store, selection) as RangeResult<T>;
+  }
+
+  peek<T = unknown>(key: string): T | undefined {
+    checkKey(key, 'peek');
+    return this.#machine.store.records.get(key)?.entry().value as T | undefined;
+  }
+
+  live<T = unknown>(key: string): Live<T | undefined>;
+  live<T = unknown>(selector: { readonly prefix: string }): Live<readonly KvEntry<T>[]>;
+  live(selector: string | { readonly prefix: string }): Live<unknown> {
+    const target = toTarget(selector, 'follow');
+    const read = 'key' in target ? readKeyValue(target.key) : readPrefix(target.prefix);
+    return new LiveValue<unknown>(this.#source, target, read);
+  }
+
+  async put(key: string, value: Value, options: PutOptions = {}): Promise<PutResult> {
+    const action = 'put';
+    checkKey(key, action);
+    const calls = this.#check(options, action);
+    const previous = checkFlag(options.previous, 'previous', action);
+    const condition = toCondition(key, options, action);
+    const write = { type: 'put', key, value: encodeValue(value), previous } as const;
+    const parts = guarded(condition, key, { then: [write] });
+    return this.#proposer.propose(parts, action, calls, (done) => {
+      const outcome = outcomeOf(done, 'put', key, condition);
+      if (outcome.previous === undefined) return { revision: done.revision };
+      return { revision: done.revision, previous: entryOrNull(outcome.previous) };
+    });
+  }
+
+  async delete(
+    selector: string | { readonly prefix: string },
+    options: DeleteOptions = {},
+  ): Promise<DeleteResult> {
+    const action = 'delete';
+    const target = toTarget(selector, action);
+    const calls = this.#check(options, action);
+    const previous = checkFlag(options.previous, 'previous', action);
+    if (options.ifRevision !== undefined && !('key' in target)) {
+      throw new TypeError('Cannot delete: ifRevision with a prefix, wanted a key');
+    }
+    const key = 'key' in target ? target.key : '';
+    const condition = toCondition(key, options, action);
+    const parts = guarded(condition, key, {
+      then: [{ type: 'delete', selector: target, previous }],
+    });
+    return this.#proposer.propose(parts, action, calls, (done) => {
+      const outcome = outcomeOf(done, 'delete', key, condition);
+      const { deleted } = outcome;
+      if (outcome.previous === undefined) return { deleted, revision: done.revision };
+      const before = outcome.previous.map((record) => record.entry());
+      return { deleted, revision: done.revision, previous: before };
+    });
+  }
+
+  async batch(operations: readonly WriteOperation[], options?: CallOptions): Promise<TxnResult> {
+    const action = 'write batch';
+    checkList(operations, 'operations', action);
+    const calls = this.#check(options, action);
+    const then = (operations as readonly WriteOperation[]).map((one) => toOperation(one, action));
+    if (then.some(({ type }) => type === 'get')) {
+      throw new TypeError('Cannot write batch: an operation has type "get", wanted writes only');
+    }
+    return this.#proposer.propose({ then }, action, calls, toTxnResult);
+  }
+
+  async increment(key: string, by?: number, options?: CallOptions): Promise<number> {
+    const action = 'increment';
+    checkKey(key, action);
+    const step = checkStep(by, action);
+    const calls = this.#check(options, action);
+    const parts: TxnParts = { then: [{ type: 'increment', key, by: step }] };
+    return this.#proposer.propose(
+      parts,
+      action,
+      calls,
+      (done) => outcomeOf(done, 'increment', key, null).value,
+    );
+  }
+
+  async update<T = unknown>(
+    key: string,
+    change: (current: T | undefined) => Value | undefined | Promise<Value | undefined>,
+    options?: CallOptions,
+  ): Promise<{ readonly value: T | undefined; readonly revision: number }> {
+    checkKey(key, 'update');
+    checkFunction(change, 'update');
+    return this.#untilUncontested('update', options, async () => {
+      const entry = await this.getEntry<T>(key, options);
+      const before = entry?.modRevision ?? 0;
+      const value = await change(entry?.value);
+      if (value === undefined) return async () => ({ value: entry?.value, revision: before });
+      return async () => {
+        const { revision } = await this.put(key, value, { ...options, ifRevision: before });
+        return { value: value as T, revision };
+      };
+    });
+  }
+
+  async transaction<R>(
+    body: (tx: Transaction) => R | Promise<R>,
+    options?: CallOptions,
+  ): Promise<{ readonly result: R; readonly revision: number }> {
+    const action = 'commit transaction';
+    checkFunction(body, action);
+    const calls = this.#check(options, action);
+    return this.#untilUncontested(action, options, async () => {
+      await this.#catchUp(options, action);
+      const { store } = this.#machine;
+      const { revision } = store;
+      const attempt = new TransactionAttempt({ records: store.records.clone(), revision });
+      const result = await body(attempt);
+      const parts = attempt.finish();
+      if (parts === null) return async () => ({ result, revision });
+      return () =>
+        this.#proposer.propose(parts, action, calls, (done) => {
+          if (done.succeeded) return { result, revision: done.revision };
+          throw new QuorateError('CONFLICT', `Cannot ${action}: what it read has changed`);
+        });
+    });
+  }
+
+  async txn(txn: Txn, options?: CallOptions): Promise<TxnResult> {
+    const action = 'carry out transaction';
+    checkObject(txn, 'transaction', action);
+    const calls = this.#check(options, action);
+    const lists = { if: txn.if ?? [], then: txn.then ?? [], else: txn.else ?? [] };
+    for (const [name, list] of Object.entries(lists)) checkList(list, name, action);
+    const parts: TxnParts = {
+      compares: lists.if.map((compare) => toCompare(compare, action)),
+      then: lists.then.map((operation) => toOperation(operation, action)),
+      else: lists.else.map((operation) => toOperation(operation, action)),
+    };
+    return this.#proposer.propose(parts, action, calls, toTxnResult);
+  }
+
+  watch<T = unknown>(options: WatchOptions): AsyncIterableIterator<WatchBatch<T>> {
+    const action = 'watch';
+    checkObject(options, 'options argument', action);
+    const selector = checkSelector(options, action);
+    const previous = checkFlag(options.previous, 'previous', action);
+    const initial = checkFlag(options.initial, 'initial', action);
+    const { signal } = checkCallOptions(options, action);
+    if (initial && options.from !== undefined) {
+      throw new TypeError('Cannot watch: wanted either initial or from, not both');
+    }
+    const from =
+      options.from === undefined ? undefined : checkRevision(options.from, 'from', action);
+    if (this.#closed) throw closed(action);
+    const watcher = new Watcher({
+      machine: this.#machine,
+      selector,
+      previous,
+      signal,
+      start: this.#watchStart(initial, from, signal),
+      ended: (one) => this.#watchers.delete(one),
+    });
+    if (!watcher.over) this.#watchers.add(watcher);
+    return watcher as AsyncIterableIterator<WatchBatch<T>>;
+  }
+
+  counter(name: string): Counter {
+    if (typeof name !== 'string' || name === '') {
+      throw new TypeError(`Cannot open counter: the name is ${show(name)}, wanted text`);
+    }
+    const key = counterKey(name);
+    checkKey(key, 'open counter');
+    return createCounter(this.#source, this, key);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const stop of this.#stops) stop();
+    this.#hub.close();
+    for (const watcher of [...this.#watchers]) watcher.fail(closed('watch'));
+  }
+
+  #check(options: CallOptions | undefined, action: string): CallOptions {
+    const calls = checkCallOptions(options, action);
+    if (this.#closed) throw closed(action);
+    return calls;
+  }
+
+  /** Waits until the local state is as fresh as the caller asked for. */
+  async #catchUp(options: ReadOptions | undefined, action: string): Promise<void> {
+    const calls = this.#check(options, action);
+    if (checkConsistency(options?.consistency, action) === 'local') return;
+    await this.#consensus.readBarrier(calls);
+  }
+
+  /**
+   * Prepares and commits; again only after a conflict that the commit came to, never after a doubt
+   * or an error of the application's own part (Z36).
+   */
+  async #untilUncontested<R>(
+    action: string,
+    options: CallOptions | undefined,
+    prepare: () => Promise<() => Promise<R>>,
+  ): Promise<R> {
+    for (let count = 1; ; count += 1) {
+      const commit = await prepare();
+      try {
+        return await commit();
+      } catch (error) {
+        if (!isQuorateError(error, 'CONFLICT') || count === attemptCountMax) throw error;
+      }
+      if (options?.signal?.aborted === true) {
+        throw new QuorateError('ABORTED', `Cannot ${action}: its signal was aborted`);
+      }
+    }
+  }
+
+  #watchStart(
+    initial: boolean,
+    from: number | undefined,
+    signal: AbortSignal | undefined,
+  ): WatchStart | Promise<WatchStart> {
+    if (from !== undefined) return { from };
+    if (!initial && this.#machine.loaded && this.#status?.isStale() !== true) {
+      return { from: this.revision + 1 };
+    }
+    return this.#watchStartLater(initial, signal);
+  }
+
+  /**
+   * The present is known only after a read; a write made here meanwhile may be older than what that
+   * read finds, yet it came after the watch and belongs to it.
+   */
+  async #watchStartLater(initial: boolean, signal: AbortSignal | undefined): Promise<WatchStart> {
+    const recording = this.#proposer.record();
+    try {
+      await this.#reachable(signal);
+    } finally {
+      recording.stop();
+    }
+    if (initial) return { initial };
+    const present = this.revision + 1;
+    return { from: Math.min(present, await recording.firstRevision()) };
+  }
+
+  /** A read barrier without a deadline: after a failure that may pass, again at the next change. */
+  async #reachable(signal: AbortSignal | undefined): Promise<void> {
+    const calls = signal === undefined ? {} : { signal };
+    for (;;) {
+      try {
+        await this.#consensus.readBarrier(calls);
+        return;
+      } catch (error) {
+        const status = this.#status;
+        if (this.#closed || signal?.aborted === true || status === undefined) throw error;
+        if (!isQuorateError(error) || !error.retryable) throw error;
+        await nextChange(status, signal);
+      }
+    }
+  }
+}
+
+/** The writes of `parts`, only under the condition; otherwise what the key holds now. */
+function guarded(condition: Guard | null, key: string, parts: TxnParts): TxnParts {
+  if (condition === null) return parts;
+  return { ...parts, compares: [condition.compare], else: [{ type: 'get', key }] };
+}
+
+type Guard = { readonly compare: CompareCommand; readonly wanted: string };
+
+function toCondition(key: string, options: Condition, action: string): Guard | null {
+  const { ifRevision } = options;
+  const ifAbsent = checkFlag(options.ifAbsent, 'ifAbsent', action);
+  if (ifRevision === undefined) {
+    if (!ifAbsent) return null;
+    return { compare: { type: 'exists', key, exists: false }, wanted: 'absent' };
+  }
+  if (ifAbsent) throw new TypeError(`Cannot ${action}: wanted ifAbsent or ifRevision, not both`);
+  const number = checkRevision(ifRevision, 'ifRevision', action);
+  const wanted = number === 0 ? 'absent' : `revision ${number}`;
+  return { compare: { type: 'modRevision', key, is: '=', number }, wanted };
+}
+
+/** The outcome of a single guarded operation. Throws `CONFLICT` where the guard did not hold. */
+function outcomeOf<K extends OperationOutcome['type']>(
+  done: Done,
+  type: K,
+  key: string,
+  condition: Guard | null,
+): Extract<OperationOutcome, { type: K }> {
+  const outcome = done.results[0];
+  if (!done.succeeded && condition !== null && outcome?.type === 'get') {
+    throw conflictError(key, outcome.record, condition.wanted);
+  }
+  if (outcome?.type === type) return outcome as Extract<OperationOutcome, { type: K }>;
+  throw new Error(`Invariant broken: one ${type} has one result, of that type`);
+}
+
+function toTarget(
+  selector: string | { readonly prefix: string },
+  action: string,
+): { readonly key: string } | { readonly prefix: string } {
+  if (typeof selector === 'string') return checkTarget({ key: selector }, action);
+  checkObject(selector, 'selector', action);
+  return checkTarget({ prefix: selector.prefix }, action);
+}
+
+function nextChange(status: KvStatus, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stop();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const stop = status.subscribe(done);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+function closed(action: string): QuorateError {
+  return new QuorateError('CLOSED', `Cannot ${action}: the handle is closed`);
+}
+
+/** Each conflict is somebody else's progress; so many in a row mean that the key is too hot. */
+const attemptCountMax = 100;
