@@ -96,9 +96,16 @@ export class Machine {
     return this.memberships.current.membership;
   }
 
-  /** Only who votes in the newest membership of its log stands for election (E6). */
+  /**
+   * Who votes in the newest membership of its log stands for election (E6); and, while that one is
+   * not known to be committed, who voted in the one before: its log may be the only one that can
+   * win, even if it counts no vote of its own (thesis §4.2.2).
+   */
   get promotable(): boolean {
-    return this.installing === null && isVoter(this.membership, this.nodeId);
+    if (this.installing !== null) return false;
+    if (isVoter(this.membership, this.nodeId)) return true;
+    const { current, previous } = this.memberships;
+    return current.index > this.log.commitIndex && isVoter(previous.membership, this.nodeId);
   }
 
   /** Whether term and vote, as they are now, survive a crash. */

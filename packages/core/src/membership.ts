@@ -117,6 +117,11 @@ export class MembershipHistory {
     return this.#steps.at(-1) as MembershipStep;
   }
 
+  /** The one before `current`; itself where there is none. */
+  get previous(): MembershipStep {
+    return this.#steps.at(-2) ?? this.current;
+  }
+
   /** The one in force at `index`, which must not lie before the last snapshot. */
   at(index: number): MembershipStep {
     let found = this.#steps[0] as MembershipStep;

@@ -47,7 +47,8 @@ export class Raft {
     this.#m = new Machine(resolveConfig(config), initial);
     this.#softState = { role: 'follower', term: this.#m.currentTerm, leader: null };
     const { voters, votersOutgoing } = this.#m.membership;
-    if (voters.length === 1 && votersOutgoing.length === 0 && this.#m.promotable) {
+    const isOnlyVoter = voters.length === 1 && voters[0] === this.#m.nodeId;
+    if (isOnlyVoter && votersOutgoing.length === 0 && this.#m.promotable) {
       startElection(this.#m, false);
     }
     checkInvariants(this.#m);
