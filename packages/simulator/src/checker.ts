@@ -225,11 +225,14 @@ export class SafetyChecker {
 
   /**
    * The first commit of an index anywhere rests on durable copies at a majority (L6): of the newest
-   * membership in the log of whoever says so, or of the one before, which was in force if the
-   * newest was appended on this very commit.
+   * membership in the leader's log, or of one just before, which was in force if newer ones were
+   * appended on this very commit or before news of it arrived.
    */
   #checkBacked(replica: Replica, index: number, term: number): void {
-    const candidates = replica.memberships.slice(-2);
+    // The commit is its leader's, under the membership in the leader's log.
+    const leaderId = this.#leaders.get(replica.writtenVote.term) ?? replica.id;
+    const leader = this.#replica(leaderId);
+    const candidates = leader.memberships.slice(leader === replica ? -2 : -4);
     if (candidates.length === 0) return;
     const holds = (id: NodeId): boolean => {
       const durable = this.#replicas.get(id)?.durable;
@@ -241,7 +244,17 @@ export class SafetyChecker {
     const backed = candidates.some(
       ({ membership }) => majority(membership.voters) && majority(membership.votersOutgoing),
     );
-    if (!backed) fail(`${replica.id} commits ${index} of term ${term} without a durable majority`);
+    if (!backed) {
+      const held = [...this.#replicas.keys()].filter(holds);
+      const asked = candidates.map(
+        ({ index: at, membership }) =>
+          `${at}: ${membership.voters.join()} + ${membership.votersOutgoing.join()}`,
+      );
+      fail(
+        `${replica.id} commits ${index} of term ${term} without a durable majority:` +
+          ` held by ${held.join()}, memberships ${asked.join('; ')}`,
+      );
+    }
   }
 
   #append(replica: Replica, entry: Entry): void {

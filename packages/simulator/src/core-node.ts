@@ -39,6 +39,8 @@ export type CoreNodeSettings = {
 export type CoreNodeWorld = {
   readonly clock: VirtualClock;
   readonly checker: SafetyChecker;
+  /** Healed: disks are fast. */
+  readonly calm: boolean;
   send(message: Message): void;
   sendSnapshot(from: CoreNode, to: NodeId): void;
   committed(node: CoreNode, entry: Entry): void;
@@ -198,7 +200,7 @@ export class CoreNode {
 
   #applySoon(): void {
     if (this.#applying || this.#toApply.length === 0 || this.raft === null) return;
-    const delayMs = this.#prng.float() * this.#settings.applyDelayMsMax;
+    const delayMs = this.#world.calm ? 0 : this.#prng.float() * this.#settings.applyDelayMsMax;
     if (delayMs === 0) {
       this.#apply();
       return;
@@ -261,7 +263,8 @@ export class CoreNode {
     const count = this.#queue[0]?.type === 'batch' ? this.#batchesInFront() : 1;
     this.#syncing = this.#queue.splice(0, count);
     const { syncMsMin, syncMsMax, stallChance } = this.#settings;
-    const syncMs = this.#prng.between(syncMsMin, syncMsMax);
+    const calm = this.#world.calm;
+    const syncMs = this.#prng.between(syncMsMin, calm ? syncMsMin * 2 : syncMsMax);
     const syncing = this.#syncing;
     clock.setTimeout(
       () => {
@@ -272,7 +275,7 @@ export class CoreNode {
         for (const operation of syncing) this.#done(operation);
         this.pump();
       },
-      this.#prng.chance(stallChance) ? syncMs * 50 : syncMs,
+      !calm && this.#prng.chance(stallChance) ? syncMs * 50 : syncMs,
     );
   }
 

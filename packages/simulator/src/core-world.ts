@@ -69,6 +69,7 @@ export function runCoreWorld(options: CoreWorldOptions): WorldResult {
 class CoreWorld implements CoreNodeWorld {
   readonly clock: VirtualClock = new VirtualClock();
   readonly checker: SafetyChecker = new SafetyChecker();
+  calm = false;
   readonly #seed: number;
   readonly #prng: Prng;
   readonly #netPrng: Prng;
@@ -86,7 +87,7 @@ class CoreWorld implements CoreNodeWorld {
   #acknowledgedIndex = 0;
   #nextCommand = 1;
   #nextRead = 1;
-  #calm = false;
+
   readonly #counts: Record<string, number> = {};
 
   constructor(options: CoreWorldOptions) {
@@ -155,8 +156,8 @@ class CoreWorld implements CoreNodeWorld {
 
   send(message: Message): void {
     const weather = this.#weather;
-    if (!this.#calm && this.#netPrng.chance(weather.lossChance)) return;
-    const copies = !this.#calm && this.#netPrng.chance(weather.duplicateChance) ? 2 : 1;
+    if (!this.calm && this.#netPrng.chance(weather.lossChance)) return;
+    const copies = !this.calm && this.#netPrng.chance(weather.duplicateChance) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) this.#deliverLater(message);
   }
 
@@ -166,7 +167,7 @@ class CoreWorld implements CoreNodeWorld {
     const raft = from.raft;
     if (raft === null) return;
     const term = raft.status().term;
-    const lost = !this.#calm && this.#netPrng.chance(this.#weather.snapshotLossChance);
+    const lost = !this.calm && this.#netPrng.chance(this.#weather.snapshotLossChance);
     this.clock.setTimeout(
       () => {
         const node = this.#node(to);
@@ -188,7 +189,7 @@ class CoreWorld implements CoreNodeWorld {
           });
         }, this.#delay());
       },
-      this.#netPrng.between(1, this.#weather.snapshotMsMax),
+      this.#netPrng.between(1, this.calm ? 2 : this.#weather.snapshotMsMax),
     );
   }
 
@@ -388,7 +389,7 @@ class CoreWorld implements CoreNodeWorld {
   #start(node: CoreNode): void {
     if (node.running) return;
     this.#note('start', node.id);
-    const rate = this.#calm ? 1 : this.#prng.between(0.9, 1.1);
+    const rate = this.calm ? 1 : this.#prng.between(0.9, 1.1);
     node.start(new ProcessClock(this.clock, rate));
     for (const other of this.#nodes) {
       if (other === node) continue;
@@ -406,7 +407,7 @@ class CoreWorld implements CoreNodeWorld {
 
   #heal(): void {
     this.#note('heal');
-    this.#calm = true;
+    this.calm = true;
     this.#cuts.clear();
     for (const node of this.#nodes) {
       node.clock?.thaw();
@@ -517,8 +518,8 @@ class CoreWorld implements CoreNodeWorld {
 
   #delay(): number {
     const { delayMsMin, delayMsMax } = this.#weather;
-    const delayMs = this.#netPrng.between(delayMsMin, delayMsMax);
-    return !this.#calm && this.#netPrng.chance(0.01) ? delayMs * 20 : delayMs;
+    const delayMs = this.#netPrng.between(delayMsMin, this.calm ? 2 * delayMsMin : delayMsMax);
+    return !this.calm && this.#netPrng.chance(0.01) ? delayMs * 20 : delayMs;
   }
 
   /** Calls back at random intervals of mean `everyMs` while the storm lasts. */
@@ -527,7 +528,7 @@ class CoreWorld implements CoreNodeWorld {
     const next = (): void => {
       this.clock.setTimeout(
         () => {
-          if (this.#calm) return;
+          if (this.calm) return;
           callback();
           next();
         },
