@@ -84,6 +84,12 @@ export function onHeartbeat(m: Machine, message: Heartbeat): void {
 
 export function onInstallSnapshot(m: Machine, message: InstallSnapshot): void {
   const { meta } = message;
+  if (meta.term > message.term) {
+    return m.fail(
+      `Cannot install a snapshot of term ${meta.term} in term ${message.term}`,
+      message,
+    );
+  }
   if (m.installing !== null) return;
   if (meta.index <= m.log.commitIndex) {
     // Stale: nothing here goes back (S2).

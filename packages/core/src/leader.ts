@@ -30,6 +30,10 @@ export function tickLeader(m: Machine, leadership: Leadership): void {
     }
   }
   if (!hearsQuorum(m, leadership)) return m.becomeFollower(m.currentTerm, null);
+  if (m.memberships.current.index <= m.log.commitIndex) {
+    leadership.departingTicks++;
+    if (leadership.departingTicks === settings.electionTimeoutTicksMax) leadership.forgetDeparted();
+  }
   leadership.heartbeatElapsedTicks++;
   if (leadership.heartbeatElapsedTicks >= settings.heartbeatTicks) {
     leadership.heartbeatElapsedTicks = 0;

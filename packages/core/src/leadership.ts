@@ -14,6 +14,8 @@ export class Leadership {
   heartbeatElapsedTicks = 0;
   transferTarget: NodeId | null = null;
   transferElapsedTicks = 0;
+  /** Ticks since the removal of those who depart was committed. */
+  departingTicks = 0;
   readonly #settings: Settings;
 
   constructor(settings: Settings, termStartIndex: number, uncommittedBytes: number) {
@@ -22,22 +24,33 @@ export class Leadership {
     this.uncommittedBytes = uncommittedBytes;
   }
 
-  /** Follows exactly `peers`: keeps whom it knows, probes whom it does not. */
+  /**
+   * Follows `peers`: keeps whom it knows, probes whom it does not. Those who are not among them any
+   * more depart: they are followed until they know of it, and count nowhere.
+   */
   track(peers: readonly NodeId[], nextIndex: number, nowTick: number): void {
-    for (const peer of [...this.progress.keys()]) {
-      if (!peers.includes(peer)) this.progress.delete(peer);
+    this.departingTicks = 0;
+    for (const progress of this.progress.values()) {
+      progress.departing = !peers.includes(progress.peer);
     }
     for (const peer of peers) {
       if (!this.progress.has(peer)) this.restart(peer, nextIndex, nowTick);
     }
   }
 
+  /** Lets go of all who depart: they had an election timeout to hear of it. */
+  forgetDeparted(): void {
+    for (const progress of this.progress.values()) {
+      if (progress.departing) this.progress.delete(progress.peer);
+    }
+  }
+
   /** Knows nothing about `peer` (any more). */
   restart(peer: NodeId, nextIndex: number, nowTick: number): void {
     const { inflightCountMax, inflightBytesMax } = this.#settings;
-    this.progress.set(
-      peer,
-      new Progress({ peer, nextIndex, nowTick, inflightCountMax, inflightBytesMax }),
-    );
+    const departing = this.progress.get(peer)?.departing ?? false;
+    const progress = new Progress({ peer, nextIndex, nowTick, inflightCountMax, inflightBytesMax });
+    progress.departing = departing;
+    this.progress.set(peer, progress);
   }
 }

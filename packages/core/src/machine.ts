@@ -140,6 +140,8 @@ export class Machine {
       this.votedFor = null;
       this.hardStateDirty = true;
       this.grantOwedTo = null;
+      // The same leader in a later term remembers nothing of what it was asked in the earlier one.
+      this.setLeader(null);
     }
     this.#leaveRole();
     this.role = 'follower';

@@ -18,6 +18,10 @@ export class Progress {
   nextIndex: number;
   /** Probe: a message is out; wait for its answer or for the next heartbeat's. */
   probeSent = false;
+  /** Probe: this place was asked about before; ask again without the entries. */
+  probeRepeated = false;
+  /** Removed from the membership: followed only until it knows. */
+  departing = false;
   /** Replicate: an empty append is owed, to find out whether something got lost. */
   pokeOwed = false;
   /** The snapshot the peer was sent; 0 unless in state `snapshot`. */
@@ -74,6 +78,7 @@ export class Progress {
   #enter(state: ProgressState): void {
     this.state = state;
     this.probeSent = false;
+    this.probeRepeated = false;
     this.pokeOwed = false;
     this.snapshotIndex = 0;
     this.inflight.clear();

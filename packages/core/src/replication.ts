@@ -79,9 +79,12 @@ function probe(m: Machine, progress: Progress): void {
   if (progress.probeSent) return;
   const { log, settings } = m;
   if (progress.nextIndex <= log.prev.index) return needSnapshot(m, progress);
-  const to = log.runEnd(progress.nextIndex, log.lastIndex + 1, settings.appendBytesMax);
-  sendAppend(m, progress, to);
+  // The entries may well have arrived and wait for the peer's disk: repeated, they would only be in
+  // the way. An empty append is answered either way.
+  const end = progress.probeRepeated ? progress.nextIndex : log.lastIndex + 1;
+  sendAppend(m, progress, log.runEnd(progress.nextIndex, end, settings.appendBytesMax));
   progress.probeSent = true;
+  progress.probeRepeated = true;
 }
 
 function replicate(m: Machine, progress: Progress): void {
@@ -122,7 +125,7 @@ function sendAppend(m: Machine, progress: Progress, to: number): void {
 
 /** The entry before the next is compacted away (L9); only worth a stream if the peer is there. */
 function needSnapshot(m: Machine, progress: Progress): void {
-  if (!progress.heard || m.log.snapshot === null) return;
+  if (!progress.heard || progress.departing || m.log.snapshot === null) return;
   progress.becomeSnapshot(m.log.snapshot.index);
   m.snapshotsTo.push(progress.peer);
 }

@@ -23,6 +23,8 @@ export type Status = {
   /** Bytes proposed and not committed; 0 unless leading. */
   readonly uncommittedBytes: number;
   readonly snapshot: SnapshotMeta | null;
+  /** A received snapshot was accepted and waits to be installed. */
+  readonly installing: boolean;
   /** Sorted by peer; empty unless leading. */
   readonly progress: readonly ProgressStatus[];
   readonly transferTarget: NodeId | null;
@@ -61,6 +63,7 @@ export function statusOf(m: Machine): Status {
     pendingChange: membershipIndex > log.commitIndex || isJoint(membership),
     uncommittedBytes: leadership?.uncommittedBytes ?? 0,
     snapshot: log.snapshot,
+    installing: m.installing !== null,
     progress: progressOf(m),
     transferTarget: leadership?.transferTarget ?? null,
     pendingReads: (leadership?.reads.count ?? 0) + m.forwardedReads.count,
@@ -69,7 +72,8 @@ export function statusOf(m: Machine): Status {
 
 function progressOf(m: Machine): ProgressStatus[] {
   if (m.leadership === null) return [];
-  const all = [...m.leadership.progress.values()].map((progress): ProgressStatus => {
+  const members = [...m.leadership.progress.values()].filter(({ departing }) => !departing);
+  const all = members.map((progress): ProgressStatus => {
     const ticksSinceHeard = m.nowTick - progress.heardAtTick;
     return {
       peer: progress.peer,

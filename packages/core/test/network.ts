@@ -332,3 +332,27 @@ function write(from: Disk, batch: PersistBatch): Disk {
   const entries = [...from.entries.filter((each) => each.index < first), ...batch.entries];
   return { ...from, hardState: batch.hardState, entries };
 }
+
+/** Carries out everything `peer` has to do and returns what it wants to send. */
+export function drain(peer: Peer): Message[] {
+  const messages: Message[] = [];
+  for (let ready = peer.raft.ready(); ready !== null; ready = peer.raft.ready()) {
+    messages.push(...peer.carryOut(ready));
+  }
+  return messages;
+}
+
+/** One machine by itself, voter 1 of 1, 2 and 3 unless `from` says otherwise. */
+export function solo(from: Disk, over: Partial<Config> = {}): Peer {
+  return new Peer({ nodeId: id(1), seed: 1, ...testTiming, ...over }, from);
+}
+
+/** The messages of one type. */
+export function ofType<T extends Message['type']>(
+  messages: readonly Message[],
+  type: T,
+): Extract<Message, { type: T }>[] {
+  return messages.filter(
+    (message): message is Extract<Message, { type: T }> => message.type === type,
+  );
+}

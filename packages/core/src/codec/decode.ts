@@ -7,7 +7,7 @@ import type { Message } from '../message.ts';
 import type { Entry, EntryId, SnapshotMeta } from '../types.ts';
 import { entryBytesMin, readEntryBody } from './entry.ts';
 import { DecodeError } from './errors.ts';
-import { messageBytesMax, messageVersion } from './limits.ts';
+import { messageBytesMax, messageVersion, termMax } from './limits.ts';
 import { readMembership } from './membership.ts';
 import { messageTypes } from './message-types.ts';
 import { Reader } from './reader.ts';
@@ -31,6 +31,11 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const type = messageTypes[code];
   if (type === undefined) throw new DecodeError(`Cannot read a message of type ${code}`);
   const envelope = { from: reader.nodeId(), to: reader.nodeId(), term: reader.varint() };
+  if (envelope.term > termMax) {
+    throw new DecodeError(
+      `Cannot read a message of term ${envelope.term}: wanted at most ${termMax}`,
+    );
+  }
   const message = readBody(reader, type, envelope);
   reader.end();
   return message;

@@ -1,5 +1,7 @@
 /** Hard bounds of the format, checked before anything is allocated. */
 
+/** The largest term a message may speak of: terms are entered one by one, far from overflow. */
+export const termMax: number = 2 ** 48;
 /** Bytes of data in one entry. */
 export const entryDataBytesMax: number = 16 * 1024 * 1024;
 /** Bytes of one encoded message. */
