@@ -33,7 +33,10 @@ export type Libp2pHostOptions = {
 export async function createLibp2pHost(options: Libp2pHostOptions = {}): Promise<Libp2pHost> {
   return createHost({
     privateKey: await readPrivateKey(options.privateKey),
-    transports: [nodeWebSockets(), circuitRelayTransport()],
+    transports: [
+      nodeWebSockets(),
+      circuitRelayTransport({ maxInboundStopStreams: 1_024, maxOutboundStopStreams: 1_024 }),
+    ],
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     listen: options.listen ?? [],

@@ -1,0 +1,96 @@
+/** Who has announced itself to a relay, per topic, and who wants to hear of it. In memory only. */
+import { QuorateError } from '@quorate/cluster';
+import type { Clock } from '@quorate/cluster';
+import type { StoredAnnouncement } from '../wire/relay-messages.ts';
+
+/** One who watches; the relay's session with a host. */
+export type Watcher = { tell(topic: string, announcement: StoredAnnouncement): void };
+
+type Listed = { readonly announcement: StoredAnnouncement; readonly expiresMs: number };
+
+const lifetimeMs = 30_000;
+const hostsPerTopicMax = 256;
+const hostsMax = 16_384;
+const watchersPerTopicMax = 1_024;
+const topicsPerWatcherMax = 256;
+
+export class MeetingPoint {
+  readonly #clock: Clock;
+  readonly #topics = new Map<string, Map<string, Listed>>();
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #watched = new Map<Watcher, Set<string>>();
+  #count = 0;
+  #cancelSweep: () => void = () => {};
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#sweep();
+  }
+
+  /** Lists a host for 30 s and tells the watchers of its topic. Errors: `OVERLOADED`. */
+  announce(topic: string, announcement: StoredAnnouncement): void {
+    const listed = this.#topics.get(topic) ?? new Map<string, Listed>();
+    if (!listed.has(announcement.host)) {
+      if (listed.size >= hostsPerTopicMax || this.#count >= hostsMax) {
+        throw new QuorateError('OVERLOADED', 'Cannot list another host: this relay is full');
+      }
+      this.#count += 1;
+    }
+    this.#topics.set(topic, listed);
+    listed.set(announcement.host, { announcement, expiresMs: this.#clock.now() + lifetimeMs });
+    for (const watcher of this.#watchers.get(topic) ?? []) watcher.tell(topic, announcement);
+  }
+
+  withdraw(topic: string, host: string): void {
+    const listed = this.#topics.get(topic);
+    if (listed?.delete(host) !== true) return;
+    this.#count -= 1;
+    if (listed.size === 0) this.#topics.delete(topic);
+  }
+
+  list(topic: string): readonly StoredAnnouncement[] {
+    const nowMs = this.#clock.now();
+    return [...(this.#topics.get(topic)?.values() ?? [])]
+      .filter(({ expiresMs }) => expiresMs > nowMs)
+      .map(({ announcement }) => announcement);
+  }
+
+  /** Errors: `OVERLOADED`. */
+  watch(topic: string, watcher: Watcher): void {
+    const watchers = this.#watchers.get(topic) ?? new Set();
+    const watched = this.#watched.get(watcher) ?? new Set();
+    if (watchers.has(watcher)) return;
+    if (watchers.size >= watchersPerTopicMax || watched.size >= topicsPerWatcherMax) {
+      throw new QuorateError('OVERLOADED', 'Cannot watch another topic: this relay is full');
+    }
+    this.#watchers.set(topic, watchers.add(watcher));
+    this.#watched.set(watcher, watched.add(topic));
+  }
+
+  unwatch(topic: string, watcher: Watcher): void {
+    this.#watched.get(watcher)?.delete(topic);
+    const watchers = this.#watchers.get(topic);
+    watchers?.delete(watcher);
+    if (watchers?.size === 0) this.#watchers.delete(topic);
+  }
+
+  /** Forgets a watcher that is gone. */
+  leave(watcher: Watcher): void {
+    for (const topic of this.#watched.get(watcher) ?? []) this.unwatch(topic, watcher);
+    this.#watched.delete(watcher);
+  }
+
+  close(): void {
+    this.#cancelSweep();
+  }
+
+  #sweep(): void {
+    const nowMs = this.#clock.now();
+    for (const [topic, listed] of this.#topics) {
+      for (const [host, { expiresMs }] of listed) {
+        if (expiresMs <= nowMs) this.withdraw(topic, host);
+      }
+    }
+    this.#cancelSweep = this.#clock.setTimeout(() => this.#sweep(), lifetimeMs / 3);
+  }
+}

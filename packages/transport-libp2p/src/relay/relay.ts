@@ -1,0 +1,234 @@
+/**
+ * The relay: carries connections of hosts that cannot be dialled (circuit relay v2), lets hosts of
+ * a namespace find each other, and, in a directory made with `init`, keeps the register.
+ */
+import '../node/polyfills.ts';
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2';
+import { identify } from '@libp2p/identify';
+import { noise } from '@libp2p/noise';
+import { yamux } from '@libp2p/yamux';
+import { QuorateError, assert } from '@quorate/cluster';
+import type { Clock, VerifyRecord } from '@quorate/cluster';
+import { createLibp2p } from 'libp2p';
+import type { Libp2p } from 'libp2p';
+import { parseAddress } from '../host/addresses.ts';
+import { connectionGater, connectionManager } from '../host/host.ts';
+import { toHex } from '../host/link-protocol.ts';
+import { generatePrivateKey, nodeWebSockets, readPrivateKey } from '../node/create-host.ts';
+import { systemClock, systemRandom } from '../node/system.ts';
+import { relayProtocol } from '../wire/relay-messages.ts';
+import type { Answer, Greeting } from '../wire/relay-messages.ts';
+import { RelayDirectory } from './directory.ts';
+import type { RelayIdentity } from './directory.ts';
+import { MeetingPoint } from './meeting-point.ts';
+import { RegisterStore } from './register-store.ts';
+import { RelaySession } from './session.ts';
+
+export type RelayOptions = {
+  /** Where key, group and register live. Required unless `ephemeral`. */
+  readonly directory?: string;
+  /** Nothing is kept: a new key, and with `init` a new and empty register, at each start. */
+  readonly ephemeral?: boolean;
+  /** Addresses to listen on: multiaddrs, or `ws://host:port`. Default `/ip4/127.0.0.1/tcp/7700/ws`. */
+  readonly listen?: readonly string[];
+  /** Addresses to tell others instead of those listened on. */
+  readonly announce?: readonly string[];
+  /** Makes the directory one that decides (Z11); where it does already, nothing changes. */
+  readonly init?: boolean;
+  /** Checks signatures; from the crypto package. */
+  readonly verify: VerifyRecord;
+  readonly onEvent?: (event: RelayEvent) => void;
+  readonly clock?: Clock;
+};
+
+export type RelayEvent =
+  | { readonly type: 'listening'; readonly addresses: readonly string[] }
+  /** `group` is null for a relay that only carries traffic; `lost` says why a register is gone. */
+  | { readonly type: 'register'; readonly group: string | null; readonly lost: string | null }
+  | { readonly type: 'stopped' };
+
+export interface Relay {
+  readonly peerId: string;
+  readonly group: string | null;
+  /** Why its register is lost (Z11); null when it is not. */
+  readonly lost: string | null;
+  addresses(): readonly string[];
+  /** Finishes what it is writing, then stops. Idempotent. */
+  close(): Promise<void>;
+}
+
+const reservationsMax = 1_024;
+const streamsPerConnectionMax = 4;
+const circuitStreamsMax = 1_024;
+
+/**
+ * Starts a relay. Errors: `UNREACHABLE` where it cannot listen, `STORAGE_LOCKED` for a directory in
+ * use, `STORAGE_CORRUPT` for one that cannot be read. A lost register is no error: the relay
+ * carries traffic, refuses claims with `REGISTER_LOST`, and says so.
+ */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const path = options.directory;
+  if (options.ephemeral !== true && path === undefined) {
+    throw new TypeError('Cannot start a relay: no directory, wanted one or ephemeral: true');
+  }
+  const directory =
+    options.ephemeral === true || path === undefined ? null : new RelayDirectory(path);
+  try {
+    const identity =
+      directory === null
+        ? await ephemeralIdentity(options.init === true)
+        : await directory.open(options.init === true);
+    const relay = new RunningRelay(options, identity, directory);
+    await relay.start();
+    return relay;
+  } catch (error) {
+    await directory?.close();
+    throw error;
+  }
+}
+
+class RunningRelay implements Relay {
+  readonly group: string | null;
+  readonly lost: string | null;
+  readonly #options: RelayOptions;
+  readonly #identity: RelayIdentity;
+  readonly #directory: RelayDirectory | null;
+  readonly #clock: Clock;
+  readonly #meetingPoint: MeetingPoint;
+  readonly #sessions = new Set<RelaySession>();
+  readonly #store: RegisterStore | null;
+  #node: Libp2p | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: RelayOptions, identity: RelayIdentity, directory: RelayDirectory | null) {
+    this.#options = options;
+    this.#identity = identity;
+    this.#directory = directory;
+    this.#clock = options.clock ?? systemClock;
+    this.#meetingPoint = new MeetingPoint(this.#clock);
+    this.group = identity.group;
+    this.lost = identity.lost;
+    this.#store =
+      identity.group === null || identity.lost !== null
+        ? null
+        : new RegisterStore(directory?.registerPath ?? null, options.verify);
+  }
+
+  get peerId(): string {
+    assert(this.#node !== null, 'a relay that was handed out has started');
+    return this.#node.peerId.toString();
+  }
+
+  addresses(): readonly string[] {
+    return this.#closed === null
+      ? (this.#node?.getMultiaddrs() ?? []).map((address) => address.toString())
+      : [];
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#store?.load();
+      await this.#listen();
+    } catch (error) {
+      this.#meetingPoint.close();
+      throw error;
+    }
+    this.#options.onEvent?.({ type: 'listening', addresses: this.addresses() });
+    const damaged = this.#store?.damagedTopics.length ?? 0;
+    const lost = this.lost ?? (damaged === 0 ? null : `${damaged} files cannot be read`);
+    this.#options.onEvent?.({ type: 'register', group: this.group, lost });
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async #listen(): Promise<void> {
+    const listen = (this.#options.listen ?? ['/ip4/127.0.0.1/tcp/7700/ws']).map(asListenAddress);
+    const announce = (this.#options.announce ?? []).map((text) => parseAddress(text).toString());
+    try {
+      this.#node = await createLibp2p({
+        privateKey: await readPrivateKey(this.#identity.privateKey),
+        addresses: { listen, announce },
+        transports: [nodeWebSockets()],
+        connectionEncrypters: [noise()],
+        streamMuxers: [yamux()],
+        connectionGater,
+        connectionManager,
+        connectionMonitor: { enabled: false },
+        services: {
+          identify: identify(),
+          relay: circuitRelayServer({
+            maxInboundHopStreams: circuitStreamsMax,
+            maxOutboundHopStreams: circuitStreamsMax,
+            maxOutboundStopStreams: circuitStreamsMax,
+            // With the default limit a relayed connection would end after 2 minutes or 128 KiB.
+            reservations: { applyDefaultLimit: false, maxReservations: reservationsMax },
+          }),
+        },
+      });
+    } catch (cause) {
+      throw new QuorateError(
+        'UNREACHABLE',
+        `Cannot listen on ${listen.join(', ')}: the address is taken or not of this machine`,
+        { cause },
+      );
+    }
+    await this.#node.handle(
+      relayProtocol,
+      (stream, connection) => {
+        const session = new RelaySession({
+          stream,
+          host: connection.remotePeer.toString(),
+          greeting: this.#greeting(),
+          store: this.#store,
+          refusal: this.#refusal(),
+          meetingPoint: this.#meetingPoint,
+          verify: this.#options.verify,
+          clock: this.#clock,
+          onEnd: () => this.#sessions.delete(session),
+        });
+        this.#sessions.add(session);
+      },
+      { maxInboundStreams: streamsPerConnectionMax },
+    );
+  }
+
+  #greeting(): Greeting {
+    return { type: 'greeting', group: this.group, registerLost: this.lost !== null };
+  }
+
+  /** What a claim hears where there is no register. */
+  #refusal(): Extract<Answer, { type: 'error' }> {
+    if (this.lost !== null) {
+      const message = 'Cannot decide: this relay lost its register, wanted it restored by a person';
+      return { type: 'error', id: 0, code: 'REGISTER_LOST', message };
+    }
+    const message =
+      'Cannot decide: this relay only carries traffic, wanted one started with --init';
+    return { type: 'error', id: 0, code: 'FORMATION_WAITING', message };
+  }
+
+  async #close(): Promise<void> {
+    this.#meetingPoint.close();
+    for (const session of [...this.#sessions]) session.close();
+    await this.#store?.settle();
+    await this.#node?.stop();
+    await this.#directory?.close();
+    this.#options.onEvent?.({ type: 'stopped' });
+  }
+}
+
+async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {
+  return {
+    privateKey: await generatePrivateKey(),
+    group: init ? toHex(systemRandom(16)) : null,
+    lost: null,
+  };
+}
+
+/** A name cannot be listened on; `ws://localhost` means this machine. */
+function asListenAddress(text: string): string {
+  return parseAddress(text).toString().replace('/dns/localhost/', '/ip4/127.0.0.1/');
+}

@@ -1,0 +1,172 @@
+/** One host's stream of requests to a relay: read, checked, paced, answered. */
+import type { Stream } from '@libp2p/interface';
+import { isQuorateError } from '@quorate/cluster';
+import type { Clock, VerifyRecord } from '@quorate/cluster';
+import { FramedStream } from '../host/framed-stream.ts';
+import {
+  MessageError,
+  decodeRequest,
+  encodeMessage,
+  requestBytesMax,
+} from '../wire/relay-messages.ts';
+import type { Answer, Greeting, Request, StoredAnnouncement } from '../wire/relay-messages.ts';
+import type { MeetingPoint, Watcher } from './meeting-point.ts';
+import type { RegisterStore } from './register-store.ts';
+
+export type SessionOptions = {
+  readonly stream: Stream;
+  /** Proved by the connection. */
+  readonly host: string;
+  readonly greeting: Greeting;
+  /** Null where this relay does not decide; `refusal` then says why. */
+  readonly store: RegisterStore | null;
+  readonly refusal: Extract<Answer, { type: 'error' }>;
+  readonly meetingPoint: MeetingPoint;
+  readonly verify: VerifyRecord;
+  readonly clock: Clock;
+  onEnd(): void;
+};
+
+/** A host may ask so much at once, and so much each second. */
+const requestsBurst = 400;
+const requestsPerSecond = 100;
+const queueBytesMax = 4 * 1024 * 1024;
+/** Requests of one session that are being carried out. */
+const pendingMax = 64;
+
+export class RelaySession implements Watcher {
+  readonly #options: SessionOptions;
+  readonly #stream: FramedStream;
+  #allowance = requestsBurst;
+  #allowanceMs: number;
+  #pending = 0;
+  #over = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#allowanceMs = options.clock.now();
+    this.#stream = new FramedStream({
+      stream: options.stream,
+      prefixBytes: 0,
+      frameBytesMax: requestBytesMax,
+      queueBytesMax,
+      events: {
+        prefix: () => {},
+        control: () => {},
+        drained: () => {},
+        ended: () => this.#end(),
+        frame: (frame) => this.#take(frame),
+      },
+    });
+    this.#stream.send(encodeMessage(options.greeting));
+  }
+
+  tell(topic: string, host: StoredAnnouncement): void {
+    if (host.host !== this.#options.host) this.#send({ type: 'announced', topic, host });
+  }
+
+  close(): void {
+    this.#stream.close(500);
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#options.meetingPoint.leave(this);
+    this.#options.onEnd();
+  }
+
+  #take(frame: Uint8Array): void {
+    let request: Request;
+    try {
+      request = decodeRequest(frame);
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      this.#stream.abort(error.message);
+      this.#end();
+      return;
+    }
+    if (!this.#isAllowed() || this.#pending >= pendingMax) {
+      const message = 'Cannot answer: too many requests, wanted fewer';
+      this.#send({ type: 'error', id: request.id, code: 'OVERLOADED', message });
+      return;
+    }
+    this.#pending += 1;
+    void this.#answer(request).then((answer) => {
+      this.#pending -= 1;
+      this.#send(answer);
+    });
+  }
+
+  async #answer(request: Request): Promise<Answer> {
+    const { id } = request;
+    try {
+      return await this.#carryOut(request);
+    } catch (error) {
+      if (!isQuorateError(error)) throw error;
+      return { type: 'error', id, code: error.code, message: error.message.slice(0, 500) };
+    }
+  }
+
+  async #carryOut(request: Request): Promise<Answer> {
+    const { host, store, refusal, meetingPoint, verify } = this.#options;
+    const { id } = request;
+    switch (request.type) {
+      case 'ping':
+        return { type: 'done', id };
+      case 'read':
+        if (store === null) return { ...refusal, id };
+        return { type: 'value', id, current: store.read(request) };
+      case 'set': {
+        if (store === null) return { ...refusal, id };
+        const { expectedVersion, record } = request;
+        const result = await store.compareAndSet(request, expectedVersion, record);
+        return { type: 'set', id, ok: result.ok, current: result.ok ? null : result.current };
+      }
+      case 'announce': {
+        const { topic, version, record } = request;
+        if (!verify(topic, 'announce', version, record)) {
+          const message = 'Cannot announce: the record is not signed for this topic and version';
+          return { type: 'error', id, code: 'BAD_REQUEST', message };
+        }
+        meetingPoint.announce(topic, { host, version, record });
+        return { type: 'done', id };
+      }
+      case 'withdraw':
+        meetingPoint.withdraw(request.topic, host);
+        return { type: 'done', id };
+      case 'list':
+        return { type: 'hosts', id, hosts: this.#others(request.topic) };
+      case 'watch':
+        meetingPoint.watch(request.topic, this);
+        return { type: 'hosts', id, hosts: this.#others(request.topic) };
+      case 'unwatch':
+        meetingPoint.unwatch(request.topic, this);
+        return { type: 'done', id };
+    }
+  }
+
+  #others(topic: string): readonly StoredAnnouncement[] {
+    const { meetingPoint, host } = this.#options;
+    return meetingPoint.list(topic).filter((listed) => listed.host !== host);
+  }
+
+  #send(message: Parameters<typeof encodeMessage>[0]): void {
+    if (this.#over || this.#stream.send(encodeMessage(message))) return;
+    // Who does not read is let go; it may come back.
+    this.#stream.abort('does not read');
+    this.#end();
+  }
+
+  /** A token bucket. */
+  #isAllowed(): boolean {
+    const nowMs = this.#options.clock.now();
+    const earned = ((nowMs - this.#allowanceMs) / 1_000) * requestsPerSecond;
+    this.#allowance = Math.min(requestsBurst, this.#allowance + earned);
+    this.#allowanceMs = nowMs;
+    if (this.#allowance < 1) return false;
+    this.#allowance -= 1;
+    return true;
+  }
+}
