@@ -56,6 +56,8 @@ const codes = {
   REPLICA_CLONED: { outcome: 'unknown', retryable: false, acts: 'operator' },
   /** A replica came back with less than it had promised (Z3). */
   REPLICA_ROLLED_BACK: { outcome: 'unknown', retryable: false, acts: 'operator' },
+  /** The register names another cluster in this one's place (Z12): it acknowledges nothing any more. */
+  SUPERSEDED: { outcome: 'not-applied', retryable: false, acts: 'operator' },
   /** An invariant of the consensus core broke; the node has stopped. */
   CONSENSUS_FATAL: { outcome: 'unknown', retryable: false, acts: 'report' },
   /** A request from outside did not have the form the protocol asks for. */

@@ -601,11 +601,10 @@ const crashCases: readonly (readonly [string, (medium: CrashingMedium) => Promis
     'persist() survives a crash once it resolved, batches under way are there whole or not at all (Z22)',
     async (medium) => {
       let acknowledged = 0;
-      let lastIndex = 0;
       for (let round = 1; round <= 12; round += 1) {
         const { storage, log } = await openAndLoad(medium.storage(), round);
         const { entries, hardState } = log;
-        lastIndex = entries.length;
+        const lastIndex = entries.length;
         check(lastIndex >= acknowledged * 3, 'every acknowledged batch is there');
         same(lastIndex % 3, 0, 'entries beyond the last whole batch');
         sameEntries(entries, entriesOf(1, 1, lastIndex + 1));

@@ -68,7 +68,10 @@ export interface LogStorage {
   saveSnapshot(meta: SnapshotMeta, chunks: Chunks): Promise<void>;
 
   /** The newest stored snapshot, or null. The chunks stay readable while a newer one is saved. */
-  readSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly chunks: AsyncIterable<Uint8Array> } | null>;
+  readSnapshot(): Promise<{
+    readonly meta: SnapshotMeta;
+    readonly chunks: AsyncIterable<Uint8Array>;
+  } | null>;
 
   /** Allows entries up to and including `throughIndex` (≤ snapshot.index) to be forgotten; cheap, may keep more. */
   compact(throughIndex: number): Promise<void>;

@@ -1,0 +1,228 @@
+/**
+ * The leader's care for the membership: takes in who asks, moves seats as `planMembership` says,
+ * keeps sessions honest. Runs at the leader only; everything it decides goes through the log.
+ */
+import type { NodeId, Raft, Status } from '@quorate/core';
+import type { Clock } from './contracts/clock.ts';
+import { encodeBody } from './envelope.ts';
+import { QuorateError } from './errors.ts';
+import { planMembership } from './membership-plan.ts';
+import type { Plan, Seat } from './membership-plan.ts';
+import type { MemberFacts, Policy } from './policy.ts';
+import { encodeMembershipContext } from './replicated-state.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+
+export type AutopilotOptions = {
+  readonly nodeId: NodeId;
+  readonly clock: Clock;
+  readonly raft: Raft;
+  readonly state: ReplicatedState;
+  readonly policy: Policy;
+  readonly schedule: () => void;
+  /** Proposes a body of the cluster's own, stamped. */
+  readonly proposeOwn: (body: Uint8Array) => void;
+};
+
+type Waiter = { readonly resolve: () => void; readonly reject: (error: QuorateError) => void };
+
+export class Autopilot {
+  readonly #options: AutopilotOptions;
+  readonly #joining = new Map<NodeId, MemberFacts>();
+  readonly #leaving = new Set<NodeId>();
+  /** Until when a member's wish to give up its vote holds; a wish that cannot be met lapses. */
+  readonly #vacating = new Map<NodeId, number>();
+  readonly #seenSessions = new Set<number>();
+  readonly #waiters = new Set<{ readonly done: () => boolean; readonly waiter: Waiter }>();
+  #commitIndexBefore = 0;
+  #sessionsAt = Number.NEGATIVE_INFINITY;
+  #leadingSince = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AutopilotOptions) {
+    this.#options = options;
+  }
+
+  /** Wishes of the former term are asked again by those who have them. */
+  leadershipChanged(leads: boolean): void {
+    this.#leadingSince = this.#options.clock.now();
+    this.#sessionsAt = this.#leadingSince;
+    this.#commitIndexBefore = Number.POSITIVE_INFINITY;
+    if (leads) return;
+    this.#joining.clear();
+    this.#leaving.clear();
+    this.#vacating.clear();
+    this.#seenSessions.clear();
+    const error = new QuorateError(
+      'NO_LEADER',
+      'Cannot change the membership: this member does not lead now',
+    );
+    for (const entry of [...this.#waiters]) {
+      this.#waiters.delete(entry);
+      entry.waiter.reject(error);
+    }
+  }
+
+  /** Takes a fresh replica in as a learner; resolves once that is committed. */
+  join(nodeId: NodeId, facts: MemberFacts, signal: AbortSignal): Promise<void> {
+    this.#leaving.delete(nodeId);
+    const isMember = (): boolean => this.#isMember(nodeId);
+    if (isMember()) return Promise.resolve();
+    this.#joining.set(nodeId, facts);
+    return this.#waitFor(isMember, signal).finally(() => this.#joining.delete(nodeId));
+  }
+
+  /** Removes a member, moving its seat first (Z18); resolves once that is committed. */
+  leave(nodeId: NodeId, signal: AbortSignal): Promise<void> {
+    const isGone = (): boolean => !this.#isMember(nodeId);
+    if (isGone()) return Promise.resolve();
+    this.#leaving.add(nodeId);
+    return this.#waitFor(isGone, signal).finally(() => this.#leaving.delete(nodeId));
+  }
+
+  /** Moves a member's vote to somebody else, if anybody can take it; resolves when it did. */
+  vacate(nodeId: NodeId, signal: AbortSignal): Promise<void> {
+    const { clock, state } = this.#options;
+    const hasNoVote = (): boolean =>
+      !state.membership.voters.includes(nodeId) &&
+      !state.membership.votersOutgoing.includes(nodeId);
+    if (hasNoVote()) return Promise.resolve();
+    this.#vacating.set(nodeId, clock.now() + this.#options.policy.electionTimeoutMsMax);
+    return this.#waitFor(hasNoVote, signal).finally(() => this.#vacating.delete(nodeId));
+  }
+
+  sessionSeen(session: number): void {
+    this.#seenSessions.add(session);
+  }
+
+  /** Some membership was applied. */
+  applied(): void {
+    for (const entry of [...this.#waiters]) {
+      if (!entry.done()) continue;
+      this.#waiters.delete(entry);
+      entry.waiter.resolve();
+    }
+  }
+
+  /** Called regularly while this replica leads. */
+  tick(): void {
+    const status = this.#options.raft.status();
+    if (status.role !== 'leader' || status.transferTarget !== null) return;
+    this.#careForMembers(status);
+    this.#careForSessions();
+    this.#commitIndexBefore = status.commitIndex;
+  }
+
+  #careForMembers(status: Status): void {
+    if (status.pendingChange || this.#options.state.membershipIndex !== status.membershipIndex) {
+      return;
+    }
+    const { policy, nodeId, raft, state } = this.#options;
+    const seats = this.#seats(status);
+    const plan = planMembership({
+      seats,
+      leader: nodeId,
+      maxVoters: policy.maxVoters,
+      electionTimeoutMs: policy.electionTimeoutMsMin,
+      replaceAfterMs: policy.replaceAfterMs,
+      forgetAfterMs: policy.forgetAfterMs,
+      forgetMemoryAfterMs: policy.forgetMemoryAfterMs,
+      joining: [...this.#joining.keys()],
+    });
+    if (plan === null || this.#stepAside(plan, seats)) return;
+    const members = new Map<NodeId, MemberFacts>();
+    for (const [id, facts] of this.#joining) {
+      if (!state.members.has(id) && plan.learners.includes(id)) members.set(id, facts);
+    }
+    const result = raft.proposeChange({
+      membership: plan,
+      expectedIndex: status.membershipIndex,
+      context: members.size === 0 ? noContext : encodeMembershipContext({ genesis: null, members }),
+    });
+    if (result.ok) this.#options.schedule();
+  }
+
+  /** A leader that is to lose its vote lets another voter lead first, where there is one. */
+  #stepAside(plan: Plan, seats: readonly Seat[]): boolean {
+    const { nodeId, raft, policy } = this.#options;
+    if (plan.voters.includes(nodeId)) return false;
+    const successor = seats.find(
+      (seat) =>
+        seat.voter &&
+        seat.nodeId !== nodeId &&
+        plan.voters.includes(seat.nodeId) &&
+        seat.silentMs < policy.electionTimeoutMsMin,
+    );
+    if (successor === undefined) return false;
+    raft.transferLeadership(successor.nodeId);
+    this.#options.schedule();
+    return true;
+  }
+
+  #seats(status: Status): Seat[] {
+    const { nodeId, state, policy, clock } = this.#options;
+    const now = clock.now();
+    const progress = new Map(status.progress.map((one) => [one.peer, one]));
+    const seat = (id: NodeId, voter: boolean): Seat => {
+      const one = progress.get(id);
+      const self = id === nodeId;
+      // A new leader has heard nobody yet: its count starts with its term.
+      const silentMs = Math.min(
+        (one?.ticksSinceHeard ?? 0) * policy.tickMs,
+        now - this.#leadingSince,
+      );
+      return {
+        nodeId: id,
+        voter,
+        durable: state.members.get(id)?.durable ?? false,
+        silentMs: self ? 0 : silentMs,
+        caughtUp: self || (one?.recentActive === true && one.matchIndex >= this.#commitIndexBefore),
+        leaving: this.#leaving.has(id),
+        vacating: (this.#vacating.get(id) ?? Number.NEGATIVE_INFINITY) > now,
+      };
+    };
+    return [
+      ...status.membership.voters.map((id) => seat(id, true)),
+      ...status.membership.learners.map((id) => seat(id, false)),
+    ];
+  }
+
+  /** Z27: the log alone renews and ends sessions, so a new leader ends none too early. */
+  #careForSessions(): void {
+    const { clock, policy, state } = this.#options;
+    const now = clock.now();
+    if (now - this.#sessionsAt < policy.sessionLifetimeMs / 3) return;
+    this.#sessionsAt = now;
+    const unseen = state.sessions.unseenSince(state.time - policy.sessionLifetimeMs / 3);
+    const seen = unseen.filter((id) => this.#seenSessions.has(id));
+    // A leader ends only what it has itself waited for, a whole lifetime long.
+    const mayEnd = now - this.#leadingSince >= policy.sessionLifetimeMs;
+    const expired = mayEnd
+      ? state.sessions
+          .unseenSince(state.time - policy.sessionLifetimeMs)
+          .filter((id) => !this.#seenSessions.has(id))
+      : [];
+    this.#seenSessions.clear();
+    if (seen.length + expired.length === 0) return;
+    this.#options.proposeOwn(encodeBody({ type: 'sessions', seen, expired }));
+  }
+
+  #isMember(nodeId: NodeId): boolean {
+    const { voters, votersOutgoing, learners } = this.#options.state.membership;
+    return voters.includes(nodeId) || votersOutgoing.includes(nodeId) || learners.includes(nodeId);
+  }
+
+  #waitFor(done: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const entry = { done, waiter: { resolve, reject } };
+      this.#waiters.add(entry);
+      signal.addEventListener('abort', () => {
+        if (!this.#waiters.delete(entry)) return;
+        reject(
+          new QuorateError('MEMBERSHIP_REFUSED', 'The membership could not be changed in time'),
+        );
+      });
+      this.tick();
+    });
+  }
+}
+
+const noContext = new Uint8Array(0);

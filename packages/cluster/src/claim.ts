@@ -1,0 +1,173 @@
+/**
+ * A namespace's record in the register (Z9, Z10): which cluster it is, and whether that cluster has
+ * begun to acknowledge. Everything here is compare-and-set; whoever loses reads again.
+ */
+import { asId, asInteger, asText, decodeCborMap, encodeCbor } from './cbor.ts';
+import type { Clock } from './contracts/clock.ts';
+import { withDeadline } from './deadline.ts';
+import type { Register, RegisterRecord } from './contracts/register.ts';
+import { isQuorateError, QuorateError } from './errors.ts';
+
+/**
+ * `claimed`: somebody is founding, and refreshes `beat`; one who falls silent is superseded, for
+ * nothing was acknowledged. `active`: the cluster acknowledges; only a person releases it.
+ */
+export type Claim = {
+  readonly state: 'claimed' | 'active';
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly founder: string;
+  readonly beat: number;
+};
+
+export type ClaimRecord = { readonly version: number; readonly claim: Claim };
+
+export async function readClaim(
+  register: Register,
+  signal: AbortSignal,
+): Promise<{ readonly record: ClaimRecord | null; readonly refusedCount: number }> {
+  const record = await register.read(signal);
+  return { record: decodeRecord(record), refusedCount: record?.refusedCount ?? 0 };
+}
+
+/** Sets the claim if the version is still `expectedVersion`; returns what stands now. */
+export async function setClaim(
+  register: Register,
+  expectedVersion: number,
+  claim: Claim,
+  signal: AbortSignal,
+): Promise<{ readonly ok: boolean; readonly record: ClaimRecord | null }> {
+  const result = await register.compareAndSet(expectedVersion, encodeClaim(claim), signal);
+  if (result.ok) return { ok: true, record: { version: result.version, claim } };
+  return { ok: false, record: decodeRecord(result.current) };
+}
+
+function encodeClaim(claim: Claim): Uint8Array {
+  return encodeCbor({ format: 1, ...claim });
+}
+
+function decodeRecord(record: RegisterRecord | null): ClaimRecord | null {
+  if (record === null) return null;
+  const map = decodeCborMap(record.value);
+  const state = map['state'];
+  if (state !== 'claimed' && state !== 'active') {
+    throw new QuorateError('BAD_REQUEST', `Cannot read a claim in state ${String(state)}`);
+  }
+  return {
+    version: record.version,
+    claim: {
+      state,
+      clusterId: asId(map['clusterId'], 'clusterId'),
+      generation: asInteger(map['generation'], 'generation'),
+      founder: asText(map['founder'], 'founder', 64),
+      beat: asInteger(map['beat'], 'beat'),
+    },
+  };
+}
+
+export type ClaimKeeperOptions = {
+  readonly register: Register;
+  readonly clock: Clock;
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly founder: string;
+  /** The register names another cluster: this one acknowledges nothing (any more). */
+  readonly superseded: () => void;
+  /** How often strangers with another secret were refused. */
+  readonly refused: (count: number) => void;
+};
+
+/**
+ * Keeps a founder's claim alive until it is active, and afterwards looks now and then whether the
+ * register still names this cluster (Z12).
+ */
+export class ClaimKeeper {
+  readonly #options: ClaimKeeperOptions;
+  readonly #stopped = new AbortController();
+  #active: boolean;
+  #activating: Promise<boolean> | null = null;
+  #cancelTimer: () => void = () => undefined;
+  #beat = 0;
+
+  constructor(options: ClaimKeeperOptions, active: boolean) {
+    this.#options = options;
+    this.#active = active;
+    this.#schedule();
+  }
+
+  /** Makes the claim active; true once the register says so, false when it cannot be reached now. */
+  activate(): Promise<boolean> {
+    if (this.#active) return Promise.resolve(true);
+    this.#activating ??= this.#set('active')
+      .then((ok) => {
+        if (ok) this.#active = true;
+        return ok;
+      })
+      .finally(() => {
+        this.#activating = null;
+      });
+    return this.#activating;
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.#cancelTimer();
+  }
+
+  #schedule(): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#cancelTimer = this.#options.clock.setTimeout(
+      () => void this.#look().finally(() => this.#schedule()),
+      this.#active ? lookIntervalMs : refreshIntervalMs,
+    );
+  }
+
+  async #look(): Promise<void> {
+    if (!this.#active && this.#activating === null) await this.#set('claimed');
+    else await this.#read();
+  }
+
+  async #read(): Promise<ClaimRecord | null> {
+    const { register, clusterId } = this.#options;
+    try {
+      const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
+      if (this.#stopped.signal.aborted) return null;
+      this.#options.refused(refusedCount);
+      // A claim in the making supersedes nothing; an active one of another cluster does.
+      const other = record !== null && record.claim.clusterId !== clusterId;
+      if (other && (record.claim.state === 'active' || !this.#active)) this.#options.superseded();
+      return record;
+    } catch (error) {
+      if (isQuorateError(error)) return null;
+      throw error;
+    }
+  }
+
+  async #set(state: Claim['state']): Promise<boolean> {
+    const { register, clusterId, generation, founder } = this.#options;
+    const current = await this.#read();
+    if (this.#stopped.signal.aborted || current?.claim.clusterId !== clusterId) return false;
+    if (current.claim.state === 'active') return true;
+    try {
+      this.#beat = Math.max(this.#beat, current.claim.beat) + 1;
+      const claim: Claim = { state, clusterId, generation, founder, beat: this.#beat };
+      const result = await this.#ask((signal) =>
+        setClaim(register, current.version, claim, signal),
+      );
+      return result.ok;
+    } catch (error) {
+      if (isQuorateError(error)) return false;
+      throw error;
+    }
+  }
+
+  #ask<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(this.#options.clock, registerTimeoutMs, this.#stopped.signal, run);
+  }
+}
+
+/** A founder refreshes so often (Z10); whoever watches waits for `claimSilenceMs`. */
+export const refreshIntervalMs = 2_000;
+export const claimSilenceMs = 10_000;
+export const registerTimeoutMs = 5_000;
+const lookIntervalMs = 30_000;

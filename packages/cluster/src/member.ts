@@ -1,0 +1,624 @@
+/**
+ * A member's whole life, from an empty disk to a running replica: opens the store, restores the
+ * state, meets others, founds or joins, and goes on from where it was after a restart. What the
+ * layers above hold is this: `propose`, `readBarrier` and a status that says in words how it is.
+ */
+import { decodeMembershipEntry, encodeMembershipEntry, plainMembership } from '@quorate/core';
+import type { Entry, InitialState, Message, NodeId } from '@quorate/core';
+import { concatBytes, hexFromBytes } from './bytes.ts';
+import { decodeCborMap, encodeCbor } from './cbor.ts';
+import { ClaimKeeper } from './claim.ts';
+import type { Cipher } from './contracts/cipher.ts';
+import type { Clock, RandomBytes } from './contracts/clock.ts';
+import type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
+import type { LoadedLog, LogStorage, Run } from './contracts/log-storage.ts';
+import type { Register } from './contracts/register.ts';
+import type { Rendezvous } from './contracts/rendezvous.ts';
+import type { StateMachine } from './contracts/state-machine.ts';
+import type { Transport } from './contracts/transport.ts';
+import { sleep, withDeadline } from './deadline.ts';
+import { isQuorateError, QuorateError } from './errors.ts';
+import { form } from './formation.ts';
+import type { FormationProgress, FormationResult } from './formation.ts';
+import { announcementsFrom } from './hello.ts';
+import type { RunFacts } from './hello.ts';
+import { Host } from './host.ts';
+import type { HostedReplica } from './host.ts';
+import { MemberStatus } from './member-status.ts';
+import { createPolicy, featureLevel } from './policy.ts';
+import type { Genesis, Policy } from './policy.ts';
+import { Replica } from './replica.ts';
+import {
+  decodeMembershipContext,
+  encodeMembershipContext,
+  ReplicatedState,
+} from './replicated-state.ts';
+import type { RpcRequest } from './rpc.ts';
+import type { ClusterStatus } from './status.ts';
+import { persistFounding } from './turn.ts';
+
+export type MemberOptions = {
+  readonly namespace: string;
+  readonly label: string;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** A new instance on the same store at each call. */
+  readonly createStorage: () => LogStorage;
+  readonly transport: Transport;
+  readonly cipher: Cipher;
+  /** Null only with formation `isolated`. */
+  readonly register: Register | null;
+  readonly rendezvous: Rendezvous | null;
+  readonly stateMachine: StateMachine;
+  /** `join` never founds a cluster; `isolated` founds one without a register. Default `auto`. */
+  readonly formation?: 'auto' | 'join' | 'isolated';
+  /** The founder's wishes; ignored where a cluster exists. */
+  readonly policy?: Partial<Policy>;
+  /** Addresses of members to dial, beside those that the rendezvous names. */
+  readonly peers?: readonly string[];
+  /** Default 10,000. */
+  readonly writeTimeoutMs?: number;
+  /** Default 5,000. */
+  readonly readTimeoutMs?: number;
+  /** Named in the status: what drives the ticks. */
+  readonly clockName?: string;
+};
+
+type Opened = { readonly storage: LogStorage; readonly run: Run; readonly loaded: LoadedLog };
+
+export class Member implements Consensus, HostedReplica {
+  readonly #options: MemberOptions;
+  readonly #policyWishes: Policy;
+  readonly #writeTimeoutMs: number;
+  readonly #readTimeoutMs: number;
+  readonly #host: Host;
+  readonly #status: MemberStatus;
+  readonly #stopping = new AbortController();
+  readonly #emptyState: Uint8Array;
+  readonly #linkWaiters = new Set<() => void>();
+  readonly #runningWaiters = new Set<(replica: Replica | QuorateError) => void>();
+  #opened: Opened | null = null;
+  #genesis: Genesis | null = null;
+  #state: ReplicatedState | null = null;
+  #replica: Replica | null = null;
+  #claim: ClaimKeeper | null = null;
+  #hostStarted = false;
+  #cacheDue = false;
+  #leaderlessSince = 0;
+  #knocking = false;
+  #started: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** Throws `RangeError` for a policy that cannot be meant. */
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    this.#policyWishes = createPolicy(options.policy);
+    this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
+    this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
+    this.#emptyState = concatBytes([...options.stateMachine.snapshot()]);
+    this.#host = new Host({
+      transport: options.transport,
+      cipher: options.cipher,
+      clock: options.clock,
+      rendezvous: options.rendezvous,
+      onRefused: (_host, error) => {
+        this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
+        this.#status.changed();
+      },
+      onChange: () => this.#onLinksChanged(),
+    });
+    this.#status = new MemberStatus({
+      namespace: options.namespace,
+      label: options.label,
+      clock: options.clock,
+      clockName: options.clockName ?? 'timer',
+      view: () => ({
+        run: this.#opened?.run ?? null,
+        durable: this.#opened?.storage.durable ?? false,
+        genesis: this.#genesis,
+        state: this.#state,
+        replica: this.#replica,
+        host: this.#host,
+      }),
+    });
+  }
+
+  /** Throws before the store is open; hosts ask only afterwards. */
+  get nodeId(): NodeId {
+    if (this.#opened === null) throw new RangeError('Cannot name this member: its store is closed');
+    return this.#opened.run.nodeId;
+  }
+
+  get status(): ClusterStatus {
+    return this.#status.current;
+  }
+
+  /** Calls back after each change of the status, at most once per turn. */
+  subscribe(listener: () => void): () => void {
+    return this.#status.subscribe(listener);
+  }
+
+  /** Sets out; trouble shows in the status. Idempotent. Never rejects. */
+  start(): Promise<void> {
+    this.#started ??= this.#run().catch((error: unknown) => this.#fail(error));
+    return this.#started;
+  }
+
+  /** Resolves once writes can be taken; rejects with what stopped this member, or `ABORTED`. */
+  ready(signal?: AbortSignal): Promise<void> {
+    return this.#status.whenReady(signal);
+  }
+
+  async propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+    const timeoutMs = options.timeoutMs ?? this.#writeTimeoutMs;
+    const startedAt = this.#options.clock.now();
+    const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
+    this.#status.throwIfReadOnly();
+    return replica.propose(command, { ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
+  }
+
+  async readBarrier(options: CallOptions = {}): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? this.#readTimeoutMs;
+    const startedAt = this.#options.clock.now();
+    const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
+    this.#status.throwIfReadOnly();
+    await replica.readBarrier({ ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
+  }
+
+  /**
+   * Removes a member, this one by default; resolves once that is committed. This one then stops and
+   * its data become an archive (Z7). Errors: `NO_LEADER`, `MEMBERSHIP_REFUSED`, `CLOSED`.
+   */
+  async leave(options: { nodeId?: NodeId; signal?: AbortSignal } = {}): Promise<void> {
+    const replica = this.#replica;
+    const self = this.#opened?.run.nodeId;
+    const target = options.nodeId ?? self;
+    if (replica === null || target === undefined) {
+      throw new QuorateError('NO_LEADER', 'Cannot leave: this member is in no cluster yet');
+    }
+    await withDeadline(
+      this.#options.clock,
+      leaveTimeoutMs,
+      options.signal ?? this.#stopping.signal,
+      (signal) => replica.leave(target, signal),
+    );
+    if (target !== self) return;
+    this.#stopReplica(new QuorateError('REMOVED', 'This member has left the cluster'));
+    await this.#opened?.storage.archive('left');
+    await this.close();
+  }
+
+  /**
+   * Hands over leadership if it can, and stops; the data stay and so does the seat. Idempotent.
+   * With `handOver` false it stops at once, as when a page goes away.
+   */
+  close(options: { handOver?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.handOver ?? true);
+    return this.#closing;
+  }
+
+  // What the host asks of the replica it runs.
+
+  facts(): RunFacts {
+    if (this.#opened === null) throw new RangeError('Cannot describe this member: not open');
+    const { run, storage } = this.#opened;
+    return {
+      ...run,
+      clusterId: this.#replica === null ? null : (this.#genesis?.clusterId ?? null),
+      generation: this.#genesis?.generation ?? 0,
+      label: this.#options.label,
+      durable: storage.durable,
+    };
+  }
+
+  leader(): NodeId | null {
+    return this.#replica?.softState.leader ?? null;
+  }
+
+  receive(message: Message, sender: RunFacts): void {
+    // Z12: whoever is not of this cluster, or of another generation of it, is not heard.
+    const genesis = this.#genesis;
+    if (sender.clusterId !== genesis?.clusterId || sender.generation !== genesis.generation) return;
+    this.#replica?.receive(message);
+  }
+
+  receiveBulk(from: NodeId, body: Uint8Array): void {
+    this.#replica?.receiveBulk(from, body);
+  }
+
+  linked(facts: RunFacts, newRun: boolean): void {
+    this.#status.heard(facts.nodeId);
+    this.#replica?.linked(facts, newRun);
+  }
+
+  unlinked(nodeId: NodeId): void {
+    this.#status.heard(nodeId);
+    this.#replica?.unlinked(nodeId);
+  }
+
+  answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
+    if (this.#replica === null) {
+      return Promise.reject(new QuorateError('NO_LEADER', 'This member is in no cluster yet'));
+    }
+    return this.#replica.answer(request, signal);
+  }
+
+  async #run(): Promise<void> {
+    await this.#open();
+    await this.#startHost();
+    // A founder whose claim was superseded archives and is fresh again (Z10), hence the loop.
+    while (!this.#stopping.signal.aborted && this.#replica === null) {
+      const genesis = this.#genesis ?? (await this.#form());
+      if (this.#stopping.signal.aborted) return;
+      this.#startReplica(genesis);
+    }
+    this.#watch();
+  }
+
+  async #open(): Promise<void> {
+    const { createStorage, random, stateMachine } = this.#options;
+    const storage = createStorage();
+    const run = await storage.open({
+      create: true,
+      newNodeId: hexFromBytes(random(16)),
+      nonce: hexFromBytes(random(8)),
+    });
+    const loaded = await storage.load();
+    const state = new ReplicatedState(stateMachine);
+    if (loaded.snapshot === null) stateMachine.restore(this.#emptyState);
+    else {
+      const stored = await storage.readSnapshot();
+      if (stored === null) {
+        throw new QuorateError('STORAGE_CORRUPT', 'Cannot read the snapshot that the log rests on');
+      }
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of stored.chunks) chunks.push(chunk);
+      state.restore(concatBytes(chunks), stored.meta);
+    }
+    // What is known to be committed shows at once, marked stale until a leader confirms.
+    for (const entry of loaded.entries) {
+      if (entry.index > state.appliedIndex && entry.index <= loaded.hardState.commitIndex) {
+        state.apply(entry);
+      }
+    }
+    state.flush();
+    this.#opened = { storage, run, loaded };
+    this.#state = state;
+    this.#genesis = state.genesis ?? genesisOf(loaded.entries);
+    this.#host.add(this);
+    this.#status.changed();
+    if (this.#stopping.signal.aborted) await storage.close();
+  }
+
+  async #startHost(): Promise<void> {
+    if (this.#hostStarted || this.#stopping.signal.aborted) return;
+    this.#hostStarted = true;
+    await this.#host.start(this.#stopping.signal);
+    const cache = await this.#opened?.storage.readCache();
+    if (cache instanceof Uint8Array) {
+      try {
+        this.#host.meet(announcementsFrom(decodeCborMap(cache)['acquaintances']));
+      } catch (error) {
+        // Hints only: a cache that cannot be read is as good as none.
+        if (!isQuorateError(error)) throw error;
+      }
+    }
+    for (const address of this.#options.peers ?? []) void this.#dial(address);
+  }
+
+  /** Dials an address of somebody unknown until it answers once; from then on its host is known. */
+  async #dial(address: string): Promise<void> {
+    const { transport, clock } = this.#options;
+    const signal = this.#stopping.signal;
+    while (!signal.aborted) {
+      try {
+        const host = await withDeadline(clock, dialTimeoutMs, signal, (deadline) =>
+          transport.dial(address, deadline),
+        );
+        this.#host.meet([{ host, addresses: [address] }]);
+        return;
+      } catch (error) {
+        if (!isQuorateError(error)) throw error;
+        await sleep(clock, dialRetryMs, signal);
+      }
+    }
+  }
+
+  async #form(): Promise<Genesis> {
+    const { clock, random, formation, register, label } = this.#options;
+    const opened = this.#opened;
+    if (opened === null) throw new RangeError('Cannot form: the store is not open');
+    if (formation !== 'isolated' && register === null) {
+      throw new TypeError(
+        `Cannot form with formation ${formation ?? 'auto'}: no register is given`,
+      );
+    }
+    const { run, storage } = opened;
+    const result = await form({
+      register: formation === 'isolated' ? null : register,
+      mayFound: formation !== 'join',
+      nodeId: run.nodeId,
+      facts: { label, durable: storage.durable },
+      clock,
+      newClusterId: () => hexFromBytes(random(16)),
+      signal: this.#stopping.signal,
+      linkedRuns: () => this.#host.linkedRuns().map(({ facts }) => facts),
+      request: (to, method, body, signal) =>
+        this.#host.request(to, method, body, { timeoutMs: joinTimeoutMs, signal }),
+      report: (progress: FormationProgress) => this.#status.forming(progress),
+      linksChanged: (signal) => this.#linksChanged(signal),
+    });
+    return this.#adopt(result, opened);
+  }
+
+  async #adopt(result: FormationResult, opened: Opened): Promise<Genesis> {
+    if (result.type === 'join') {
+      this.#genesis = result.genesis;
+      return result.genesis;
+    }
+    const { namespace, label, register, formation } = this.#options;
+    const { run, storage } = opened;
+    const genesis: Genesis = {
+      clusterId: result.clusterId,
+      generation: 1,
+      namespace,
+      founder: run.nodeId,
+      register: formation === 'isolated' || register === null ? 'isolated' : register.group,
+      featureLevel,
+      policy: this.#policyWishes,
+    };
+    const entry: Entry = {
+      term: 1,
+      index: 1,
+      type: 'membership',
+      data: encodeMembershipEntry(
+        plainMembership({ voters: [run.nodeId], learners: [] }),
+        encodeMembershipContext({
+          genesis,
+          members: new Map([[run.nodeId, { label, durable: storage.durable }]]),
+        }),
+      ),
+    };
+    const hardState = { currentTerm: 1, votedFor: null, commitIndex: 1 };
+    await persistFounding(storage, hardState, entry);
+    this.#state?.apply(entry);
+    this.#genesis = genesis;
+    this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
+    return genesis;
+  }
+
+  #startReplica(genesis: Genesis): void {
+    const { clock, random, register, formation } = this.#options;
+    const opened = this.#opened;
+    const state = this.#state;
+    if (opened === null || state === null) throw new RangeError('Cannot run: the store is closed');
+    const { run, storage, loaded } = opened;
+    const initial: InitialState = { ...loaded, appliedIndex: state.appliedIndex };
+    if (formation !== 'isolated' && register !== null) {
+      this.#claim = new ClaimKeeper(
+        {
+          register,
+          clock,
+          clusterId: genesis.clusterId,
+          generation: genesis.generation,
+          founder: genesis.founder,
+          superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
+          refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
+        },
+        state.activated,
+      );
+    }
+    const host = this.#host;
+    this.#replica = new Replica({
+      nodeId: run.nodeId,
+      epoch: run.epoch,
+      clock,
+      random,
+      storage,
+      state,
+      initial,
+      policy: genesis.policy,
+      writeTimeoutMs: this.#writeTimeoutMs,
+      readTimeoutMs: this.#readTimeoutMs,
+      network: {
+        post: (messages) => host.post(messages),
+        flush: () => host.flush(),
+        sendBulk: (from, to, body) => host.sendBulk(from, to, body),
+        request: (to, method, body, options) => host.request(to, method, body, options),
+        isLinked: (nodeId) => host.isLinked(nodeId),
+      },
+      events: {
+        softState: () => {
+          this.#host.announce();
+          this.#status.changed();
+        },
+        membershipChanged: () => this.#status.changed(),
+        progressed: () => this.#status.changed(),
+        activate: () => this.#claim?.activate() ?? Promise.resolve(true),
+        full: (isFull) => this.#status.setFull(isFull),
+        failed: (error) => this.#fail(error),
+      },
+    });
+    this.#leaderlessSince = clock.now();
+    this.#host.announce();
+    this.#status.changed();
+    for (const tell of this.#runningWaiters) tell(this.#replica);
+    this.#runningWaiters.clear();
+  }
+
+  /** Z10: somebody else holds the namespace; nothing was acknowledged here, so nothing is lost. */
+  async #superseded(): Promise<void> {
+    if (this.#stopping.signal.aborted || this.#opened === null) return;
+    const error = new QuorateError(
+      'SUPERSEDED',
+      'The register names another cluster; this one acknowledges nothing any more',
+    );
+    if (this.#state?.activated === true) {
+      this.#fail(error);
+      return;
+    }
+    const { storage } = this.#opened;
+    this.#stopReplica(error);
+    this.#host.remove(this);
+    this.#genesis = null;
+    await storage.archive('superseded');
+    await this.#run();
+  }
+
+  /** Looks after what has no event of its own: the phase, the cache, a leader that stays away. */
+  #watch(): void {
+    const { clock } = this.#options;
+    const look = (): void => {
+      if (this.#stopping.signal.aborted || this.#replica === null) return;
+      this.#host.announce();
+      this.#status.changed();
+      const readOnly = this.#status.readOnlyError();
+      if (readOnly !== null) this.#replica.rejectWaiting(readOnly);
+      this.#knockIfLeaderless(this.#replica);
+      this.#saveCache();
+      clock.setTimeout(look, lookIntervalMs);
+    };
+    look();
+  }
+
+  /** One that was forgotten while it was away is not told of anything: it asks to be let in again. */
+  #knockIfLeaderless(replica: Replica): void {
+    const { clock, label } = this.#options;
+    const genesis = this.#genesis;
+    if (replica.softState.leader !== null) this.#leaderlessSince = clock.now();
+    const patienceMs = 3 * (genesis?.policy.electionTimeoutMsMax ?? 0);
+    if (this.#knocking || clock.now() - this.#leaderlessSince < patienceMs) return;
+    const run = this.#host
+      .linkedRuns()
+      .find(({ facts }) => facts.clusterId !== null && facts.clusterId === genesis?.clusterId);
+    if (run === undefined || this.#opened === null) return;
+    this.#knocking = true;
+    this.#leaderlessSince = clock.now();
+    const { durable } = this.#opened.storage;
+    const body = encodeCbor({ nodeId: this.nodeId, facts: { label, durable } });
+    this.#host
+      .request(run.facts.nodeId, 'join', body, { timeoutMs: joinTimeoutMs })
+      .catch((error: unknown) => {
+        // Nobody can let us in now; the next look asks again.
+        if (!isQuorateError(error)) throw error;
+      })
+      .finally(() => {
+        this.#knocking = false;
+      });
+  }
+
+  #saveCache(): void {
+    if (!this.#cacheDue || this.#opened === null) return;
+    this.#cacheDue = false;
+    const bytes = encodeCbor({ acquaintances: this.#host.acquaintances() });
+    this.#opened.storage.writeCache(bytes).catch((error: unknown) => {
+      // Hints only; a store that fails says so where it matters.
+      if (!isQuorateError(error)) throw error;
+    });
+  }
+
+  #onLinksChanged(): void {
+    this.#cacheDue = true;
+    for (const tell of this.#linkWaiters) tell();
+    this.#linkWaiters.clear();
+    this.#status.changed();
+  }
+
+  #linksChanged(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#linkWaiters.add(resolve);
+      signal.addEventListener('abort', () => {
+        this.#linkWaiters.delete(resolve);
+        resolve();
+      });
+    });
+  }
+
+  /** Calls queue here, in order, until there is a replica to take them. */
+  #whenRunning(timeoutMs: number, signal: AbortSignal | undefined): Promise<Replica> {
+    const failure = this.#status.failure;
+    if (failure !== null) return Promise.reject(failure);
+    if (signal?.aborted === true) {
+      return Promise.reject(new QuorateError('ABORTED', 'Stopped before the cluster was joined'));
+    }
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: Replica | QuorateError): void => {
+        this.#runningWaiters.delete(settle);
+        cancel();
+        signal?.removeEventListener('abort', onAbort);
+        if (outcome instanceof Replica) resolve(outcome);
+        else reject(outcome);
+      };
+      const onAbort = (): void =>
+        settle(new QuorateError('ABORTED', 'Stopped before the cluster was joined'));
+      const cancel = this.#options.clock.setTimeout(
+        () => settle(this.#status.formationError()),
+        timeoutMs,
+      );
+      signal?.addEventListener('abort', onAbort);
+      this.#runningWaiters.add(settle);
+    });
+  }
+
+  #left(timeoutMs: number, startedAt: number): number {
+    return Math.max(1, timeoutMs - (this.#options.clock.now() - startedAt));
+  }
+
+  #stopReplica(error: QuorateError): void {
+    this.#claim?.stop();
+    this.#claim = null;
+    this.#replica?.stop(error);
+    this.#replica = null;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    const failure = isQuorateError(error)
+      ? error
+      : new QuorateError(
+          'CONSENSUS_FATAL',
+          error instanceof Error ? error.message : String(error),
+          {
+            cause: error,
+          },
+        );
+    this.#status.fail(failure);
+    void this.close({ handOver: false });
+  }
+
+  async #close(handOver: boolean): Promise<void> {
+    const replica = this.#replica;
+    if (handOver && replica !== null) {
+      await withDeadline(this.#options.clock, handOverTimeoutMs, this.#stopping.signal, (signal) =>
+        replica.handOver(signal),
+      ).catch((error: unknown) => {
+        // A courtesy: what did not work out, the others mend by an election.
+        if (!isQuorateError(error)) throw error;
+      });
+    }
+    this.#stopping.abort();
+    const closed = new QuorateError('CLOSED', 'This member was closed');
+    this.#status.fail(closed);
+    const reason = this.#status.failure ?? closed;
+    this.#stopReplica(reason);
+    for (const tell of [...this.#runningWaiters]) tell(reason);
+    this.#onLinksChanged();
+    await this.#host.close();
+    // A store that is still being opened is closed by whoever opens it.
+    await this.#opened?.storage.close();
+  }
+}
+
+/** The genesis, as entry 1 carries it, whether it is known to be committed or not. */
+function genesisOf(entries: readonly Entry[]): Genesis | null {
+  const first = entries[0];
+  if (first?.index !== 1 || first.type !== 'membership') return null;
+  return decodeMembershipContext(decodeMembershipEntry(first.data).context).genesis;
+}
+
+const leaveTimeoutMs = 20_000;
+const handOverTimeoutMs = 3_000;
+const joinTimeoutMs = 8_000;
+const dialTimeoutMs = 5_000;
+const dialRetryMs = 1_000;
+const lookIntervalMs = 250;

@@ -1,0 +1,625 @@
+/**
+ * One running replica: the consensus core, its disk, its state, and the parts that turn members'
+ * calls into log entries and back. `turn.ts` moves it; this file connects.
+ */
+import { Raft } from '@quorate/core';
+import type {
+  Entry,
+  EntryId,
+  InitialState,
+  Message,
+  NodeId,
+  SnapshotMeta,
+  SoftState,
+  Status,
+} from '@quorate/core';
+import { Autopilot } from './autopilot.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import type { Clock, RandomBytes } from './contracts/clock.ts';
+import type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
+import type { LogStorage } from './contracts/log-storage.ts';
+import { encodeBody, stamp, timeOf } from './envelope.ts';
+import { isQuorateError, QuorateError } from './errors.ts';
+import { decodeJoinRequest, encodeJoinAnswer } from './formation.ts';
+import { Forwarding } from './forwarding.ts';
+import type { RunFacts } from './hello.ts';
+import { memberFactsFromCbor } from './policy.ts';
+import type { Policy } from './policy.ts';
+import { Proposals } from './proposals.ts';
+import { Reads } from './reads.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+import type { RequestOptions, RpcRequest } from './rpc.ts';
+import { SnapshotTransfer } from './snapshot-transfer.ts';
+import { Turn } from './turn.ts';
+
+export type ReplicaOptions = {
+  readonly nodeId: NodeId;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly storage: LogStorage;
+  /** Restored, and applied up to `initial.appliedIndex`. */
+  readonly state: ReplicatedState;
+  readonly initial: InitialState;
+  readonly policy: Policy;
+  readonly writeTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly network: ReplicaNetwork;
+  readonly events: ReplicaEvents;
+};
+
+/** The way to other replicas. */
+export type ReplicaNetwork = {
+  post(messages: readonly Message[]): void;
+  flush(): void;
+  sendBulk(from: NodeId, to: NodeId, body: Uint8Array): boolean;
+  request(
+    to: NodeId,
+    method: string,
+    body: Uint8Array,
+    options: RequestOptions,
+  ): Promise<Uint8Array>;
+  isLinked(nodeId: NodeId): boolean;
+};
+
+export type ReplicaEvents = {
+  /** Leadership, as this replica sees it, changed. */
+  softState(state: SoftState): void;
+  membershipChanged(): void;
+  /** Something was applied or acknowledged: numbers in the status moved. */
+  progressed(): void;
+  /**
+   * The leader needs the cluster to be active before it takes commands (Z10). Asked again and
+   * again until an `activated` entry is applied; resolves true when the register says so.
+   */
+  activate(): Promise<boolean>;
+  /** The disk is full, or has room again. */
+  full(isFull: boolean): void;
+  /** The replica stopped by itself. */
+  failed(error: QuorateError): void;
+};
+
+export class Replica implements Consensus {
+  readonly nodeId: NodeId;
+  readonly #options: ReplicaOptions;
+  readonly #raft: Raft;
+  readonly #state: ReplicatedState;
+  readonly #turn: Turn;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  readonly #forwarding: Forwarding;
+  readonly #transfer: SnapshotTransfer;
+  readonly #autopilot: Autopilot;
+  #softState: SoftState;
+  #tickedAt: number;
+  #cancelTick: () => void = () => undefined;
+  #autopilotAt = 0;
+  #renewedAt = 0;
+  /** Replicated time as this leader continues it (Z24). */
+  #lastTime: number;
+  #timeBase: { readonly time: number; readonly at: number };
+  #activating = false;
+  #snapshotting = false;
+  #entriesSinceSnapshot = 0;
+  #bytesSinceSnapshot = 0;
+  #stopped: QuorateError | null = null;
+
+  constructor(options: ReplicaOptions) {
+    const { policy, clock, nodeId, state } = options;
+    this.nodeId = nodeId;
+    this.#options = options;
+    this.#state = state;
+    const seed = new DataView(options.random(4).buffer).getUint32(0);
+    this.#raft = new Raft(
+      {
+        nodeId,
+        seed,
+        heartbeatTicks: Math.max(1, Math.round(policy.heartbeatMs / policy.tickMs)),
+        electionTimeoutTicksMin: Math.ceil(policy.electionTimeoutMsMin / policy.tickMs),
+        electionTimeoutTicksMax: Math.ceil(policy.electionTimeoutMsMax / policy.tickMs),
+      },
+      options.initial,
+    );
+    const status = this.#raft.status();
+    this.#softState = { role: status.role, term: status.term, leader: status.leader };
+    this.#tickedAt = clock.now();
+    this.#lastTime = state.time;
+    this.#timeBase = { time: state.time, at: clock.now() };
+    this.#noteTimes(options.initial.entries);
+    const schedule = (): void => this.#turn.schedule();
+    this.#forwarding = new Forwarding({
+      nodeId,
+      leader: () => this.#softState.leader,
+      isLinked: options.network.isLinked,
+      request: options.network.request,
+      propose: (bodies) => this.#proposeAsLeader(bodies),
+      timeoutMs: 2 * policy.electionTimeoutMsMax,
+    });
+    this.#proposals = new Proposals({
+      clock,
+      random: options.random,
+      timeoutMs: options.writeTimeoutMs,
+      stallMs: policy.electionTimeoutMsMax,
+      route: this.#forwarding,
+      sessions: () => state.sessions,
+      schedule,
+      excuse: () => this.#excuse('write'),
+    });
+    this.#reads = new Reads({
+      clock,
+      raft: this.#raft,
+      timeoutMs: options.readTimeoutMs,
+      retryMs: policy.electionTimeoutMsMin / 2,
+      schedule,
+      appliedIndex: () => state.appliedIndex,
+      excuse: () => this.#excuse('read'),
+    });
+    const firstStreamId = new DataView(options.random(4).buffer).getUint32(0) * 1_000;
+    this.#transfer = new SnapshotTransfer(
+      {
+        nodeId,
+        clock,
+        storage: options.storage,
+        sendBulk: (to, body) => options.network.sendBulk(nodeId, to, body),
+        currentTerm: () => this.#softState.term,
+        report: (to, ok) => {
+          this.#raft.reportSnapshot(to, ok);
+          schedule();
+        },
+        received: (message) => this.#receivedSnapshot(message),
+        failed: (error) => this.#failed(asStorageError(error)),
+      },
+      firstStreamId,
+    );
+    this.#autopilot = new Autopilot({
+      nodeId,
+      clock,
+      raft: this.#raft,
+      state,
+      policy,
+      schedule,
+      proposeOwn: (body) => {
+        this.#proposeAsLeader([body]);
+        schedule();
+      },
+    });
+    this.#turn = new Turn(this.#raft, options.storage, clock, {
+      collect: () => {
+        this.#proposals.collect();
+        this.#reads.collect();
+      },
+      appended: (entries) => this.#noteTimes(entries),
+      committed: (entries) => this.#apply(entries),
+      reads: (reads) => this.#reads.answered(reads),
+      softState: (next) => this.#onSoftState(next),
+      truncated: (ids: readonly EntryId[]) => this.#forwarding.truncated(ids),
+      sendSnapshot: (to) => this.#transfer.send(to),
+      received: (meta) => this.#transfer.take(meta),
+      installed: (meta, bytes) => this.#installed(meta, bytes),
+      full: (isFull) => options.events.full(isFull),
+      failed: (error) => this.#failed(error),
+      post: (messages) => options.network.post(messages),
+      flush: () => options.network.flush(),
+    });
+    if (this.#softState.role === 'leader') this.#autopilot.leadershipChanged(true);
+    this.#scheduleTick();
+    this.#turn.schedule();
+  }
+
+  get softState(): SoftState {
+    return this.#softState;
+  }
+
+  get pendingWrites(): number {
+    return this.#proposals.pendingCount;
+  }
+
+  status(): Status {
+    return this.#raft.status();
+  }
+
+  async propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+    return this.#proposals.propose(command, options);
+  }
+
+  async readBarrier(options: CallOptions = {}): Promise<void> {
+    if (this.#stopped !== null) throw this.#stopped;
+    return this.#reads.barrier(options);
+  }
+
+  /** A message from a run of this cluster. */
+  receive(message: Message): void {
+    if (this.#stopped !== null) return;
+    this.#raft.step(message);
+    this.#turn.schedule();
+  }
+
+  receiveBulk(from: NodeId, body: Uint8Array): void {
+    if (this.#stopped === null) this.#transfer.receive(from, body);
+  }
+
+  linked(facts: RunFacts, newRun: boolean): void {
+    // Z1: nothing known of an earlier run counts for this one.
+    if (newRun) this.#raft.resetProgress(facts.nodeId);
+    if (facts.nodeId === this.#softState.leader) this.#proposals.leaderChanged();
+    this.#turn.schedule();
+  }
+
+  unlinked(nodeId: NodeId): void {
+    this.#raft.reportUnreachable(nodeId);
+    this.#transfer.unlinked(nodeId);
+    this.#turn.schedule();
+  }
+
+  /** Answers another member's request. Errors: by method; `BAD_REQUEST` for an unknown one. */
+  async answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
+    if (this.#stopped !== null) throw this.#stopped;
+    switch (request.method) {
+      case 'propose':
+        return this.#forwarding.serve(request.body, signal);
+      case 'join':
+      case 'leave':
+      case 'vacate':
+        return this.#answerMembership(request, signal, true);
+      // The same, asked by a member that was asked: one hop and no more.
+      case 'join-here':
+      case 'leave-here':
+      case 'vacate-here':
+        return this.#answerMembership(request, signal, false);
+      case 'renew':
+        this.#autopilot.sessionSeen(new ByteReader(request.body).varint());
+        return noBytes;
+      default:
+        throw new QuorateError('BAD_REQUEST', `Cannot answer ${request.method}: unknown method`);
+    }
+  }
+
+  /** Has `nodeId` removed from the membership (Z18); resolves when that is committed. */
+  async leave(nodeId: NodeId, signal: AbortSignal): Promise<void> {
+    const body = new ByteWriter(16).hex(nodeId).finish();
+    await this.#askLeader('leave', body, signal);
+  }
+
+  /** Hints that the leader is gone. */
+  campaign(): void {
+    this.#raft.campaign();
+    this.#turn.schedule();
+  }
+
+  /**
+   * Prepares a stop (Z18): moves this replica's vote if the others would have no quorum without it,
+   * hands leadership over. Best effort within `signal`.
+   */
+  async handOver(signal: AbortSignal): Promise<void> {
+    const { voters } = this.#raft.status().membership;
+    const isVoter = voters.includes(this.nodeId);
+    if (!isVoter || this.#stopped !== null) return;
+    const others = voters.filter((id) => id !== this.nodeId && this.#options.network.isLinked(id));
+    if (others.length <= voters.length / 2 && this.#hasStandIn(voters)) {
+      await this.#askLeader('vacate', new ByteWriter(16).hex(this.nodeId).finish(), signal);
+      return;
+    }
+    const status = this.#raft.status();
+    if (status.role !== 'leader') return;
+    const successor = status.progress
+      .filter((one) => others.includes(one.peer) && one.recentActive)
+      .sort((a, b) => b.matchIndex - a.matchIndex)[0];
+    if (successor === undefined || !this.#raft.transferLeadership(successor.peer)) return;
+    this.#turn.schedule();
+    while (!signal.aborted && this.#softState.role === 'leader' && this.#stopped === null) {
+      await new Promise<void>((resolve) =>
+        this.#options.clock.setTimeout(resolve, this.#options.policy.tickMs),
+      );
+    }
+  }
+
+  /** Stops at once; nothing is flushed, for what is not durable was not acknowledged. */
+  stop(error: QuorateError): void {
+    if (this.#stopped !== null) return;
+    this.#stopped = error;
+    this.#cancelTick();
+    this.#turn.stop();
+    this.#transfer.close();
+    this.#autopilot.leadershipChanged(false);
+    this.#proposals.close(error);
+    this.#reads.rejectAll(error);
+  }
+
+  /** Rejects what waits for a quorum that is gone (DESIGN §1, `read-only`). */
+  rejectWaiting(error: QuorateError): void {
+    this.#proposals.rejectQueued(error);
+    this.#reads.rejectAll(error);
+  }
+
+  #hasStandIn(voters: readonly NodeId[]): boolean {
+    return this.#raft
+      .status()
+      .membership.learners.some(
+        (id) =>
+          !voters.includes(id) &&
+          this.#options.network.isLinked(id) &&
+          this.#state.members.get(id)?.durable === true,
+      );
+  }
+
+  async #askLeader(method: string, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    for (;;) {
+      const leader = this.#softState.leader;
+      try {
+        if (leader === this.nodeId) {
+          return await this.#answerMembership({ to: leader, method, body }, signal, false);
+        }
+        if (leader !== null) {
+          const options = { timeoutMs: membershipTimeoutMs, signal };
+          return await this.#options.network.request(leader, `${method}-here`, body, options);
+        }
+      } catch (error) {
+        if (!isQuorateError(error) || signal.aborted || error.code === 'BAD_REQUEST') throw error;
+      }
+      if (signal.aborted || this.#stopped !== null) {
+        throw this.#stopped ?? new QuorateError('NO_LEADER', `Cannot ${method}: no leader in time`);
+      }
+      await new Promise<void>((resolve) => this.#options.clock.setTimeout(resolve, retryMs));
+    }
+  }
+
+  async #answerMembership(
+    { method, body }: RpcRequest,
+    signal: AbortSignal,
+    mayForward: boolean,
+  ): Promise<Uint8Array> {
+    const leader = this.#softState.leader;
+    if (leader !== this.nodeId) {
+      if (leader === null || !mayForward) {
+        throw new QuorateError('NO_LEADER', `Cannot ${method}: this member does not lead`);
+      }
+      const options = { timeoutMs: membershipTimeoutMs, signal };
+      return this.#options.network.request(leader, `${method}-here`, body, options);
+    }
+    const genesis = this.#state.genesis;
+    if (genesis === null || !(await this.#ensureActivated(signal))) {
+      throw new QuorateError('NO_LEADER', `Cannot ${method}: the cluster is not active yet`);
+    }
+    switch (method.replace('-here', '')) {
+      case 'join': {
+        const { nodeId, facts } = decodeJoinRequest(body);
+        await this.#autopilot.join(nodeId, memberFactsFromCbor(facts), signal);
+        return encodeJoinAnswer(genesis);
+      }
+      case 'leave':
+        await this.#autopilot.leave(new ByteReader(body).hex(16), signal);
+        return noBytes;
+      default:
+        await this.#autopilot.vacate(new ByteReader(body).hex(16), signal);
+        return noBytes;
+    }
+  }
+
+  async #ensureActivated(signal: AbortSignal): Promise<boolean> {
+    while (!this.#state.activated && !signal.aborted && this.#stopped === null) {
+      this.#activate();
+      await new Promise<void>((resolve) =>
+        this.#options.clock.setTimeout(resolve, activationPollMs),
+      );
+    }
+    return this.#state.activated;
+  }
+
+  #proposeAsLeader(bodies: readonly Uint8Array[]): ReturnType<Raft['propose']> | 'wait' {
+    if (!this.#state.activated) {
+      this.#activate();
+      return 'wait';
+    }
+    return this.#proposeStamped(bodies);
+  }
+
+  #proposeStamped(bodies: readonly Uint8Array[]): ReturnType<Raft['propose']> {
+    const elapsed = Math.max(0, Math.floor(this.#options.clock.now() - this.#timeBase.at));
+    this.#lastTime = Math.max(this.#lastTime, this.#timeBase.time + elapsed);
+    const time = this.#lastTime;
+    const result = this.#raft.propose(bodies.map((body) => stamp(time, body)));
+    if (result.ok) this.#turn.schedule();
+    return result;
+  }
+
+  /** Z10: `claimed` becomes `active` before anything is acknowledged to anybody. */
+  #activate(): void {
+    if (this.#activating || this.#softState.role !== 'leader') return;
+    this.#activating = true;
+    this.#options.events.activate().then(
+      (active) => {
+        this.#activating = false;
+        if (!active || this.#stopped !== null || this.#state.activated) return;
+        this.#proposeStamped([encodeBody({ type: 'activated' })]);
+      },
+      () => {
+        this.#activating = false;
+      },
+    );
+  }
+
+  #apply(entries: readonly Entry[]): void {
+    const { membershipIndex, activated } = this.#state;
+    for (const entry of entries) {
+      const applied = this.#state.apply(entry);
+      this.#forwarding.applied(applied);
+      this.#proposals.applied(applied);
+      this.#bytesSinceSnapshot += entry.data.length;
+    }
+    this.#entriesSinceSnapshot += entries.length;
+    this.#state.flush();
+    this.#raft.applied(this.#state.appliedIndex);
+    this.#reads.applied();
+    if (this.#state.membershipIndex !== membershipIndex) {
+      this.#autopilot.applied();
+      this.#options.events.membershipChanged();
+    }
+    // What waited for the activation may go now.
+    if (this.#state.activated !== activated) this.#turn.schedule();
+    this.#options.events.progressed();
+    this.#maybeSnapshot();
+  }
+
+  #maybeSnapshot(): void {
+    const { policy, storage } = this.#options;
+    const due =
+      this.#entriesSinceSnapshot >= policy.snapshotEntries ||
+      this.#bytesSinceSnapshot >= policy.snapshotBytes;
+    if (!due || this.#snapshotting) return;
+    const meta = this.#raft.snapshotMetaAt(this.#state.appliedIndex);
+    if (meta === null) return;
+    const chunks = this.#state.snapshot();
+    this.#snapshotting = true;
+    this.#entriesSinceSnapshot = 0;
+    this.#bytesSinceSnapshot = 0;
+    const through = Math.max(0, meta.index - policy.trailingEntries);
+    storage
+      .saveSnapshot(meta, chunks)
+      .then(() => {
+        // Meanwhile a newer snapshot may have been installed; the core ignores an older one.
+        if (this.#stopped !== null) return undefined;
+        this.#raft.compact(meta, through);
+        return storage.compact(through);
+      })
+      .then(
+        () => {
+          this.#snapshotting = false;
+        },
+        (error: unknown) => {
+          this.#snapshotting = false;
+          // A snapshot is a convenience until the log must shrink: try again with the next one.
+          if (!isQuorateError(error, 'STORAGE_FULL')) this.#failed(asStorageError(error));
+        },
+      );
+  }
+
+  #receivedSnapshot(message: Message): void {
+    if (this.#stopped !== null) return;
+    this.#raft.step(message);
+    if (!this.#raft.status().installing) this.#transfer.installed();
+    this.#turn.schedule();
+  }
+
+  #installed(meta: SnapshotMeta, bytes: Uint8Array): void {
+    this.#transfer.installed();
+    this.#state.restore(bytes, meta);
+    this.#entriesSinceSnapshot = 0;
+    this.#bytesSinceSnapshot = 0;
+    this.#lastTime = Math.max(this.#lastTime, this.#state.time);
+    this.#forwarding.restored(meta.index);
+    this.#proposals.restored();
+    this.#autopilot.applied();
+    this.#options.events.membershipChanged();
+    this.#options.events.progressed();
+  }
+
+  #onSoftState(next: SoftState): void {
+    const before = this.#softState;
+    this.#softState = next;
+    if (next.role === 'leader' && before.role !== 'leader') {
+      this.#timeBase = { time: this.#lastTime, at: this.#options.clock.now() };
+    }
+    if ((next.role === 'leader') !== (before.role === 'leader')) {
+      this.#autopilot.leadershipChanged(next.role === 'leader');
+    }
+    if (next.leader !== before.leader || next.term !== before.term) {
+      this.#proposals.leaderChanged();
+      this.#reads.leaderChanged();
+      if (next.leader !== null) this.#turn.schedule();
+    }
+    this.#options.events.softState(next);
+  }
+
+  /** Z24: a new leader goes on from the newest entry's time. */
+  #noteTimes(entries: readonly Entry[]): void {
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const entry = entries[i];
+      if (entry?.type !== 'normal') continue;
+      this.#lastTime = Math.max(this.#lastTime, timeOf(entry.data));
+      return;
+    }
+  }
+
+  #scheduleTick(): void {
+    const { clock, policy } = this.#options;
+    this.#cancelTick = clock.setTimeout(() => {
+      if (this.#stopped !== null) return;
+      try {
+        this.#tick();
+      } catch (error) {
+        this.#failed(asFatal(error));
+      }
+      if (this.#stopped === null) this.#scheduleTick();
+    }, policy.tickMs);
+  }
+
+  #tick(): void {
+    const { clock, policy } = this.#options;
+    const now = clock.now();
+    let ticks = Math.floor((now - this.#tickedAt) / policy.tickMs);
+    this.#tickedAt += ticks * policy.tickMs;
+    if (this.#softState.role !== 'leader') {
+      // After a pause its leader's heartbeats may wait unread: listen before asking for votes.
+      const most = Math.floor(policy.electionTimeoutMsMin / policy.tickMs / 2);
+      ticks = Math.min(ticks, Math.max(1, most));
+    }
+    for (let i = 0; i < Math.min(ticks, ticksAtOnceMax); i++) this.#raft.tick();
+    if (now - this.#autopilotAt >= policy.electionTimeoutMsMin / 4) {
+      this.#autopilotAt = now;
+      if (this.#softState.role === 'leader') {
+        if (this.#raft.status().membership.voters.length > 0) this.#autopilot.tick();
+        if (!this.#state.activated && this.#proposals.pendingCount > 0) this.#activate();
+      }
+    }
+    this.#renewSession(now);
+    this.#turn.schedule();
+  }
+
+  #renewSession(now: number): void {
+    const { policy, network } = this.#options;
+    const session = this.#proposals.session;
+    const leader = this.#softState.leader;
+    if (session === null || leader === null) return;
+    if (now - this.#renewedAt < policy.sessionLifetimeMs / 6) return;
+    this.#renewedAt = now;
+    if (leader === this.nodeId) {
+      this.#autopilot.sessionSeen(session);
+      return;
+    }
+    const body = new ByteWriter(8).varint(session).finish();
+    network.request(leader, 'renew', body, { timeoutMs: policy.electionTimeoutMsMax }).catch(() => {
+      // Asked again soon; a lifetime holds six of these.
+      this.#renewedAt = now - policy.sessionLifetimeMs / 12;
+    });
+  }
+
+  #excuse(kind: 'write' | 'read'): QuorateError {
+    if (this.#softState.leader === null) {
+      return new QuorateError('NO_LEADER', `Cannot ${kind}: no leader was found in time`);
+    }
+    return new QuorateError('TIMEOUT', `Cannot ${kind}: the leader did not answer in time`);
+  }
+
+  #failed(error: QuorateError): void {
+    if (this.#stopped !== null) return;
+    this.stop(error);
+    this.#options.events.failed(error);
+  }
+}
+
+function asStorageError(error: unknown): QuorateError {
+  if (isQuorateError(error)) return error;
+  return new QuorateError('STORAGE_FAILED', 'The store failed', { cause: error });
+}
+
+function asFatal(error: unknown): QuorateError {
+  if (isQuorateError(error)) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new QuorateError('CONSENSUS_FATAL', text, { cause: error });
+}
+
+const noBytes = new Uint8Array(0);
+const ticksAtOnceMax = 1_000;
+const membershipTimeoutMs = 10_000;
+const retryMs = 100;
+const activationPollMs = 10;
