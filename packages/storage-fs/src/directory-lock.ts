@@ -15,7 +15,7 @@
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/cluster';
 import type { FileSystem, Machine } from './file-system.ts';
-import { codeOf, numberIn, paddedNumber, readWhole, writeNew } from './layout.ts';
+import { codeOf, numberIn, paddedNumber, readWhole, syncing, writeNew } from './layout.ts';
 
 export class DirectoryLock {
   readonly #fileSystem: FileSystem;
@@ -57,7 +57,7 @@ export class DirectoryLock {
       const opening = last + 1;
       const content: LockFile = { format: 1, socket: socketName, ...machine };
       await linkNew(fileSystem, directory, opening, nonce, content);
-      await fileSystem.syncDirectory(directory);
+      await syncing(`make the lock in ${directory} durable`, fileSystem.syncDirectory(directory));
       if ((await lastOpening(fileSystem, directory)) !== opening) {
         await fileSystem.remove(join(directory, lockName(opening)));
         throw locked(directory, 'another process was faster');

@@ -15,7 +15,7 @@ import { DirectoryLock } from './directory-lock.ts';
 import type { FileSystem } from './file-system.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import type { Layout } from './layout.ts';
-import { corrupt, layoutOf, namesIn, readWhole, storageError } from './layout.ts';
+import { corrupt, layoutOf, namesIn, readWhole, storageError, syncing } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 import { SegmentLog } from './segment-log.ts';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -179,7 +179,8 @@ export class FileStorage implements LogStorage {
       try {
         await this.#queue.pushTask(remove);
       } catch (error) {
-        throw this.#fail(error, `compact through ${throughIndex}`);
+        const failure = storageError(error, `compact through ${throughIndex}`);
+        throw isFinal(failure) ? this.#fail(failure, 'compact') : failure;
       }
     });
   }
@@ -296,7 +297,7 @@ export class FileStorage implements LogStorage {
     await this.#fileSystem.makeDirectory(join(temporary, 'snapshot'));
     await writeIdentity(this.#fileSystem, temporary, run);
     await this.#fileSystem.rename(temporary, replica);
-    await this.#fileSystem.syncDirectory(directory);
+    await syncing(`make ${replica} durable`, this.#fileSystem.syncDirectory(directory));
   }
 
   #use(run: Run): Run {

@@ -55,12 +55,26 @@ export function isNoSpace(error: unknown): boolean {
 /** A failed action as what the contract promises: `STORAGE_FULL` or `STORAGE_FAILED`. */
 export function storageError(error: unknown, action: string): QuorateError {
   if (isQuorateError(error)) return error;
+  if (!isNoSpace(error)) return storageFailed(error, action);
   const reason = error instanceof Error ? error.message : String(error);
-  return new QuorateError(
-    isNoSpace(error) ? 'STORAGE_FULL' : 'STORAGE_FAILED',
-    `Cannot ${action}: ${reason}`,
-    { cause: error },
-  );
+  return new QuorateError('STORAGE_FULL', `Cannot ${action}: ${reason}`, { cause: error });
+}
+
+/**
+ * Waits for a sync, or for another step that cannot be tried again. Its failure is final whatever
+ * the reason, a lack of space too: a sync that is repeated says nothing about what is on the disk.
+ */
+export async function syncing(action: string, operation: Promise<void>): Promise<void> {
+  try {
+    await operation;
+  } catch (error) {
+    throw storageFailed(error, action);
+  }
+}
+
+export function storageFailed(error: unknown, action: string): QuorateError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new QuorateError('STORAGE_FAILED', `Cannot ${action}: ${reason}`, { cause: error });
 }
 
 /** Damage before the tail, with the place where it was found. */
@@ -101,8 +115,9 @@ export async function replaceFile(
   const temporary = join(directory, `${name}.tmp`);
   await fileSystem.remove(temporary);
   await writeNew(fileSystem, temporary, bytes);
-  await fileSystem.rename(temporary, join(directory, name));
-  await fileSystem.syncDirectory(directory);
+  const path = join(directory, name);
+  await fileSystem.rename(temporary, path);
+  await syncing(`make ${path} durable`, fileSystem.syncDirectory(directory));
 }
 
 /** Creates a file with durable content; its name is not durable yet. */
@@ -114,7 +129,7 @@ export async function writeNew(
   const file = await fileSystem.open(path, 'create');
   try {
     await file.write(bytes, 0);
-    await file.sync();
+    await syncing(`sync ${path}`, file.sync());
   } finally {
     await file.close();
   }

@@ -18,6 +18,8 @@ import {
   paddedNumber,
   readWhole,
   storageError,
+  storageFailed,
+  syncing,
 } from './layout.ts';
 import {
   decodePayload,
@@ -81,8 +83,7 @@ export class SegmentLog {
       const isLast = position === names.length - 1;
       await this.#loadSegment(name, isLast, droppedThroughRecord, loaded);
     }
-    const active = this.#segments.at(-1);
-    if (active !== undefined) this.#file = await this.#fileSystem.open(active.path, 'modify');
+    await this.#makeDurable();
     return loaded;
   }
 
@@ -103,11 +104,12 @@ export class SegmentLog {
     writeRecord(this.#writer, number, active.salt, batches);
     try {
       await this.#write(file, active, this.#writer.bytes());
-      await syncFinally(file);
+      await syncing('sync the log', file.sync());
     } catch (error) {
       if (isNoSpace(error)) await this.#cutBack(file, active);
       throw storageError(error, `write record ${number} to ${active.path}`);
     }
+    active.lastRecordStart = active.used;
     active.used += this.#writer.length;
     active.lastRecord = number;
     for (const { entries } of batches) {
@@ -127,7 +129,10 @@ export class SegmentLog {
       if (!covered || first.lastRecord === this.#lastRecord || !hasRecords(first)) break;
       await this.#fileSystem.remove(first.path);
       // From the oldest on, each durably before the next: no hole can appear.
-      await this.#fileSystem.syncDirectory(this.#directory);
+      await syncing(
+        `make the removal of ${first.path} durable`,
+        this.#fileSystem.syncDirectory(this.#directory),
+      );
       this.#segments.shift();
       removed = true;
     }
@@ -167,12 +172,31 @@ export class SegmentLog {
       lastRecord: firstRecord - 1,
       lastIndex: 0,
       used: segmentHeaderBytes,
+      lastRecordStart: 0,
       allocated: bytes.length,
     };
     this.#segments.push(segment);
     readRecords(segment, bytes, droppedThroughRecord, loaded);
     this.#lastRecord = segment.lastRecord;
     if (!isZero(bytes.subarray(segment.used))) await this.#cutTornTail(segment, bytes, isLast);
+  }
+
+  /**
+   * What was read may be in the system's cache only: its writer may have been killed before its
+   * sync, or the sync failed and left pages that look clean. So what can be meant, the last record
+   * or the header before the first, is written once more in place, and synced.
+   */
+  async #makeDurable(): Promise<void> {
+    await syncing(`sync ${this.#directory}`, this.#fileSystem.syncDirectory(this.#directory));
+    const active = this.#segments.at(-1);
+    if (active === undefined) return;
+    const file = await this.#fileSystem.open(active.path, 'modify');
+    this.#file = file;
+    const bytes = new Uint8Array(active.used - active.lastRecordStart);
+    const count = await file.read(bytes, active.lastRecordStart);
+    assert(count === bytes.length, 'what was loaded can be read again');
+    await file.write(bytes, active.lastRecordStart);
+    await syncing(`sync ${active.path}`, file.sync());
   }
 
   #checkHeader(
@@ -235,7 +259,7 @@ export class SegmentLog {
       await file.truncate(active.used);
       await file.sync();
     } catch (error) {
-      throw failed(error, `cut ${active.path} back to ${active.used}`);
+      throw storageFailed(error, `cut ${active.path} back to ${active.used}`);
     }
     active.allocated = active.used;
   }
@@ -250,7 +274,7 @@ export class SegmentLog {
     try {
       file = await this.#fileSystem.open(path, 'create');
       await file.write(header.bytes(), 0);
-      await syncFinally(file);
+      await syncing('sync the log', file.sync());
     } catch (error) {
       await this.#removeUnfinished(file, path, error);
       throw storageError(error, `create ${path}`);
@@ -259,10 +283,9 @@ export class SegmentLog {
       await this.#fileSystem.syncDirectory(this.#directory);
       await this.#file?.close();
     } catch (error) {
-      throw failed(error, `make ${path} durable`);
+      throw storageFailed(error, `make ${path} durable`);
     }
     this.#file = file;
-    // A segment without records, left by a crash, has this very number and name.
     const segment: Segment = {
       path,
       salt,
@@ -270,6 +293,7 @@ export class SegmentLog {
       lastRecord: firstRecord - 1,
       lastIndex: 0,
       used: segmentHeaderBytes,
+      lastRecordStart: 0,
       allocated: segmentHeaderBytes,
     };
     this.#segments.push(segment);
@@ -284,7 +308,7 @@ export class SegmentLog {
       await this.#fileSystem.remove(path);
       await this.#fileSystem.syncDirectory(this.#directory);
     } catch (error) {
-      throw failed(error, `remove the unfinished ${path}`);
+      throw storageFailed(error, `remove the unfinished ${path}`);
     }
   }
 }
@@ -299,6 +323,8 @@ type Segment = {
   lastIndex: number;
   /** Where the next record goes. */
   used: number;
+  /** Where the last record begins; 0, the header, while there is none. */
+  lastRecordStart: number;
   /** The file's length; zeros from `used` on. */
   allocated: number;
 };
@@ -339,6 +365,7 @@ function readRecords(
         );
       }
     }
+    segment.lastRecordStart = segment.used;
     segment.used += header.recordBytes;
     segment.lastRecord = header.number;
   }
@@ -364,20 +391,6 @@ function hasLaterRecord(bytes: Uint8Array, offset: number, salt: number, number:
     if (header !== null && header.number > number) return true;
   }
   return false;
-}
-
-/** Sync that has failed once says nothing when it is repeated, whatever the reason: no space too. */
-async function syncFinally(file: OpenFile): Promise<void> {
-  try {
-    await file.sync();
-  } catch (error) {
-    throw failed(error, 'sync the log');
-  }
-}
-
-function failed(error: unknown, action: string): QuorateError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new QuorateError('STORAGE_FAILED', `Cannot ${action}: ${reason}`, { cause: error });
 }
 
 /** Not less than what the batch takes in a record. */

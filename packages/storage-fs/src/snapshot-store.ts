@@ -21,7 +21,7 @@ import type { Chunks } from '@quorate/cluster';
 import type { Membership, NodeId, SnapshotMeta } from '@quorate/core';
 import { ByteReader, ByteWriter, bytesOfNodeId, checksum, nodeIdOf } from './bytes.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { corrupt, namesIn, paddedNumber, storageError } from './layout.ts';
+import { corrupt, namesIn, paddedNumber, storageError, syncing } from './layout.ts';
 
 /** A stored snapshot. */
 export type StoredSnapshot = {
@@ -69,6 +69,8 @@ export class SnapshotStore {
     for (const name of names) {
       if (name !== newest?.name) await this.#fileSystem.remove(join(this.#directory, name));
     }
+    // The name may be in the system's cache only, and the log is compacted on the strength of it.
+    await syncing(`sync ${this.#directory}`, this.#fileSystem.syncDirectory(this.#directory));
     return this.#current;
   }
 
@@ -313,16 +315,6 @@ async function storing<T>(action: string, operation: Promise<T>): Promise<T> {
     return await operation;
   } catch (error) {
     throw storageError(error, action);
-  }
-}
-
-/** As {@link storing} for what can not be tried again: always `STORAGE_FAILED`. */
-async function syncing<T>(action: string, operation: Promise<T>): Promise<T> {
-  try {
-    return await operation;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new QuorateError('STORAGE_FAILED', `Cannot ${action}: ${reason}`, { cause: error });
   }
 }
 
