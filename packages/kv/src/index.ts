@@ -41,5 +41,3 @@ export {
   valueBytesMax,
 } from './limits.ts';
 export { compareKeys } from './key.ts';
-export { fromJsonValue, toJsonValue } from './json-value.ts';
-export type { JsonValue } from './json-value.ts';

@@ -6,9 +6,9 @@
 import { assert } from '@quorate/cluster';
 import type { CompareCommand, OperationCommand, TxnCommand } from './command.ts';
 import type { HistoryCapture, HistoryEvent } from './history.ts';
-import { History } from './history.ts';
+import type { History } from './history.ts';
 import { resultBytesMax, stateBytesMaxDefault } from './limits.ts';
-import { OrderedMap } from './ordered-map.ts';
+import type { OrderedMap } from './ordered-map.ts';
 import type { KvRecord } from './record.ts';
 import { written } from './record.ts';
 import type { CommandResult, OperationOutcome, Refused } from './result.ts';
