@@ -1,0 +1,13 @@
+/** A relay in a process of its own. */
+import { startRelay } from '../../src/relay/index.ts';
+import { verifyRecord } from '../test-cipher.ts';
+
+const { directory, listen, init } = JSON.parse(process.argv[2] ?? '{}') as {
+  directory: string;
+  listen: string;
+  init: boolean;
+};
+
+const relay = await startRelay({ directory, listen: [listen], init, verify: verifyRecord });
+process.send?.({ addresses: relay.addresses(), group: relay.group, lost: relay.lost });
+process.on('disconnect', () => process.exit(0));
