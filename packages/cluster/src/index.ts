@@ -1,7 +1,8 @@
 export { QuorateError, assert, isErrorCode, isQuorateError } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export { Member } from './member.ts';
-export type { MemberOptions } from './member.ts';
+export type { MemberNetwork, MemberOptions } from './member.ts';
+export { systemClock, systemRandom } from './system.ts';
 export { createPolicy, defaultPolicy } from './policy.ts';
 export type { Policy } from './policy.ts';
 export type { ClusterStatus, MemberInfo, MissingMember, Phase, RaftStatus } from './status.ts';

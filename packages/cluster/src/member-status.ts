@@ -20,7 +20,7 @@ export type MemberView = {
   readonly genesis: Genesis | null;
   readonly state: ReplicatedState | null;
   readonly replica: Replica | null;
-  readonly host: Host;
+  readonly host: Host | null;
 };
 
 export type MemberStatusOptions = {
@@ -109,7 +109,8 @@ export class MemberStatus {
   whenReady(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
-        if (this.#failure !== null) settle(() => reject(this.#failure as QuorateError));
+        const failure = this.#failure;
+        if (failure !== null) settle(() => reject(failure));
         else if (this.current.phase === 'ready') settle(resolve);
       };
       const settle = (run: () => void): void => {
@@ -236,14 +237,14 @@ function membersOf({ run, state, replica, host, genesis }: MemberView): MemberIn
   const leader = status?.leader ?? null;
   const info = (nodeId: NodeId, kind: MemberInfo['kind']): MemberInfo => {
     const facts = state.members.get(nodeId);
-    const link = host.linkTo(nodeId);
+    const link = host?.linkTo(nodeId) ?? null;
     const self = nodeId === run?.nodeId;
     const progress = status?.progress.find((one) => one.peer === nodeId);
     return {
       nodeId,
       label: facts?.label ?? nodeId.slice(0, 8),
       kind,
-      reachable: self || host.isLinked(nodeId),
+      reachable: self || host?.isLinked(nodeId) === true,
       leader: nodeId === leader,
       self,
       durable: facts?.durable ?? false,

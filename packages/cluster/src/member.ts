@@ -44,11 +44,9 @@ export type MemberOptions = {
   readonly random: RandomBytes;
   /** A new instance on the same store at each call. */
   readonly createStorage: () => LogStorage;
-  readonly transport: Transport;
   readonly cipher: Cipher;
-  /** Null only with formation `isolated`. */
-  readonly register: Register | null;
-  readonly rendezvous: Rendezvous | null;
+  /** Called once, when the store is held: a second process on one store never reaches the network. */
+  readonly network: () => Promise<MemberNetwork>;
   readonly stateMachine: StateMachine;
   /** `join` never founds a cluster; `isolated` founds one without a register. Default `auto`. */
   readonly formation?: 'auto' | 'join' | 'isolated';
@@ -64,6 +62,16 @@ export type MemberOptions = {
   readonly clockName?: string;
 };
 
+/** How a member reaches others. It is the member's from then on, and closed with it. */
+export type MemberNetwork = {
+  readonly transport: Transport;
+  /** Null only with formation `isolated`. */
+  readonly register: Register | null;
+  readonly rendezvous: Rendezvous | null;
+  /** Closes what carries these, last of all. */
+  readonly close?: () => Promise<void>;
+};
+
 type Opened = { readonly storage: LogStorage; readonly run: Run; readonly loaded: LoadedLog };
 
 export class Member implements Consensus, HostedReplica {
@@ -71,18 +79,18 @@ export class Member implements Consensus, HostedReplica {
   readonly #policyWishes: Policy;
   readonly #writeTimeoutMs: number;
   readonly #readTimeoutMs: number;
-  readonly #host: Host;
   readonly #status: MemberStatus;
   readonly #stopping = new AbortController();
   readonly #emptyState: Uint8Array;
   readonly #linkWaiters = new Set<() => void>();
   readonly #runningWaiters = new Set<(replica: Replica | QuorateError) => void>();
   #opened: Opened | null = null;
+  #network: MemberNetwork | null = null;
+  #host: Host | null = null;
   #genesis: Genesis | null = null;
   #state: ReplicatedState | null = null;
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
-  #hostStarted = false;
   #cacheDue = false;
   #leaderlessSince = 0;
   #knocking = false;
@@ -96,17 +104,6 @@ export class Member implements Consensus, HostedReplica {
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
     this.#emptyState = concatBytes([...options.stateMachine.snapshot()]);
-    this.#host = new Host({
-      transport: options.transport,
-      cipher: options.cipher,
-      clock: options.clock,
-      rendezvous: options.rendezvous,
-      onRefused: (_host, error) => {
-        this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
-        this.#status.changed();
-      },
-      onChange: () => this.#onLinksChanged(),
-    });
     this.#status = new MemberStatus({
       namespace: options.namespace,
       label: options.label,
@@ -285,37 +282,57 @@ export class Member implements Consensus, HostedReplica {
     this.#opened = { storage, run, loaded };
     this.#state = state;
     this.#genesis = state.genesis ?? genesisOf(loaded.entries);
-    this.#host.add(this);
+    this.#host?.add(this);
     this.#status.changed();
     if (this.#stopping.signal.aborted) await storage.close();
   }
 
   async #startHost(): Promise<void> {
-    if (this.#hostStarted || this.#stopping.signal.aborted) return;
-    this.#hostStarted = true;
-    await this.#host.start(this.#stopping.signal);
+    if (this.#host !== null || this.#stopping.signal.aborted) return;
+    const network = await this.#options.network();
+    const host = new Host({
+      transport: network.transport,
+      cipher: this.#options.cipher,
+      clock: this.#options.clock,
+      rendezvous: network.rendezvous,
+      onRefused: (_host, error) => {
+        this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
+        this.#status.changed();
+      },
+      onChange: () => this.#onLinksChanged(),
+    });
+    if (this.#stopping.signal.aborted) {
+      // Closed while the network was being made: it is ours to close.
+      await host.close();
+      await network.close?.();
+      return;
+    }
+    this.#network = network;
+    this.#host = host;
+    host.add(this);
+    await host.start(this.#stopping.signal);
     const cache = await this.#opened?.storage.readCache();
     if (cache instanceof Uint8Array) {
       try {
-        this.#host.meet(announcementsFrom(decodeCborMap(cache)['acquaintances']));
+        host.meet(announcementsFrom(decodeCborMap(cache)['acquaintances']));
       } catch (error) {
         // Hints only: a cache that cannot be read is as good as none.
         if (!isQuorateError(error)) throw error;
       }
     }
-    for (const address of this.#options.peers ?? []) void this.#dial(address);
+    for (const address of this.#options.peers ?? []) void this.#dial(network, host, address);
   }
 
   /** Dials an address of somebody unknown until it answers once; from then on its host is known. */
-  async #dial(address: string): Promise<void> {
-    const { transport, clock } = this.#options;
+  async #dial({ transport }: MemberNetwork, own: Host, address: string): Promise<void> {
+    const { clock } = this.#options;
     const signal = this.#stopping.signal;
     while (!signal.aborted) {
       try {
         const host = await withDeadline(clock, dialTimeoutMs, signal, (deadline) =>
           transport.dial(address, deadline),
         );
-        this.#host.meet([{ host, addresses: [address] }]);
+        own.meet([{ host, addresses: [address] }]);
         return;
       } catch (error) {
         if (!isQuorateError(error)) throw error;
@@ -325,9 +342,11 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async #form(): Promise<Genesis> {
-    const { clock, random, formation, register, label } = this.#options;
+    const { clock, random, formation, label } = this.#options;
     const opened = this.#opened;
-    if (opened === null) throw new RangeError('Cannot form: the store is not open');
+    const host = this.#host;
+    const register = this.#network?.register ?? null;
+    if (opened === null || host === null) throw new RangeError('Cannot form: not open');
     if (formation !== 'isolated' && register === null) {
       throw new TypeError(
         `Cannot form with formation ${formation ?? 'auto'}: no register is given`,
@@ -342,9 +361,9 @@ export class Member implements Consensus, HostedReplica {
       clock,
       newClusterId: () => hexFromBytes(random(16)),
       signal: this.#stopping.signal,
-      linkedRuns: () => this.#host.linkedRuns().map(({ facts }) => facts),
+      linkedRuns: () => host.linkedRuns().map(({ facts }) => facts),
       request: (to, method, body, signal) =>
-        this.#host.request(to, method, body, { timeoutMs: joinTimeoutMs, signal }),
+        host.request(to, method, body, { timeoutMs: joinTimeoutMs, signal }),
       report: (progress: FormationProgress) => this.#status.forming(progress),
       linksChanged: (signal) => this.#linksChanged(signal),
     });
@@ -356,7 +375,8 @@ export class Member implements Consensus, HostedReplica {
       this.#genesis = result.genesis;
       return result.genesis;
     }
-    const { namespace, label, register, formation } = this.#options;
+    const { namespace, label, formation } = this.#options;
+    const register = this.#network?.register ?? null;
     const { run, storage } = opened;
     const genesis: Genesis = {
       clusterId: result.clusterId,
@@ -388,10 +408,14 @@ export class Member implements Consensus, HostedReplica {
   }
 
   #startReplica(genesis: Genesis): void {
-    const { clock, random, register, formation } = this.#options;
+    const { clock, random, formation } = this.#options;
+    const register = this.#network?.register ?? null;
     const opened = this.#opened;
     const state = this.#state;
-    if (opened === null || state === null) throw new RangeError('Cannot run: the store is closed');
+    const host = this.#host;
+    if (opened === null || state === null || host === null) {
+      throw new RangeError('Cannot run: not open');
+    }
     const { run, storage, loaded } = opened;
     const initial: InitialState = { ...loaded, appliedIndex: state.appliedIndex };
     if (formation !== 'isolated' && register !== null) {
@@ -408,7 +432,6 @@ export class Member implements Consensus, HostedReplica {
         state.activated,
       );
     }
-    const host = this.#host;
     this.#replica = new Replica({
       nodeId: run.nodeId,
       epoch: run.epoch,
@@ -429,7 +452,7 @@ export class Member implements Consensus, HostedReplica {
       },
       events: {
         softState: () => {
-          this.#host.announce();
+          host.announce();
           this.#status.changed();
         },
         membershipChanged: () => this.#status.changed(),
@@ -440,7 +463,7 @@ export class Member implements Consensus, HostedReplica {
       },
     });
     this.#leaderlessSince = clock.now();
-    this.#host.announce();
+    host.announce();
     this.#status.changed();
     for (const tell of this.#runningWaiters) tell(this.#replica);
     this.#runningWaiters.clear();
@@ -459,7 +482,7 @@ export class Member implements Consensus, HostedReplica {
     }
     const { storage } = this.#opened;
     this.#stopReplica(error);
-    this.#host.remove(this);
+    this.#host?.remove(this);
     this.#genesis = null;
     await storage.archive('superseded');
     await this.#run();
@@ -470,7 +493,7 @@ export class Member implements Consensus, HostedReplica {
     const { clock } = this.#options;
     const look = (): void => {
       if (this.#stopping.signal.aborted || this.#replica === null) return;
-      this.#host.announce();
+      this.#host?.announce();
       this.#status.changed();
       const readOnly = this.#status.readOnlyError();
       if (readOnly !== null) this.#replica.rejectWaiting(readOnly);
@@ -488,15 +511,16 @@ export class Member implements Consensus, HostedReplica {
     if (replica.softState.leader !== null) this.#leaderlessSince = clock.now();
     const patienceMs = 3 * (genesis?.policy.electionTimeoutMsMax ?? 0);
     if (this.#knocking || clock.now() - this.#leaderlessSince < patienceMs) return;
-    const run = this.#host
-      .linkedRuns()
+    const host = this.#host;
+    const run = host
+      ?.linkedRuns()
       .find(({ facts }) => facts.clusterId !== null && facts.clusterId === genesis?.clusterId);
-    if (run === undefined || this.#opened === null) return;
+    if (host === null || run === undefined || this.#opened === null) return;
     this.#knocking = true;
     this.#leaderlessSince = clock.now();
     const { durable } = this.#opened.storage;
     const body = encodeCbor({ nodeId: this.nodeId, facts: { label, durable } });
-    this.#host
+    host
       .request(run.facts.nodeId, 'join', body, { timeoutMs: joinTimeoutMs })
       .catch((error: unknown) => {
         // Nobody can let us in now; the next look asks again.
@@ -508,7 +532,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   #saveCache(): void {
-    if (!this.#cacheDue || this.#opened === null) return;
+    if (!this.#cacheDue || this.#opened === null || this.#host === null) return;
     this.#cacheDue = false;
     const bytes = encodeCbor({ acquaintances: this.#host.acquaintances() });
     this.#opened.storage.writeCache(bytes).catch((error: unknown) => {
@@ -603,7 +627,8 @@ export class Member implements Consensus, HostedReplica {
     this.#stopReplica(reason);
     for (const tell of [...this.#runningWaiters]) tell(reason);
     this.#onLinksChanged();
-    await this.#host.close();
+    await this.#host?.close();
+    await this.#network?.close?.();
     // A store that is still being opened is closed by whoever opens it.
     await this.#opened?.storage.close();
   }

@@ -130,8 +130,8 @@ export class Replica implements Consensus {
     this.#forwarding = new Forwarding({
       nodeId,
       leader: () => this.#softState.leader,
-      isLinked: options.network.isLinked,
-      request: options.network.request,
+      isLinked: (id) => options.network.isLinked(id),
+      request: (to, method, body, asked) => options.network.request(to, method, body, asked),
       propose: (bodies) => this.#proposeAsLeader(bodies),
       timeoutMs: 2 * policy.electionTimeoutMsMax,
     });

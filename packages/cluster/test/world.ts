@@ -91,10 +91,13 @@ export function testWorld(policy: Partial<Policy> = {}): World {
         clock: realClock,
         random: (count) => new Uint8Array(randomBytes(count)),
         createStorage: () => new MemoryStorage(disk),
-        transport: network.transport(host),
         cipher,
-        register: registers.register(cipher),
-        rendezvous: meetingPoint.rendezvous(cipher.topic),
+        network: () =>
+          Promise.resolve({
+            transport: network.transport(host),
+            register: registers.register(cipher),
+            rendezvous: meetingPoint.rendezvous(cipher.topic),
+          }),
         stateMachine: machine,
         policy: { ...shortTimeouts, ...policy },
         ...options,
