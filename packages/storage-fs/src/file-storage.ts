@@ -337,10 +337,12 @@ export class FileStorage implements LogStorage {
     return { hardState: this.#hardState, snapshot, entries };
   }
 
-  /** One record, one sync; then the lock is looked at if this process slept (Z5). */
+  /** One record, one sync; the lock is looked at if this process slept (Z5). */
   async #write(batches: readonly PersistBatch[]): Promise<void> {
     let durable = this.#durable;
     for (const batch of batches) durable = durable.with(batch.entries);
+    // Before, lest we write into what became another's; after, lest we acknowledge it.
+    await this.#verifyLockAfterSleep();
     await this.#segments().append(batches);
     await this.#verifyLockAfterSleep();
     this.#durable = durable;

@@ -45,6 +45,13 @@ export class FaultyFileSystem implements FileSystem {
     this.#root = rebootDirectory(this.#root, decide, survives, new Map());
   }
 
+  /** From now on everything runs on another machine: it sees the files, and nobody behind a socket. */
+  moveToMachine(machineId: string, bootId: string): void {
+    this.machineId = machineId;
+    this.bootId = bootId;
+    this.#sockets.clear();
+  }
+
   /** The bytes of a file, for damage done from outside; durable at once. */
   content(path: string): Uint8Array {
     return this.#file(path).current.slice();
