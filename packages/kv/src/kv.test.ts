@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryConsensus, unavailable } from '../test/memory-consensus.ts';
 import { createKv } from './kv.ts';
 import { KvStateMachine } from './state-machine.ts';
-import type { KeyValue, Value } from './types.ts';
+import type { KeyValue } from './types.ts';
 
 type Setup = { kv: KeyValue; machine: KvStateMachine; consensus: MemoryConsensus };
 
@@ -450,6 +450,7 @@ describe('errors', () => {
       () => kv.live({} as never),
       () => kv.counter(''),
       () => kv.watch({ prefix: 'a', key: 'b' } as never),
+      () => kv.watch({} as never),
       () => kv.watch({ prefix: '', initial: true, from: 1 }),
       () => kv.live('a').subscribe(null as never),
     ]) {

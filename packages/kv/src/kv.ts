@@ -264,6 +264,10 @@ class ClusterKeyValue implements KeyValue {
   watch<T = unknown>(options: WatchOptions): AsyncIterableIterator<WatchBatch<T>> {
     const action = 'watch';
     checkObject(options, 'options argument', action);
+    const { key, prefix, start, end } = options;
+    if (key === undefined && prefix === undefined && start === undefined && end === undefined) {
+      throw new TypeError('Cannot watch: wanted a key, a prefix or a start');
+    }
     const selector = checkSelector(options, action);
     const previous = checkFlag(options.previous, 'previous', action);
     const initial = checkFlag(options.initial, 'initial', action);
