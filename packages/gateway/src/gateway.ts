@@ -146,7 +146,11 @@ class HttpGateway implements Gateway {
   /** Never rejects: each request gets one answer, whatever happens. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    response.once('close', () => {
+      gone.abort();
+      // Connections that were busy when the end began are idle now, one by one.
+      if (this.#stopping.signal.aborted) setImmediate(() => this.#server.closeIdleConnections());
+    });
     try {
       await this.#route(request, response, gone.signal);
     } catch (error) {

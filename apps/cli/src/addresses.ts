@@ -1,0 +1,28 @@
+/** Addresses as people write them on a command line. */
+import { UsageError } from './flags.ts';
+
+/** Where to reach somebody: `HOST:PORT` means `ws://HOST:PORT`; URLs and multiaddrs stay. */
+export function dialAddress(text: string): string {
+  if (isComplete(text)) return text;
+  if (!hostAndPort.test(text)) throw badAddress(text);
+  return `ws://${text}`;
+}
+
+/** Where to listen: like the above, and a port alone means all interfaces. */
+export function listenAddress(text: string): string {
+  if (/^:?\d{1,5}$/.test(text)) return `ws://0.0.0.0:${text.replace(':', '')}`;
+  // A name would have to be looked up first; this one everybody knows.
+  return dialAddress(text).replace(/^(wss?:\/\/)localhost(?=:|$)/, '$1127.0.0.1');
+}
+
+function isComplete(text: string): boolean {
+  return text.startsWith('/') || text.includes('://');
+}
+
+function badAddress(text: string): UsageError {
+  return new UsageError(
+    `Cannot use the address ${text}: wanted HOST:PORT, ws://HOST:PORT, wss://HOST or a multiaddr`,
+  );
+}
+
+const hostAndPort = /^(\[[0-9a-f:.]+\]|[^:/[\]\s]+):\d{1,5}$/i;

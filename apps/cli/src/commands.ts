@@ -1,0 +1,327 @@
+/** Every command: its flags, its help, and where its code is. Code is loaded when it is run. */
+import type { Flag, Flags } from './flags.ts';
+import type { Output } from './output.ts';
+
+export type Context = {
+  readonly output: Output;
+  /** Aborted by the first Ctrl-C or SIGTERM, for commands that end gently. */
+  readonly stop: AbortSignal;
+};
+
+/** Resolves with the exit code. Failures are thrown. */
+export type Run = (flags: Flags, context: Context) => Promise<number>;
+
+export type Command = {
+  readonly name: string;
+  /** Its positional arguments, as help prints them. */
+  readonly parameters: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What else is worth knowing; may be empty. */
+  readonly details: string;
+  readonly flags: readonly Flag[];
+  readonly examples: readonly string[];
+  /** Runs until it is told to stop: says what happens as events, and ends gently. */
+  readonly longRunning: boolean;
+  readonly load: () => Promise<Run>;
+};
+
+const json: Flag = { name: 'json', type: 'boolean', help: 'Print JSON, for programs' };
+
+const gateway: readonly Flag[] = [
+  {
+    name: 'gateway',
+    type: 'list',
+    value: 'URL',
+    help: "A member's gateway; more than once: tried in turn",
+  },
+  {
+    name: 'gateway-token-file',
+    type: 'text',
+    value: 'FILE',
+    help: 'File with the bearer token, where the gateway asks for one',
+  },
+  {
+    name: 'timeout-ms',
+    type: 'number',
+    help: 'How long to wait for an answer (default 10000)',
+  },
+  json,
+];
+
+const example = '--gateway http://127.0.0.1:7801';
+
+export const commands: readonly Command[] = [
+  {
+    name: 'relay',
+    parameters: '',
+    summary: 'Run a relay: members meet through it, and it keeps the register of clusters',
+    details:
+      'Only a relay started once with --init decides who founds a cluster; without, it carries\n' +
+      'traffic. It reads nothing: members encrypt. Its key and its register stay in --data.',
+    flags: [
+      {
+        name: 'init',
+        type: 'boolean',
+        help: 'Make the directory a register, if it is none yet; never overwrites one',
+      },
+      {
+        name: 'listen',
+        type: 'list',
+        value: 'ADDR',
+        help: 'HOST:PORT or multiaddr to listen on (default 127.0.0.1:7700)',
+      },
+      {
+        name: 'announce',
+        type: 'list',
+        value: 'ADDR',
+        help: 'How others reach it, such as wss://relay.example.com',
+      },
+      {
+        name: 'data',
+        type: 'text',
+        value: 'DIR',
+        help: 'Its key and register (default ./quorate-relay)',
+      },
+      { name: 'ephemeral', type: 'boolean', help: 'Keep nothing: for trying things out' },
+      json,
+    ],
+    examples: ['quorate relay --init --listen 127.0.0.1:7800'],
+    longRunning: true,
+    load: async () => (await import('./commands/relay.ts')).runRelay,
+  },
+  {
+    name: 'node',
+    parameters: '',
+    summary: 'Run a member of a cluster, with its data in a directory',
+    details:
+      'The first member of a namespace founds its cluster, later ones join it; start them in any\n' +
+      'order. Ctrl-C and SIGTERM hand leadership over and keep the seat: started again with the\n' +
+      'same --data it is the same member. `quorate leave` removes a member for good.',
+    flags: [
+      {
+        name: 'namespace',
+        type: 'text',
+        value: 'N',
+        help: 'Which cluster: a-z 0-9 . _ -, at most 64 characters (required)',
+      },
+      {
+        name: 'relay',
+        type: 'list',
+        value: 'ADDR',
+        help: 'ws://host:port, wss://host or multiaddr of a relay (required, may repeat)',
+      },
+      {
+        name: 'data',
+        type: 'text',
+        value: 'DIR',
+        help: 'Where its log and snapshots live (default ./quorate-data)',
+      },
+      {
+        name: 'ephemeral',
+        type: 'boolean',
+        help: 'Keep everything in memory: a full copy without a vote',
+      },
+      {
+        name: 'secret-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'The secret of the namespace, one a line, the first one is used to seal',
+      },
+      {
+        name: 'listen',
+        type: 'list',
+        value: 'ADDR',
+        help: 'HOST:PORT or multiaddr on which other members reach it directly',
+      },
+      {
+        name: 'announce',
+        type: 'list',
+        value: 'ADDR',
+        help: 'How others reach it, where that differs from --listen',
+      },
+      {
+        name: 'gateway',
+        type: 'text',
+        value: 'HOST:PORT',
+        help: 'Serve HTTP there; beyond loopback only with --gateway-token-file',
+      },
+      {
+        name: 'gateway-token-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'Bearer tokens the gateway accepts, one a line, 16 characters or more',
+      },
+      {
+        name: 'gateway-cors',
+        type: 'list',
+        value: 'ORIGIN',
+        help: 'Further origins and host names the gateway serves',
+      },
+      { name: 'label', type: 'text', value: 'L', help: 'A name for people' },
+      json,
+    ],
+    examples: [
+      'quorate node --namespace demo --relay ws://127.0.0.1:7800 --gateway 127.0.0.1:7801',
+      'quorate node --namespace shop --relay wss://relay.example.com --secret-file shop.secret',
+    ],
+    longRunning: true,
+    load: async () => (await import('./commands/node.ts')).runNode,
+  },
+  {
+    name: 'status',
+    parameters: '',
+    summary: 'Show how a member and its cluster are',
+    details: '',
+    flags: gateway,
+    examples: [`quorate status ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/inspect.ts')).runStatus,
+  },
+  {
+    name: 'members',
+    parameters: '',
+    summary: 'List the members of the cluster',
+    details: '',
+    flags: gateway,
+    examples: [`quorate members ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/inspect.ts')).runMembers,
+  },
+  {
+    name: 'leave',
+    parameters: '',
+    summary: 'Remove a member from the cluster for good',
+    details:
+      'Waits until the removal is committed. To stop a member for a while, stop its process\n' +
+      'instead: it keeps its seat.',
+    flags: [
+      {
+        name: 'node',
+        type: 'text',
+        value: 'ID',
+        help: 'NodeId of the member, or its beginning (default: the one behind the gateway)',
+      },
+      {
+        name: 'erase',
+        type: 'boolean',
+        help: 'Also delete its data; only for the member behind the gateway',
+      },
+      ...gateway,
+    ],
+    examples: [`quorate leave ${example}`, `quorate leave --node 3f9a02c1 ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/inspect.ts')).runLeave,
+  },
+  {
+    name: 'put',
+    parameters: 'KEY VALUE',
+    summary: 'Write a key',
+    details:
+      'The value is text unless --json-value, where {"$bytes":"<base64>"} stands for bytes.\n' +
+      'Put -- before a value that begins with -.',
+    flags: [
+      { name: 'json-value', type: 'boolean', help: 'VALUE is JSON' },
+      { name: 'if-absent', type: 'boolean', help: 'Only if the key does not exist' },
+      {
+        name: 'if-revision',
+        type: 'number',
+        help: 'Only if the key was last written at this revision (0: absent)',
+      },
+      ...gateway,
+    ],
+    examples: [
+      `quorate put greeting hello ${example}`,
+      `quorate put limits '{"users":5}' --json-value ${example}`,
+    ],
+    longRunning: false,
+    load: async () => (await import('./commands/keys.ts')).runPut,
+  },
+  {
+    name: 'get',
+    parameters: 'KEY',
+    summary: 'Read a key',
+    details: 'Text is printed as it is, anything else as JSON.',
+    flags: [
+      { name: 'json-value', type: 'boolean', help: 'Print text as JSON, too' },
+      {
+        name: 'local',
+        type: 'boolean',
+        help: 'Answer from this member at once, perhaps behind the cluster',
+      },
+      ...gateway,
+    ],
+    examples: [`quorate get greeting ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/keys.ts')).runGet,
+  },
+  {
+    name: 'del',
+    parameters: 'KEY',
+    summary: 'Delete a key, or all that begin with it',
+    details: '',
+    flags: [
+      { name: 'prefix', type: 'boolean', help: 'KEY is a prefix: delete all that begin with it' },
+      {
+        name: 'if-revision',
+        type: 'number',
+        help: 'Only if the key was last written at this revision',
+      },
+      ...gateway,
+    ],
+    examples: [`quorate del greeting ${example}`, `quorate del --prefix jobs/ ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/keys.ts')).runDelete,
+  },
+  {
+    name: 'range',
+    parameters: '[START [END]]',
+    summary: 'List keys in order',
+    details:
+      'Without START: every key. START alone: that key; with --prefix all that begin with it.\n' +
+      'START and END: from START up to, but not including, END.',
+    flags: [
+      { name: 'prefix', type: 'boolean', help: 'START is a prefix' },
+      { name: 'limit', type: 'number', help: 'At most this many keys' },
+      { name: 'keys-only', type: 'boolean', help: 'Without values' },
+      { name: 'json-value', type: 'boolean', help: 'Print text as JSON, too' },
+      {
+        name: 'local',
+        type: 'boolean',
+        help: 'Answer from this member at once, perhaps behind the cluster',
+      },
+      ...gateway,
+    ],
+    examples: [`quorate range --prefix jobs/ ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/keys.ts')).runRange,
+  },
+  {
+    name: 'watch',
+    parameters: '[KEY]',
+    summary: 'Follow changes until Ctrl-C',
+    details:
+      'Without KEY: every key. Goes on by itself when members come and go, without a gap and\n' +
+      'without repeating anything.',
+    flags: [
+      { name: 'prefix', type: 'boolean', help: 'KEY is a prefix' },
+      { name: 'from', type: 'number', value: 'REVISION', help: 'Begin with this revision' },
+      { name: 'initial', type: 'boolean', help: 'Begin with what is there now' },
+      { name: 'json-value', type: 'boolean', help: 'Print text as JSON, too' },
+      ...gateway,
+    ],
+    examples: [`quorate watch --prefix jobs/ ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/keys.ts')).runWatch,
+  },
+  {
+    name: 'secret',
+    parameters: 'generate',
+    summary: 'Make a new secret for a namespace',
+    details: 'Whoever holds it can join the namespace, and read and write everything in it.',
+    flags: [json],
+    examples: ['quorate secret generate > shop.secret'],
+    longRunning: false,
+    load: async () => (await import('./commands/secret.ts')).runSecret,
+  },
+];

@@ -1,0 +1,33 @@
+/** The client that the commands talk through, from their common flags. */
+import { connectClient } from '@quorate/client';
+import type { Client } from '@quorate/client';
+import { readLines } from './files.ts';
+import { UsageError } from './flags.ts';
+import type { Flags } from './flags.ts';
+
+/** Throws `UsageError` without `--gateway`. */
+export async function clientOf(flags: Flags): Promise<Client> {
+  const urls = flags.list('gateway').map(urlOf);
+  if (urls.length === 0) {
+    throw new UsageError('--gateway is missing: wanted the address of a member that serves one');
+  }
+  const tokenFile = flags.text('gateway-token-file');
+  const [token] = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
+  const timeoutMs = flags.number('timeout-ms', 1);
+  return connectClient({
+    urls,
+    ...(token === undefined ? {} : { token }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
+}
+
+/** `HOST:PORT`, as `quorate node` takes it, is good here, too. */
+function urlOf(text: string): string {
+  const url = text.includes('://') ? text : `http://${text}`;
+  if (!URL.canParse(url)) {
+    throw new UsageError(
+      `Cannot use --gateway ${text}: wanted a URL such as http://127.0.0.1:7801`,
+    );
+  }
+  return url;
+}

@@ -1,0 +1,44 @@
+/** The command `quorate`: ties `run()` to this process. */
+import { run } from './run.ts';
+
+/** The first signal asks for a gentle end; the second ends at once, as a shell reports it. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(128 + number);
+      stop.abort();
+    });
+  }
+  longRunning = true;
+  return stop.signal;
+}
+
+/** Resolves once everything written so far has left, or cannot leave any more. */
+async function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  if (!stream.writable) return;
+  await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}
+
+let longRunning = false;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // `quorate range | head`: nobody reads on, which is no failure. A member lives on unheard.
+    if (error.code !== 'EPIPE') throw error;
+    if (!longRunning) process.exit(0);
+  });
+}
+
+const code = await run(process.argv.slice(2), {
+  environment: process.env,
+  out: process.stdout,
+  err: process.stderr,
+  stopSignal,
+});
+await flushed(process.stdout);
+await flushed(process.stderr);
+// Idle connections that are kept for later must not keep the process.
+process.exit(code);

@@ -1,0 +1,100 @@
+/** What happens to a member, as lines: events in JSON for programs, sentences for people. */
+import type { ClusterStatus } from '@quorate/cluster';
+import { shortId } from './output.ts';
+import type { Output } from './output.ts';
+
+export type Started = {
+  readonly nodeId: string;
+  readonly peerId: string;
+  readonly addresses: readonly string[];
+  /** Where its gateway listens, null without one. */
+  readonly gateway: string | null;
+};
+
+/**
+ * Turns the flow of states into events: `started` once, and only after it `role` and `members`, each
+ * when it changed.
+ */
+export class NodeReporter {
+  readonly #output: Output;
+  #started = false;
+  #role = '';
+  #members = '';
+  #phase = '';
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  started(started: Started): void {
+    if (this.#started) return;
+    this.#started = true;
+    const { nodeId, peerId, addresses, gateway } = started;
+    const lines = [`Member ${shortId(nodeId)} is up`];
+    if (addresses.length > 0) lines.push(`Reachable at ${addresses.join(', ')}`);
+    if (gateway !== null) lines.push(`Listening for clients on ${gateway}`);
+    this.#output.result({ event: 'started', nodeId, peerId, addresses, gateway }, lines.join('\n'));
+  }
+
+  status(status: ClusterStatus): void {
+    if (!this.#started) return;
+    this.#tellRole(status);
+    this.#tellMembers(status);
+    this.#tellPhase(status);
+  }
+
+  error(error: { readonly code: string; readonly message: string }): void {
+    const { code, message } = error;
+    this.#output.result({ event: 'error', code, message }, `Error: ${message} (${code})`);
+  }
+
+  stopping(): void {
+    this.#output.say('Stopping; Ctrl-C again ends at once');
+  }
+
+  stopped(): void {
+    this.#output.result({ event: 'stopped' }, 'Stopped');
+  }
+
+  #tellRole(status: ClusterStatus): void {
+    const { role, term, leader } = status.raft;
+    const key = `${role} ${term} ${leader}`;
+    if (key === this.#role) return;
+    this.#role = key;
+    this.#output.result({ event: 'role', role, term, leader }, roleText(status));
+  }
+
+  #tellMembers(status: ClusterStatus): void {
+    const members = status.members.map(({ nodeId, label, kind, reachable, leader }) => ({
+      ...{ nodeId, label, kind, reachable, leader },
+    }));
+    const key = JSON.stringify(members);
+    if (key === this.#members) return;
+    this.#members = key;
+    const names = members.map((member) => {
+      const marks = [
+        ...(member.kind === 'learner' ? ['learner'] : []),
+        ...(member.reachable ? [] : ['unreachable']),
+      ];
+      const name = member.label === '' ? shortId(member.nodeId) : member.label;
+      return marks.length === 0 ? name : `${name} (${marks.join(', ')})`;
+    });
+    this.#output.result({ event: 'members', members }, `Members: ${names.join(', ') || 'none'}`);
+  }
+
+  /** For people only: programs read it from the status. */
+  #tellPhase(status: ClusterStatus): void {
+    if (status.phase === this.#phase) return;
+    this.#phase = status.phase;
+    this.#output.say(status.message);
+  }
+}
+
+function roleText(status: ClusterStatus): string {
+  const { role, term, leader } = status.raft;
+  if (role === 'leader') return `Leading in term ${term}`;
+  if (leader === null) return `Term ${term}: no leader yet`;
+  const known = status.members.find((member) => member.nodeId === leader);
+  const name = known === undefined || known.label === '' ? shortId(leader) : known.label;
+  return `Following ${name} in term ${term}`;
+}
