@@ -245,13 +245,14 @@ export class RelayClient {
   async #pause(delayMs: number): Promise<void> {
     if (this.#closing.signal.aborted) return;
     await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.setTimeout(resolve, delayMs);
       const wake = (): void => {
         cancel();
+        this.#closing.signal.removeEventListener('abort', wake);
         resolve();
       };
+      const cancel = this.#options.clock.setTimeout(wake, delayMs);
       this.#wake = wake;
-      this.#closing.signal.addEventListener('abort', wake, { once: true });
+      this.#closing.signal.addEventListener('abort', wake);
     });
     this.#wake = () => {};
   }

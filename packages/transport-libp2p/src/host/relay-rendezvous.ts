@@ -14,6 +14,9 @@ const refreshMs = 8_000;
 /** How soon a change of this host's own addresses is told. */
 const changeCheckMs = 500;
 const addressesMax = 16;
+/** A host that was not heard for so long is news when it comes back. */
+const forgottenAfterMs = 30_000;
+const heardMax = 1_024;
 
 export type RelayRendezvousOptions = {
   readonly clients: readonly RelayClient[];
@@ -28,7 +31,10 @@ export class RelayRendezvous implements Rendezvous {
   readonly #options: RelayRendezvousOptions;
   readonly #listeners = new Set<(announcement: Announcement) => void>();
   /** What each host said last, so that a watcher hears of changes only. */
-  readonly #heard = new Map<HostId, Announcement>();
+  readonly #heard = new Map<
+    HostId,
+    { readonly announcement: Announcement; readonly atMs: number }
+  >();
   readonly #closing = new AbortController();
   readonly #endings: (() => void)[] = [];
   #announcement: Announcement | null = null;
@@ -86,7 +92,9 @@ export class RelayRendezvous implements Rendezvous {
     const first = this.#listeners.size === 0;
     this.#listeners.add(listener);
     if (first) for (const client of this.#options.clients) this.#watchOn(client);
-    for (const announcement of this.#heard.values()) {
+    const nowMs = this.#options.clock.now();
+    for (const { announcement, atMs } of this.#heard.values()) {
+      if (nowMs - atMs > forgottenAfterMs) continue;
       queueMicrotask(() => {
         if (this.#listeners.has(listener)) listener(announcement);
       });
@@ -162,9 +170,15 @@ export class RelayRendezvous implements Rendezvous {
   #told(stored: StoredAnnouncement): void {
     const announcement = this.#open(stored);
     if (announcement === null) return;
+    const nowMs = this.#options.clock.now();
     const known = this.#heard.get(announcement.host);
-    if (known?.addresses.join(' ') === announcement.addresses.join(' ')) return;
-    this.#heard.set(announcement.host, announcement);
+    // Deleted first, so that the map stays in the order of hearing: the oldest goes when it is full.
+    this.#heard.delete(announcement.host);
+    this.#heard.set(announcement.host, { announcement, atMs: nowMs });
+    const [oldest] = this.#heard.keys();
+    if (this.#heard.size > heardMax && oldest !== undefined) this.#heard.delete(oldest);
+    const isSame = known?.announcement.addresses.join(' ') === announcement.addresses.join(' ');
+    if (isSame && known !== undefined && nowMs - known.atMs < forgottenAfterMs) return;
     for (const listener of [...this.#listeners]) listener(announcement);
   }
 

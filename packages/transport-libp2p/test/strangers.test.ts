@@ -1,0 +1,82 @@
+import { yamux } from '@libp2p/yamux';
+import { noise } from '@libp2p/noise';
+import type { Connection } from '@libp2p/interface';
+import { createLibp2p } from 'libp2p';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseAddress } from '../src/host/addresses.ts';
+import { createLibp2pHost } from '../src/index.ts';
+import { nodeWebSockets } from '../src/node/create-host.ts';
+import { startRelay } from '../src/relay/index.ts';
+import { testCipher, verifyRecord } from './test-cipher.ts';
+import { closing, pause, until, watched } from './watching.ts';
+
+const topic = '56'.repeat(32);
+const anyPort = '/ip4/127.0.0.1/tcp/0/ws';
+
+/** A peer that speaks libp2p and nothing of ours. */
+async function stranger(address: string): Promise<Connection> {
+  const node = await createLibp2p({
+    transports: [nodeWebSockets()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: { denyDialMultiaddr: () => false },
+  });
+  onTestFinished(async () => {
+    await node.stop();
+  });
+  return node.dial(parseAddress(address));
+}
+
+function noiseBytes(size: number, seed: number): Uint8Array {
+  let state = seed;
+  return Uint8Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 24;
+  });
+}
+
+describe('bytes from strangers', () => {
+  test('garbage on every protocol of a host leaves its links alone', async () => {
+    const a = closing(await createLibp2pHost());
+    const b = closing(await createLibp2pHost({ listen: [anyPort] }));
+    const [seenA, seenB] = [watched(), watched()];
+    const from = a.transport(topic);
+    await from.start(seenA.handler);
+    await b.transport(topic).start(seenB.handler);
+    from.connect(b.peerId, b.addresses());
+    await until('the link is up', () => seenA.links.size === 1 && seenB.links.size === 1);
+
+    const connection = await stranger(b.addresses()[0]!);
+    const header = Uint8Array.of(1, ...Buffer.from(topic, 'hex'), ...new Uint8Array(8));
+    for (const [turn, protocol] of ['raft', 'bulk', 'rpc', 'raft', 'rpc'].entries()) {
+      const stream = await connection.newStream(`/quorate/${protocol}/1`);
+      // With and without a lawful header in front; the third has an absurd length behind it.
+      if (turn > 0) stream.send(header);
+      stream.send(turn === 2 ? Uint8Array.of(0xff, 0xff, 0xff, 0x7f) : noiseBytes(5_000, turn));
+    }
+    await pause(300);
+    seenA.links.get(b.peerId)!.send('raft', Buffer.from('still here'));
+    await until('frames flow', () => seenB.events.includes('raft still here'));
+    expect(seenA.events).toEqual(['up']);
+    expect(seenB.links.size).toBe(1);
+  });
+
+  test('garbage on the relay protocol ends that stream and nothing else', async () => {
+    const relay = closing(
+      await startRelay({ ephemeral: true, init: true, listen: [anyPort], verify: verifyRecord }),
+    );
+    const connection = await stranger(relay.addresses()[0]!);
+    for (let turn = 0; turn < 8; turn += 1) {
+      const stream = await connection.newStream('/quorate/relay/1');
+      let ended = false;
+      stream.addEventListener('close', () => (ended = true));
+      stream.send(noiseBytes(3_000, turn));
+      await until('the stream is closed', () => ended);
+    }
+    const host = closing(
+      await createLibp2pHost({ relays: [...relay.addresses()], reserve: false }),
+    );
+    const register = host.register(testCipher('one', 'secret'));
+    expect(await register.read(AbortSignal.timeout(10_000))).toBeNull();
+  });
+});
