@@ -356,7 +356,7 @@ describe('who is elected', () => {
     network.add(1, disk(log));
     network.add(2);
     network.add(3);
-    network.peer(2).raft.step({ ...requestVote(2, 1, [1, 2]), to: id(2) } as Message);
+    network.peer(2).raft.step({ ...requestVote(2, 1, [1, 2]), to: id(2) });
     expect(grants(drain(network.peer(2)))).toEqual([true]);
     network.tickUntilLeader();
     expect(network.leader?.nodeId).toBe(id(1));
