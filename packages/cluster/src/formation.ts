@@ -27,7 +27,7 @@ export type FormationProgress = {
 };
 
 export type FormationOptions = {
-  /** Null: `isolated`, forms without asking anybody. */
+  /** Null: founds without asking anybody (`isolated`), or joins whom it is told to dial. */
   readonly register: Register | null;
   /** `join` never founds. */
   readonly mayFound: boolean;
@@ -54,11 +54,16 @@ export type FormationOptions = {
  * `REGISTER_LOST` or `OUTDATED`, which only a person can end, and with `ABORTED`.
  */
 export async function form(options: FormationOptions): Promise<FormationResult> {
-  if (options.register === null) return { type: 'found', clusterId: options.newClusterId() };
+  if (options.register === null && options.mayFound) {
+    return { type: 'found', clusterId: options.newClusterId() };
+  }
   const watch = new ClaimWatch(options.clock);
   for (;;) {
     throwIfAborted(options.signal);
-    const result = await attempt(options, options.register, watch);
+    const result =
+      options.register === null
+        ? await tryToJoin(options, null)
+        : await attempt(options, options.register, watch);
     if (result !== null) return result;
     await pause(options);
   }

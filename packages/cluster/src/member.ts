@@ -347,7 +347,7 @@ export class Member implements Consensus, HostedReplica {
     const host = this.#host;
     const register = this.#network?.register ?? null;
     if (opened === null || host === null) throw new RangeError('Cannot form: not open');
-    if (formation !== 'isolated' && register === null) {
+    if ((formation ?? 'auto') === 'auto' && register === null) {
       throw new TypeError(
         `Cannot form with formation ${formation ?? 'auto'}: no register is given`,
       );

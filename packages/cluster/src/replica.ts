@@ -428,9 +428,13 @@ export class Replica implements Consensus {
     this.#activating = true;
     this.#options.events.activate().then(
       (active) => {
-        this.#activating = false;
-        if (!active || this.#stopped !== null || this.#state.activated) return;
-        this.#proposeStamped([encodeBody({ type: 'activated' })]);
+        const proposed =
+          active &&
+          this.#stopped === null &&
+          !this.#state.activated &&
+          this.#proposeStamped([encodeBody({ type: 'activated' })]).ok;
+        // Once is enough per term: a leader's own entry is lost only together with its leadership.
+        this.#activating = proposed;
       },
       () => {
         this.#activating = false;
@@ -520,6 +524,7 @@ export class Replica implements Consensus {
       this.#timeBase = { time: this.#lastTime, at: this.#options.clock.now() };
     }
     if ((next.role === 'leader') !== (before.role === 'leader')) {
+      this.#activating = false;
       this.#autopilot.leadershipChanged(next.role === 'leader');
     }
     if (next.leader !== before.leader || next.term !== before.term) {

@@ -1,0 +1,224 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { planMembership } from './membership-plan.ts';
+import type { Plan, PlanOptions, Seat } from './membership-plan.ts';
+
+const electionTimeoutMs = 1_000;
+const replaceAfterMs = 10_000;
+
+function seat(nodeId: string, more: Partial<Seat> = {}): Seat {
+  return {
+    nodeId,
+    voter: false,
+    durable: true,
+    silentMs: 0,
+    caughtUp: true,
+    leaving: false,
+    vacating: false,
+    ...more,
+  };
+}
+
+const voter = (nodeId: string, more: Partial<Seat> = {}): Seat =>
+  seat(nodeId, { voter: true, ...more });
+
+function plan(seats: readonly Seat[], more: Partial<PlanOptions> = {}): Plan | null {
+  return planMembership({
+    seats,
+    leader: 'a',
+    maxVoters: 5,
+    electionTimeoutMs,
+    replaceAfterMs,
+    forgetAfterMs: 600_000,
+    forgetMemoryAfterMs: 30_000,
+    joining: [],
+    ...more,
+  });
+}
+
+describe('planMembership()', () => {
+  test('a fresh replica that asks becomes a learner first', () => {
+    expect(plan([voter('a')], { joining: ['b'] })).toEqual({ voters: ['a'], learners: ['b'] });
+    expect(plan([voter('a')], { joining: ['a'] })).toBeNull();
+  });
+
+  test('growth goes 1, 3, 5 and waits for a second and a fourth in pairs', () => {
+    expect(plan([voter('a'), seat('b')])).toBeNull();
+    expect(plan([voter('a'), seat('b'), seat('c')])?.voters).toEqual(['a', 'b', 'c']);
+    const three = [voter('a'), voter('b'), voter('c')];
+    expect(plan([...three, seat('d')])).toBeNull();
+    expect(plan([...three, seat('d'), seat('e')])?.voters).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(plan([...three, seat('d'), seat('e')], { maxVoters: 3 })).toBeNull();
+  });
+
+  test('Z19 one that has not caught up or was not heard gets no seat', () => {
+    expect(plan([voter('a'), seat('b'), seat('c', { caughtUp: false })])).toBeNull();
+    expect(plan([voter('a'), seat('b'), seat('c', { silentMs: electionTimeoutMs })])).toBeNull();
+  });
+
+  test('Z19 no seat moves without a majority heard of the old and of the new set', () => {
+    const silent = { silentMs: replaceAfterMs };
+    const seats = [voter('a'), voter('b', silent), voter('c', silent), seat('d'), seat('e')];
+    expect(plan(seats)).toBeNull();
+  });
+
+  test('Z18 a voter silent for replaceAfter is replaced by a caught-up learner and kept as one', () => {
+    const seats = [voter('a'), voter('b'), voter('c', { silentMs: replaceAfterMs }), seat('d')];
+    expect(plan(seats)).toEqual({ voters: ['a', 'b', 'd'], learners: ['c'] });
+    const early = seats.map((one) => (one.nodeId === 'c' ? { ...one, silentMs: 9_999 } : one));
+    expect(plan(early)).toBeNull();
+  });
+
+  test('M7 a silent voter that nobody can replace keeps its seat: never 3 to 2', () => {
+    const silent = voter('c', { silentMs: replaceAfterMs });
+    expect(plan([voter('a'), voter('b'), silent])).toBeNull();
+    const late = seat('d', { caughtUp: false });
+    expect(plan([voter('a'), voter('b'), silent, late])).toBeNull();
+  });
+
+  test('M8 of five voters, three that look dead stay, two are replaced', () => {
+    const dead = { silentMs: replaceAfterMs };
+    const spare = [seat('f'), seat('g'), seat('h')];
+    expect(
+      plan([
+        voter('a'),
+        voter('b'),
+        voter('c', dead),
+        voter('d', dead),
+        voter('e', dead),
+        ...spare,
+      ]),
+    ).toBeNull();
+    expect(
+      plan([voter('a'), voter('b'), voter('c'), voter('d', dead), voter('e', dead), ...spare])
+        ?.voters,
+    ).toEqual(['a', 'b', 'c', 'f', 'g']);
+  });
+
+  test('Z18 a voter that leaves hands its seat to a learner in the same change', () => {
+    const leaving = voter('c', { leaving: true });
+    expect(plan([voter('a'), voter('b'), leaving, seat('d')])).toEqual({
+      voters: ['a', 'b', 'd'],
+      learners: [],
+    });
+  });
+
+  test('Z18 a voter that leaves without a stand-in makes it one voter, never two', () => {
+    const leaving = voter('c', { leaving: true });
+    expect(plan([voter('a'), voter('b'), leaving])).toEqual({ voters: ['a'], learners: ['b'] });
+  });
+
+  test('Z18 the last voter cannot leave without a stand-in', () => {
+    expect(plan([voter('a', { leaving: true })])).toBeNull();
+    expect(plan([voter('a', { leaving: true }), seat('b')])).toEqual({
+      voters: ['b'],
+      learners: [],
+    });
+  });
+
+  test('Z18 a voter about to stop moves its seat to a learner and stays one, or keeps it', () => {
+    const vacating = voter('a', { vacating: true });
+    expect(plan([vacating, seat('b')])).toEqual({ voters: ['b'], learners: ['a'] });
+    expect(plan([vacating])).toBeNull();
+    expect(plan([voter('a'), voter('b'), voter('c', { vacating: true })])).toBeNull();
+  });
+
+  test('Z16 memory does not vote beside disks: it yields as soon as a disk has caught up', () => {
+    const memory = { durable: false };
+    expect(plan([voter('a', memory), seat('b')])).toEqual({ voters: ['b'], learners: ['a'] });
+    expect(plan([voter('a', memory), seat('b', { caughtUp: false })])).toBeNull();
+    expect(plan([voter('a', memory), voter('b', memory), voter('c', memory), seat('d')])).toEqual({
+      voters: ['d'],
+      learners: ['a', 'b', 'c'],
+    });
+    expect(plan([voter('a'), seat('b', memory), seat('c', memory)])).toBeNull();
+    expect(plan([voter('a'), seat('b', memory), seat('c')])).toBeNull();
+  });
+
+  test('Z16 where nobody has a disk memory votes', () => {
+    const memory = { durable: false };
+    expect(plan([voter('a', memory), seat('b', memory), seat('c', memory)])?.voters).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+  });
+
+  test('M9 a dead learner is forgotten after its time, one in memory sooner, a voter never', () => {
+    const three = [voter('a'), voter('b'), voter('c', { silentMs: 700_000 })];
+    expect(plan([...three, seat('d', { silentMs: 599_999 })])).toBeNull();
+    expect(plan([...three, seat('d', { silentMs: 600_000 })])?.learners).toEqual([]);
+    const memory = seat('d', { silentMs: 30_000, durable: false });
+    expect(plan([...three, memory])?.learners).toEqual([]);
+  });
+
+  test('Z16 Z18 Z19 whatever is planned obeys every rule', () => {
+    const someSeat = fc.record({
+      voter: fc.boolean(),
+      durable: fc.boolean(),
+      silentMs: fc.constantFrom(0, 0, 0, 999, 1_000, 9_999, 10_000, 30_000, 700_000),
+      caughtUp: fc.boolean(),
+      leaving: fc.constantFrom(false, false, false, true),
+      vacating: fc.constantFrom(false, false, false, true),
+    });
+    const world = fc.record({
+      seats: fc.array(someSeat, { minLength: 1, maxLength: 10 }),
+      maxVoters: fc.constantFrom(1, 3, 5),
+      voterCount: fc.constantFrom(1, 3, 5),
+      memoryOnly: fc.boolean(),
+      joining: fc.subarray(['x', 'y', 'a']),
+    });
+    fc.assert(
+      fc.property(world, ({ seats: drawn, maxVoters, voterCount, memoryOnly, joining }) => {
+        const count = Math.min(voterCount, drawn.length % 2 === 1 ? drawn.length : 1);
+        // A lawful present: the leader first and heard, 1, 3 or 5 voters of one kind.
+        const seats = drawn.map((one, i): Seat => {
+          const voting = i < count;
+          const durable = voting ? !memoryOnly : one.durable;
+          const own = i === 0 ? { silentMs: 0, caughtUp: true } : {};
+          return { ...one, nodeId: 'abcdefghij'[i] ?? '', voter: voting, durable, ...own };
+        });
+        const next = plan(seats, { maxVoters, joining });
+        if (next === null) return;
+        const byId = new Map(seats.map((one) => [one.nodeId, one]));
+        const heard = (id: string): boolean => (byId.get(id)?.silentMs ?? 0) < electionTimeoutMs;
+        const before = seats.filter((one) => one.voter);
+        const incoming = next.voters.filter((id) => byId.get(id)?.voter !== true);
+        const outgoing = before.filter((one) => !next.voters.includes(one.nodeId));
+        expect([1, 3, 5]).toContain(next.voters.length);
+        expect(new Set([...next.voters, ...next.learners]).size).toBe(
+          next.voters.length + next.learners.length,
+        );
+        const kinds = new Set(next.voters.map((id) => byId.get(id)?.durable));
+        if (incoming.length + outgoing.length === 0) {
+          expect(next.voters).toEqual(before.map((one) => one.nodeId));
+          return;
+        }
+        expect(kinds.size, 'Z16: one kind of voter').toBe(1);
+        expect(next.voters.length).toBeLessThanOrEqual(Math.max(maxVoters, before.length));
+        for (const id of incoming) {
+          const one = byId.get(id);
+          expect(one?.caughtUp).toBe(true);
+          expect(one?.leaving).toBe(false);
+          expect(heard(id)).toBe(true);
+        }
+        const majority = (ids: readonly string[]): boolean =>
+          ids.filter(heard).length > ids.length / 2;
+        expect(majority(before.map((one) => one.nodeId)), 'Z19: old majority heard').toBe(true);
+        expect(majority(next.voters), 'Z19: new majority heard').toBe(true);
+        const lost = outgoing.filter((one) => !heard(one.nodeId)).length;
+        expect(lost).toBeLessThanOrEqual((before.length - 1) / 2);
+        // Fewer seats than before: only because somebody left for good or memory gave way to disks.
+        if (next.voters.length < before.length) {
+          const gaveWay = before.some((one) => !one.durable) && kinds.has(true);
+          expect(gaveWay || before.some((one) => one.leaving)).toBe(true);
+        }
+        for (const one of before) {
+          const goes = outgoing.includes(one) && !one.leaving;
+          if (goes) expect(next.learners, 'who lost a seat listens on').toContain(one.nodeId);
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});

@@ -1,0 +1,296 @@
+/** The handle that `joinCluster` gives out: what an application sees of its cluster. */
+import { QuorateError } from '@quorate/cluster';
+import type {
+  Applied,
+  CallOptions,
+  ClusterStatus,
+  Consensus,
+  Member,
+  MemberInfo,
+} from '@quorate/cluster';
+import { createKv, KvStateMachine } from '@quorate/kv';
+import type { Counter, KeyValue } from '@quorate/kv';
+import { inertStatus } from './options.ts';
+import type { JoinOptions } from './options.ts';
+
+export type ClusterEvents = {
+  role: {
+    readonly role: ClusterStatus['raft']['role'];
+    readonly term: number;
+    readonly leader: string | null;
+  };
+  members: { readonly members: readonly MemberInfo[] };
+  error: { readonly code: string; readonly message: string };
+};
+
+export interface Cluster {
+  readonly namespace: string;
+  /** How this member and its cluster are; a new object at each change. */
+  readonly status: ClusterStatus;
+  /** The key-value state. Calls queue until the member is ready. */
+  readonly kv: KeyValue;
+  /** This process on the network; null before it is up. */
+  readonly peerId: string | null;
+  readonly addresses: readonly string[];
+  /** Calls back now and after each change of the status. The returned function ends it. */
+  subscribe(listener: (status: ClusterStatus) => void): () => void;
+  /** The same as `status`, for `useSyncExternalStore` and its like. */
+  getSnapshot(): ClusterStatus;
+  /** Resolves once writes are taken. Rejects with what ended this member, or `ABORTED`. */
+  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** A named number that only ever moves by exactly what was asked. */
+  counter(name: string): Counter;
+  members(): readonly MemberInfo[];
+  /** Says in words why it is as it is, and what would end it. */
+  explain(): string;
+  on<T extends keyof ClusterEvents>(
+    type: T,
+    listener: (event: ClusterEvents[T]) => void,
+  ): () => void;
+  /**
+   * Gives up this member's seat (or, with `nodeId`, another's); resolves once that is committed. Its
+   * data become an archive. Errors: `NO_LEADER`, `MEMBERSHIP_REFUSED`, `CLOSED`.
+   */
+  leave(options?: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void>;
+  /** Hands leadership over and stops; the replica and its seat stay. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a preset makes for one namespace. */
+export type Assembled = {
+  readonly member: Member;
+  peerId(): string | null;
+  addresses(): readonly string[];
+};
+
+export type Assemble = (
+  options: JoinOptions & { readonly label: string },
+  machine: KvStateMachine,
+) => Assembled;
+
+/** One member with all its parts; several handles may share it. */
+export class ClusterCore implements Consensus {
+  readonly namespace: string;
+  readonly kv: KeyValue;
+  readonly #label: string;
+  readonly #assembled: Assembled | null;
+  readonly #inert: ClusterStatus;
+  readonly #listeners = new Set<(status: ClusterStatus) => void>();
+  #closing: Promise<void> | null = null;
+
+  /** `assemble` null: an inert handle. */
+  constructor(options: JoinOptions & { readonly label: string }, assemble: Assemble | null) {
+    const machine = new KvStateMachine();
+    this.namespace = options.namespace;
+    this.#label = options.label;
+    this.#inert = inertStatus(options.namespace, options.label);
+    this.#assembled = assemble === null ? null : assemble(options, machine);
+    this.kv = createKv({
+      consensus: this,
+      machine,
+      status: {
+        isStale: () => this.status.phase !== 'ready',
+        subscribe: (listener) => this.subscribe(listener),
+      },
+    });
+    this.#assembled?.member.subscribe(() => {
+      for (const listener of [...this.#listeners]) listener(this.status);
+    });
+    void this.#assembled?.member.start();
+  }
+
+  get label(): string {
+    return this.#label;
+  }
+
+  get status(): ClusterStatus {
+    return this.#assembled?.member.status ?? this.#inert;
+  }
+
+  get peerId(): string | null {
+    return this.#assembled?.peerId() ?? null;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#assembled?.addresses() ?? [];
+  }
+
+  subscribe(listener: (status: ClusterStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  async ready(signal: AbortSignal | undefined): Promise<void> {
+    await this.#running().ready(signal);
+  }
+
+  async propose(command: Uint8Array, options?: CallOptions): Promise<Applied> {
+    return this.#running().propose(command, options);
+  }
+
+  async readBarrier(options?: CallOptions): Promise<void> {
+    return this.#running().readBarrier(options);
+  }
+
+  async leave(options: { nodeId?: string; signal?: AbortSignal }): Promise<void> {
+    await this.#running().leave(options);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await this.#assembled?.member.close();
+      this.kv.close();
+    })();
+    return this.#closing;
+  }
+
+  #running(): Member {
+    if (this.#assembled === null) throw new QuorateError('SERVER', this.#inert.message);
+    return this.#assembled.member;
+  }
+}
+
+/** One caller's handle on a shared member: closing it ends the member with the last one. */
+export class ClusterHandle implements Cluster {
+  readonly #core: ClusterCore;
+  readonly #release: () => Promise<void>;
+  readonly #endings = new Set<() => void>();
+  #closing: Promise<void> | null = null;
+
+  constructor(core: ClusterCore, release: () => Promise<void>) {
+    this.#core = core;
+    this.#release = release;
+  }
+
+  get namespace(): string {
+    return this.#core.namespace;
+  }
+
+  get status(): ClusterStatus {
+    return this.#core.status;
+  }
+
+  get kv(): KeyValue {
+    return this.#core.kv;
+  }
+
+  get peerId(): string | null {
+    return this.#core.peerId;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#core.addresses;
+  }
+
+  subscribe(listener: (status: ClusterStatus) => void): () => void {
+    const unsubscribe = this.#core.subscribe(listener);
+    const end = (): void => {
+      unsubscribe();
+      this.#endings.delete(end);
+    };
+    this.#endings.add(end);
+    listener(this.status);
+    return end;
+  }
+
+  getSnapshot(): ClusterStatus {
+    return this.status;
+  }
+
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#throwIfClosed();
+    await this.#core.ready(options.signal);
+  }
+
+  counter(name: string): Counter {
+    return this.#core.kv.counter(name);
+  }
+
+  members(): readonly MemberInfo[] {
+    return this.status.members;
+  }
+
+  explain(): string {
+    const { phase, message, members, missing, durability, copies } = this.status;
+    const sentences = [`${message}.`];
+    const leader = members.find((member) => member.leader);
+    if (leader !== undefined) sentences.push(`${leader.label} leads ${members.length} member(s).`);
+    for (const member of missing) {
+      const seen =
+        member.lastSeenMs === null
+          ? 'not met since this member started'
+          : `last seen ${Math.round(member.lastSeenMs / 1000)} s ago`;
+      sentences.push(`${member.label} votes and cannot be reached (${seen}).`);
+    }
+    if (phase === 'read-only') {
+      const voters = members.filter((member) => member.kind === 'voter').length;
+      const needed = Math.floor(voters / 2) + 1 - (voters - missing.length);
+      sentences.push(`Writes go on once ${needed} of them are back.`);
+    }
+    if (durability === 'memory') sentences.push('This member keeps its copy in memory only.');
+    if (copies === 1) sentences.push('There is one copy of the data.');
+    return sentences.join(' ');
+  }
+
+  on<T extends keyof ClusterEvents>(
+    type: T,
+    listener: (event: ClusterEvents[T]) => void,
+  ): () => void {
+    let before: string | null = null;
+    return this.subscribe((status) => {
+      const event = eventOf(type, status);
+      const text = event === null ? null : JSON.stringify(event);
+      if (text === before) return;
+      before = text;
+      if (event !== null) listener(event as ClusterEvents[T]);
+    });
+  }
+
+  async leave(
+    options: { readonly nodeId?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    this.#throwIfClosed();
+    await this.#core.leave(options);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      // Listeners hear how it ends, and nothing after it.
+      await this.#release();
+      for (const end of [...this.#endings]) end();
+    })();
+    return this.#closing;
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closing !== null) throw new QuorateError('CLOSED', 'This handle was closed');
+  }
+}
+
+function eventOf(
+  type: keyof ClusterEvents,
+  status: ClusterStatus,
+): ClusterEvents[keyof ClusterEvents] | null {
+  switch (type) {
+    case 'role': {
+      const { role, term, leader } = status.raft;
+      return { role, term, leader };
+    }
+    case 'members':
+      return {
+        members: status.members.map((member) => ({
+          ...member,
+          roundTripMs: null,
+          matchIndex: null,
+        })),
+      };
+    case 'error': {
+      const { reason, message, phase } = status;
+      const ended = phase === 'stopped' || phase === 'outdated';
+      const matters = ended || reason === 'NO_QUORUM' || reason === 'STORAGE_FULL';
+      return reason !== null && reason !== 'CLOSED' && matters ? { code: reason, message } : null;
+    }
+  }
+}

@@ -1,0 +1,5 @@
+export { joinCluster } from './join-cluster.ts';
+export type { Cluster, ClusterEvents } from './cluster.ts';
+export type { JoinOptions } from './options.ts';
+export { createSecret } from './secret.ts';
+export { deriveSecret } from '@quorate/crypto';

@@ -1,0 +1,104 @@
+/** The parts of a member in Node: files, libp2p over WebSockets, the machine's own AES. */
+import { join, resolve } from 'node:path';
+import { isQuorateError, Member, systemClock, systemRandom } from '@quorate/cluster';
+import type { MemberNetwork } from '@quorate/cluster';
+import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
+import { createCipher } from '@quorate/crypto';
+import { nodeAes } from '@quorate/crypto/node';
+import { FileStorage } from '@quorate/storage-fs';
+import { createLibp2pHost } from '@quorate/transport-libp2p';
+import type { Libp2pHost } from '@quorate/transport-libp2p';
+import type { Assemble } from '../cluster.ts';
+import type { JoinOptions } from '../options.ts';
+import { keepHostKey, readPort, writePort } from './host-files.ts';
+
+/** Makes a member of this process; nothing is opened before it is started. */
+export const assembleNode: Assemble = (options, machine) => {
+  const { namespace, label, dataDir } = options;
+  const directory = dataDir === undefined ? null : join(resolve(dataDir), namespace);
+  const cipher = createCipher({
+    namespace,
+    secrets: options.secret ?? 'public',
+    random: systemRandom,
+    accelerate: nodeAes,
+  });
+  const memory = new MemoryDisk();
+  let host: Libp2pHost | null = null;
+  const network = async (): Promise<MemberNetwork> => {
+    const opened = await openHost(options, directory);
+    host = opened;
+    const hasRelays = (options.relays ?? []).length > 0;
+    return {
+      transport: opened.transport(cipher.topic),
+      register: hasRelays ? opened.register(cipher) : null,
+      rendezvous: hasRelays ? opened.rendezvous(cipher) : null,
+      close: () => opened.close(),
+    };
+  };
+  const member = new Member({
+    namespace,
+    label,
+    clock: systemClock,
+    clockName: 'timer',
+    random: systemRandom,
+    createStorage: () =>
+      directory === null
+        ? new MemoryStorage(memory)
+        : new FileStorage({
+            directory: join(directory, 'log'),
+            takeOver: options.takeOver ?? false,
+          }),
+    cipher,
+    network,
+    stateMachine: machine,
+    formation: options.formation ?? 'auto',
+    ...(options.policy === undefined ? {} : { policy: options.policy }),
+    ...(options.peers === undefined ? {} : { peers: options.peers }),
+    ...(options.writeTimeoutMs === undefined ? {} : { writeTimeoutMs: options.writeTimeoutMs }),
+    ...(options.readTimeoutMs === undefined ? {} : { readTimeoutMs: options.readTimeoutMs }),
+  });
+  return {
+    member,
+    peerId: () => host?.peerId ?? null,
+    addresses: () => host?.addresses() ?? [],
+  };
+};
+
+async function openHost(options: JoinOptions, directory: string | null): Promise<Libp2pHost> {
+  const privateKey = directory === null ? undefined : await keepHostKey(directory);
+  const common = {
+    ...(privateKey === undefined ? {} : { privateKey }),
+    relays: (options.relays ?? []).map(String),
+    announce: options.announce ?? [],
+  };
+  if (options.listen !== undefined) {
+    return createLibp2pHost({ ...common, listen: options.listen });
+  }
+  const port = directory === null ? 0 : await readPort(directory);
+  const host = await listenOnLoopback(common, port);
+  const actual = portOf(host.addresses());
+  if (directory !== null && actual !== null && actual !== port) await writePort(directory, actual);
+  return host;
+}
+
+/** On the port of the last run, so that others find this member where it was; else on any. */
+async function listenOnLoopback(
+  common: NonNullable<Parameters<typeof createLibp2pHost>[0]>,
+  port: number,
+): Promise<Libp2pHost> {
+  const at = (number: number): string => `/ip4/127.0.0.1/tcp/${number}/ws`;
+  try {
+    return await createLibp2pHost({ ...common, listen: [at(port)] });
+  } catch (error) {
+    if (port === 0 || !isQuorateError(error, 'UNREACHABLE')) throw error;
+    return createLibp2pHost({ ...common, listen: [at(0)] });
+  }
+}
+
+function portOf(addresses: readonly string[]): number | null {
+  for (const address of addresses) {
+    const port = /^\/ip4\/127\.0\.0\.1\/tcp\/(\d+)\/ws/.exec(address)?.[1];
+    if (port !== undefined) return Number(port);
+  }
+  return null;
+}

@@ -1,0 +1,121 @@
+/** What `joinCluster` takes, and the gate that checks it. */
+import type { ClusterStatus, Policy } from '@quorate/cluster';
+import { createPolicy } from '@quorate/cluster';
+import type { SecretSource } from '@quorate/crypto';
+
+export type JoinOptions = {
+  /**
+   * One namespace is one independent cluster: 1 to 64 characters of `a-z 0-9 . _ -`. On a relay a
+   * name belongs to whoever claimed it first, with their secret.
+   */
+  readonly namespace: string;
+  /**
+   * `wss://host[:port]`, `ws://host[:port]` or multiaddrs. Members meet there, and the first one's
+   * register decides which cluster the namespace is (Z9). Not needed with formation `isolated`.
+   */
+  readonly relays?: readonly (string | URL)[];
+  /**
+   * What members share: text from `quorate secret generate`, or 32 bytes; several for a rotation,
+   * the primary first. `'public'` says that everybody may read and write; with `relays` one of the
+   * two must be said.
+   */
+  readonly secret?: SecretSource | 'public';
+  /** Names this member in status, errors and tools: 1 to 64 characters. Default: chosen by chance. */
+  readonly label?: string;
+  /**
+   * `auto`: joins what the register names, founds where it is empty. `join` never founds.
+   * `isolated` founds without asking any register. Default `auto`.
+   */
+  readonly formation?: 'auto' | 'join' | 'isolated';
+  /** The founder's wishes for the whole cluster; ignored where it exists. */
+  readonly policy?: Partial<Policy>;
+  /** Where this member keeps its replica. In Node without it, and without `storage: 'memory'`, the handle is inert. */
+  readonly dataDir?: string;
+  /** `memory` forgets everything with the process: such a member never votes beside durable ones. */
+  readonly storage?: 'auto' | 'memory';
+  /** Opens a `dataDir` that another machine held and did not close; only a person can know. */
+  readonly takeOver?: boolean;
+  /** Where to listen, such as `/ip4/0.0.0.0/tcp/7900/ws`. Default: the loopback, on a port that is kept. */
+  readonly listen?: readonly string[];
+  /** What to tell others instead of the addresses listened on. */
+  readonly announce?: readonly string[];
+  /** Addresses of members to dial, beside those that the relays name. */
+  readonly peers?: readonly string[];
+  /** Milliseconds until a write gives up, unless it says otherwise. Default 10,000. */
+  readonly writeTimeoutMs?: number;
+  /** Milliseconds until a linearizable read gives up. Default 5,000. */
+  readonly readTimeoutMs?: number;
+  /** Aborted: the same as `close()`. */
+  readonly signal?: AbortSignal;
+};
+
+/** Throws `TypeError` or `RangeError` for options that cannot be meant. */
+export function checkJoinOptions(options: JoinOptions): void {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw new TypeError('Cannot join: wanted an object of options');
+  }
+  const { namespace, label, relays, formation = 'auto', secret } = options;
+  if (typeof namespace !== 'string' || !/^[a-z0-9._-]{1,64}$/.test(namespace)) {
+    throw new TypeError(
+      `Cannot join namespace ${JSON.stringify(namespace)}: wanted 1 to 64 characters of a-z 0-9 . _ -`,
+    );
+  }
+  if (label !== undefined && (typeof label !== 'string' || label === '' || label.length > 64)) {
+    throw new TypeError(
+      `Cannot join as ${JSON.stringify(label)}: wanted a label of 1 to 64 characters`,
+    );
+  }
+  if (!['auto', 'join', 'isolated'].includes(formation)) {
+    throw new TypeError(`Cannot join with formation ${formation}: wanted auto, join or isolated`);
+  }
+  if (relays !== undefined && !Array.isArray(relays)) {
+    throw new TypeError('Cannot join: wanted relays as a list of addresses');
+  }
+  if (relays !== undefined && relays.length > 0 && secret === undefined) {
+    throw new TypeError(
+      "Cannot join over relays without a secret: wanted secret: '…', or secret: 'public' to let everybody in",
+    );
+  }
+  checkTimeout('writeTimeoutMs', options.writeTimeoutMs);
+  checkTimeout('readTimeoutMs', options.readTimeoutMs);
+  createPolicy(options.policy);
+}
+
+function checkTimeout(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value > 0)) return;
+  throw new RangeError(`Cannot join with ${name} ${value}: wanted a positive number of ms`);
+}
+
+/** The status of a handle that never starts a member. */
+export function inertStatus(namespace: string, label: string): ClusterStatus {
+  return {
+    namespace,
+    clusterId: null,
+    generation: 0,
+    nodeId: null,
+    label,
+    phase: 'server',
+    canWrite: false,
+    reason: 'SERVER',
+    message: "This handle is inert: in Node a member needs dataDir or storage: 'memory'",
+    missing: [],
+    durability: 'memory',
+    copies: 0,
+    pendingWrites: 0,
+    members: [],
+    raft: {
+      role: 'none',
+      term: 0,
+      leader: null,
+      commitIndex: 0,
+      appliedIndex: 0,
+      firstIndex: 0,
+      lastIndex: 0,
+      snapshotIndex: 0,
+      epoch: 0,
+      time: 0,
+      clock: 'none',
+      counters: {},
+    },
+  };
+}

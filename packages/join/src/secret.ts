@@ -1,0 +1,7 @@
+import { systemRandom } from '@quorate/cluster';
+import { generateSecret } from '@quorate/crypto';
+
+/** A fresh secret for a namespace, as text: what `quorate secret generate` prints. */
+export function createSecret(): string {
+  return generateSecret(systemRandom);
+}
