@@ -19,7 +19,7 @@ export type JoinOptions = {
    * the primary first. `'public'` says that everybody may read and write; with `relays` one of the
    * two must be said.
    */
-  readonly secret?: SecretSource | 'public';
+  readonly secret?: SecretSource;
   /** Names this member in status, errors and tools: 1 to 64 characters. Default: chosen by chance. */
   readonly label?: string;
   /**
