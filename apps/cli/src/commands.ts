@@ -132,7 +132,7 @@ export const commands: readonly Command[] = [
         name: 'listen',
         type: 'list',
         value: 'ADDR',
-        help: 'HOST:PORT or multiaddr on which other members reach it directly',
+        help: 'HOST:PORT or multiaddr for other members (default: loopback, a port that is kept)',
       },
       {
         name: 'announce',
@@ -159,6 +159,11 @@ export const commands: readonly Command[] = [
         help: 'Further origins and host names the gateway serves',
       },
       { name: 'label', type: 'text', value: 'L', help: 'A name for people' },
+      {
+        name: 'take-over',
+        type: 'boolean',
+        help: 'Open data that another machine held and did not close: only if it is gone for good',
+      },
       json,
     ],
     examples: [
@@ -194,18 +199,13 @@ export const commands: readonly Command[] = [
     summary: 'Remove a member from the cluster for good',
     details:
       'Waits until the removal is committed. To stop a member for a while, stop its process\n' +
-      'instead: it keeps its seat.',
+      'instead: it keeps its seat. Its data stay where they are, as an archive.',
     flags: [
       {
         name: 'node',
         type: 'text',
         value: 'ID',
         help: 'NodeId of the member, or its beginning (default: the one behind the gateway)',
-      },
-      {
-        name: 'erase',
-        type: 'boolean',
-        help: 'Also delete its data; only for the member behind the gateway',
       },
       ...gateway,
     ],

@@ -67,9 +67,7 @@ export interface Client {
   status(options?: CallOptions): Promise<GatewayStatus>;
   members(options?: CallOptions): Promise<readonly MemberSummary[]>;
   /** Removes a member from the cluster for good; default: the one behind the gateway. */
-  leave(options?: CallOptions & { readonly nodeId?: string; readonly erase?: boolean }): Promise<{
-    readonly nodeId: string;
-  }>;
+  leave(options?: CallOptions & { readonly nodeId?: string }): Promise<{ readonly nodeId: string }>;
   /** Ends watches and later calls with `CLOSED`; calls under way finish. Idempotent. */
   close(): void;
 }
@@ -112,10 +110,9 @@ class GatewayClient implements Client, ClientKeyValue {
   }
 
   async leave(
-    options: CallOptions & { readonly nodeId?: string; readonly erase?: boolean } = {},
+    options: CallOptions & { readonly nodeId?: string } = {},
   ): Promise<{ readonly nodeId: string }> {
-    const { nodeId, erase } = options;
-    const result = await this.#call('leave', 'write', { nodeId, erase }, options);
+    const result = await this.#call('leave', 'write', { nodeId: options.nodeId }, options);
     return result as { readonly nodeId: string };
   }
 

@@ -139,10 +139,9 @@ const calls: Readonly<Record<CallName, Call>> = {
   async leave(target, request) {
     const shape = new Shape(request, 'request');
     const nodeId = shape.optionalString('nodeId');
-    const erase = shape.optionalBoolean('erase');
     shape.finish();
     const leaving = nodeId ?? target.status.nodeId;
-    await target.leave(withoutUndefined({ nodeId, erase }));
+    await target.leave(withoutUndefined({ nodeId }));
     return { nodeId: leaving };
   },
 };

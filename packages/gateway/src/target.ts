@@ -4,7 +4,6 @@ import type { KeyValue } from '@quorate/kv';
 
 export type LeaveOptions = {
   readonly nodeId?: string;
-  readonly erase?: boolean;
   readonly signal?: AbortSignal;
 };
 

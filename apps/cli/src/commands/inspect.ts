@@ -34,8 +34,7 @@ export const runLeave: Run = async (flags, { output }) => {
   const client = await clientOf(flags);
   const wanted = flags.text('node');
   const nodeId = wanted === undefined ? undefined : await fullId(client, wanted);
-  const erase = flags.boolean('erase');
-  const left = await client.leave({ ...(nodeId === undefined ? {} : { nodeId }), erase });
+  const left = await client.leave({ ...(nodeId === undefined ? {} : { nodeId }) });
   output.result(left, `${shortId(left.nodeId)} is no member any more`);
   return 0;
 };

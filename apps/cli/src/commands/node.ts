@@ -15,6 +15,7 @@ export type NodeCluster = GatewayTarget & {
   /** Known once the network is up. */
   readonly peerId: string | null;
   readonly addresses: readonly string[];
+  /** Calls back now and after each change. */
   subscribe(listener: (status: ClusterStatus) => void): () => void;
   on(
     type: 'error',
@@ -56,6 +57,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
     secret,
     ...(dataDir === undefined ? { storage: 'memory' as const } : { dataDir }),
     ...(label === undefined ? {} : { label }),
+    ...(flags.boolean('take-over') ? { takeOver: true } : {}),
     ...(listen.length === 0 ? {} : { listen }),
     ...(announce.length === 0 ? {} : { announce }),
   });
@@ -105,7 +107,6 @@ async function watchStatus(
       if (status.phase === 'stopped' || status.phase === 'outdated') resolve();
     };
     cluster.subscribe(look);
-    look(cluster.status);
   });
 }
 
