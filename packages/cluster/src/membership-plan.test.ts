@@ -218,7 +218,7 @@ describe('planMembership()', () => {
           if (goes) expect(next.learners, 'who lost a seat listens on').toContain(one.nodeId);
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 });

@@ -62,9 +62,11 @@ function planVoters(options: PlanOptions): NodeId[] {
   while (next.length < present.length && candidates.length > 0) {
     next.push(take(candidates).nodeId);
   }
-  // Seats nobody can take: one who asked to leave goes all the same, a silent one keeps its seat.
+  // Seats nobody can take: one who asked to leave goes all the same, a silent one keeps its seat,
+  // unless it is memory that yielded to a disk (Z16).
+  const disksVote = seats.some((seat) => seat.durable && next.includes(seat.nodeId));
   const vacant = present.filter((seat) => !staying.includes(seat));
-  for (const seat of vacant.filter((one) => !one.leaving)) {
+  for (const seat of vacant.filter((one) => !one.leaving && (one.durable || !disksVote))) {
     if (next.length < present.length) next.push(seat.nodeId);
   }
   while (next.length + 2 <= options.maxVoters && candidates.length >= 2 && next.length % 2 === 1) {
