@@ -161,6 +161,15 @@ describe('history', () => {
     expect(machine.store.history.get(11)?.events).toHaveLength(1);
   });
 
+  it('does not vouch for what it has forgotten: unchanged since then does not hold', () => {
+    const machine = new KvStateMachine({ history: { revisionCountMax: 2, bytesMax: 10_000 } });
+    for (let count = 0; count < 5; count += 1) apply(machine, { then: [put('a', count)] });
+    const unchanged = (since: number): unknown =>
+      apply(machine, { compares: [{ type: 'unchanged', selector: { prefix: 'b' }, since }] });
+    expect(unchanged(3)).toMatchObject({ succeeded: true });
+    expect(unchanged(2)).toMatchObject({ succeeded: false });
+  });
+
   it('stays exact through many trims', () => {
     const machine = new KvStateMachine({ history: { revisionCountMax: 10, bytesMax: 1_000_000 } });
     for (let count = 1; count <= 1_000; count += 1) {
