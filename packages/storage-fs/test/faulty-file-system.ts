@@ -45,6 +45,12 @@ export class FaultyFileSystem implements FileSystem {
     this.#root = rebootDirectory(this.#root, decide, survives, new Map());
   }
 
+  /** The process dies, the machine lives on: nothing is lost yet, and nothing becomes durable. */
+  killProcess(): void {
+    this.#life += 1;
+    this.#sockets.clear();
+  }
+
   /** From now on everything runs on another machine: it sees the files, and nobody behind a socket. */
   moveToMachine(machineId: string, bootId: string): void {
     this.machineId = machineId;
