@@ -96,6 +96,15 @@ export class Proposals {
     if (options.signal?.aborted === true) {
       return Promise.reject(new QuorateError('ABORTED', 'Stopped before the command was sent'));
     }
+    if (command.length > commandBytesMax) {
+      // Longer ones would fit no message: refused here, before a log or a link chokes on them.
+      return Promise.reject(
+        new QuorateError(
+          'LIMIT_EXCEEDED',
+          `Cannot take a command of ${command.length} bytes: wanted at most ${commandBytesMax}`,
+        ),
+      );
+    }
     if (
       this.pendingCount >= pendingCountMax ||
       this.#pendingBytes + command.length > pendingBytesMax
@@ -430,6 +439,8 @@ export class Proposals {
   }
 }
 
+/** One command; well below what a body between two hosts may hold. */
+const commandBytesMax = 4 * 1024 * 1024;
 const pendingCountMax = 65_536;
 const pendingBytesMax = 64 * 1024 * 1024;
 /** Numbers in flight: well below what the session table keeps. */
