@@ -1,0 +1,23 @@
+/**
+ * `pnpm bench [core] [writes] [times]`: medians and ratios, everything by default. `writes` and
+ * `times` start real processes from the build. Only ratios travel between machines.
+ */
+import { cpus } from 'node:os';
+import { benchCore } from './core.ts';
+import { benchTimes } from './times.ts';
+import { benchWrites } from './writes.ts';
+
+const parts = { core: benchCore, writes: benchWrites, times: benchTimes } as const;
+
+type Part = keyof typeof parts;
+
+const asked = process.argv.slice(2);
+for (const name of asked) {
+  if (!Object.hasOwn(parts, name)) {
+    throw new Error(`Cannot measure ${name}: wanted ${Object.keys(parts).join(', ')}`);
+  }
+}
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`);
+for (const name of asked.length > 0 ? (asked as Part[]) : (Object.keys(parts) as Part[])) {
+  await parts[name]();
+}
