@@ -11,6 +11,7 @@ import type { Clock } from './contracts/clock.ts';
 import type { Register } from './contracts/register.ts';
 import { sleep, withDeadline } from './deadline.ts';
 import { isQuorateError, QuorateError } from './errors.ts';
+import type { ErrorCode } from './errors.ts';
 import type { RunFacts } from './hello.ts';
 import { genesisFromCbor, genesisToCbor } from './policy.ts';
 import type { Genesis, MemberFacts } from './policy.ts';
@@ -63,9 +64,24 @@ export async function form(options: FormationOptions): Promise<FormationResult> 
     const result =
       options.register === null
         ? await tryToJoin(options, null)
-        : await attempt(options, options.register, watch);
+        : await attemptOrWait(options, options.register, watch);
     if (result !== null) return result;
     await pause(options);
+  }
+}
+
+/** The register may fall silent between any two questions: that only means to wait (Z9). */
+async function attemptOrWait(
+  options: FormationOptions,
+  register: Register,
+  watch: ClaimWatch,
+): Promise<FormationResult | null> {
+  try {
+    return await attempt(options, register, watch);
+  } catch (error) {
+    if (!isQuorateError(error) || !waitable.has(error.code)) throw error;
+    reportWaiting(options);
+    return null;
   }
 }
 
@@ -80,11 +96,7 @@ async function attempt(
   } catch (error) {
     if (!isQuorateError(error)) throw error;
     if (error.code === 'BAD_SECRET' || error.code === 'REGISTER_LOST') throw error;
-    options.report({
-      phase: 'discovering',
-      reason: 'FORMATION_WAITING',
-      message: 'Waiting for a relay: none of those configured can be reached',
-    });
+    reportWaiting(options);
     // Z12: without a register only a cluster that is active beyond doubt may take us in.
     return tryToJoin(options, null);
   }
@@ -113,6 +125,14 @@ async function attempt(
   const { record: after } = await asking(options, (signal) => readClaim(register, signal));
   const named = after?.claim.state === 'active' && after.claim.clusterId === record.claim.clusterId;
   return named ? joined : null;
+}
+
+function reportWaiting(options: FormationOptions): void {
+  options.report({
+    phase: 'discovering',
+    reason: 'FORMATION_WAITING',
+    message: 'Waiting for a relay: none of those configured can be reached',
+  });
 }
 
 async function tryToFound(
@@ -220,5 +240,11 @@ function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new QuorateError('ABORTED', 'Stopped before the cluster was formed');
 }
 
+const waitable: ReadonlySet<ErrorCode> = new Set([
+  'UNREACHABLE',
+  'TIMEOUT',
+  'ABORTED',
+  'OVERLOADED',
+]);
 const retryMs = 500;
 const settleMs = 20;

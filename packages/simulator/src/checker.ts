@@ -60,6 +60,8 @@ export class SafetyChecker {
     { readonly hash: number; readonly prevTerm: number | null }
   >();
   readonly #membershipEntries: MembershipAt[] = [];
+  /** What was applied, by index. */
+  readonly #commands = new Map<number, number>();
   /** By index: the term of the committed entry, and the term in which its commit was first seen. */
   readonly #committedTerms: number[] = [0];
   readonly #committedIn: number[] = [0];
@@ -184,6 +186,29 @@ export class SafetyChecker {
     }
   }
 
+  /**
+   * State-machine safety where only commands show: `id` applies the one at `index`, and entries of
+   * other kinds may lie before it.
+   */
+  appliedCommand(id: NodeId, index: number, hash: number): void {
+    const replica = this.#replica(id);
+    if (index <= replica.appliedIndex) fail(`${id} applies ${index} after ${replica.appliedIndex}`);
+    if (index > endOf(replica.durable)) {
+      fail(`${id} applies ${index}, durable is ${endOf(replica.durable)}`);
+    }
+    replica.appliedIndex = index;
+    this.#commitTo(replica, index);
+    const known = this.#commands.get(index);
+    if (known === undefined) this.#commands.set(index, hash);
+    else if (known !== hash)
+      fail(`state machine safety: ${id} applies another command at ${index}`);
+  }
+
+  /** What `id` has applied, as far as this checker knows. */
+  appliedIndex(id: NodeId): number {
+    return this.#replica(id).appliedIndex;
+  }
+
   /** State-machine safety: `id` applies `entry`, the next one. */
   applied(id: NodeId, entry: EntryId): void {
     const replica = this.#replica(id);
@@ -229,6 +254,8 @@ export class SafetyChecker {
    * appended on this very commit or before news of it arrived.
    */
   #checkBacked(replica: Replica, index: number, term: number): void {
+    // The first entry is committed by decision: its founder is the whole cluster.
+    if (index === 1) return;
     // The commit is its leader's, under the membership in the leader's log.
     const leaderId = this.#leaders.get(replica.writtenVote.term) ?? replica.id;
     const leader = this.#replica(leaderId);

@@ -10,23 +10,7 @@ import { CoreNode } from './core-node.ts';
 import { EventHash } from './event-hash.ts';
 import { Prng } from './prng.ts';
 import { ProcessClock, VirtualClock } from './virtual-clock.ts';
-
-export type CoreWorldOptions = {
-  readonly seed: number;
-  /** Voters wanted at the end, and half of the spares beside them. Default: drawn, 1 to 5. */
-  readonly members?: number | undefined;
-  readonly trace?: ((line: string) => void) | undefined;
-};
-
-export type WorldResult = {
-  readonly seed: number;
-  /** Null when everything held. */
-  readonly failure: string | null;
-  readonly eventHash: string;
-  readonly virtualMs: number;
-  readonly eventCount: number;
-  readonly counts: Readonly<Record<string, number>>;
-};
+import type { WorldOptions, WorldResult } from './world.ts';
 
 /** Strengths drawn once per seed: most worlds have few kinds of trouble, some have all. */
 type Weather = {
@@ -54,7 +38,7 @@ type Weather = {
 /** How long a healed world may take to become one cluster again. */
 const healMs = 60_000;
 
-export function runCoreWorld(options: CoreWorldOptions): WorldResult {
+export function runCoreWorld(options: WorldOptions): WorldResult {
   const world = new CoreWorld(options);
   let failure: string | null = null;
   try {
@@ -90,7 +74,7 @@ class CoreWorld implements CoreNodeWorld {
 
   readonly #counts: Record<string, number> = {};
 
-  constructor(options: CoreWorldOptions) {
+  constructor(options: WorldOptions) {
     this.#seed = options.seed;
     this.#trace = options.trace;
     this.#prng = new Prng(options.seed);
@@ -140,6 +124,7 @@ class CoreWorld implements CoreNodeWorld {
   result(failure: string | null): WorldResult {
     return {
       seed: this.#seed,
+      suite: 'core',
       failure,
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),

@@ -1,6 +1,7 @@
 export { SafetyChecker, SafetyViolation } from './checker.ts';
 export { runCoreWorld } from './core-world.ts';
-export type { CoreWorldOptions, WorldResult } from './core-world.ts';
+export { runClusterWorld } from './cluster-world.ts';
+export type { Suite, WorldOptions, WorldResult } from './world.ts';
 export { EventHash, hashBytes } from './event-hash.ts';
 export { Prng } from './prng.ts';
 export { ProcessClock, VirtualClock } from './virtual-clock.ts';

@@ -20,6 +20,8 @@ export type DiskConditions = {
 /** Sees what is durable, as it becomes so. */
 export type DiskTap = {
   opened?(run: Run): void;
+  /** Handed over, not durable yet. */
+  written?(batch: PersistBatch): void;
   persisted?(batch: PersistBatch): void;
   snapshotSaved?(meta: SnapshotMeta, bytes: Uint8Array): void;
 };
@@ -143,6 +145,7 @@ class VirtualStorage implements LogStorage {
   }
 
   persist(batch: PersistBatch): Promise<void> {
+    if (this.#state === 'open') this.#disk.tap.written?.(batch);
     return this.#enqueue('persist', () => {
       const platter = this.#disk.platter;
       platter.hardState = batch.hardState;

@@ -1,0 +1,110 @@
+/**
+ * Which troubles a world of whole clusters has, and how strongly: drawn once per seed, so that most
+ * worlds have few kinds of trouble and some have all (swarm testing).
+ */
+import type { Policy } from '@quorate/cluster';
+import type { Prng } from './prng.ts';
+import type { DiskConditions } from './virtual-disk.ts';
+import type { NetworkConditions } from './virtual-network.ts';
+import type { RegisterConditions } from './virtual-register.ts';
+
+/** F1 at once, F2 one after another, F3 staggered over a window, F4 some in the middle of it. */
+export type StartPattern = 'at once' | 'one after another' | 'staggered' | 'late arrivals';
+
+export type ClusterWeather = {
+  readonly hostCount: number;
+  readonly startPattern: StartPattern;
+  readonly startWindowMs: number;
+  /** F6: somebody dies within the first moments of formation, once or several times. */
+  readonly earlyDeathCount: number;
+  readonly stormMs: number;
+  readonly policy: Partial<Policy>;
+  readonly network: NetworkConditions;
+  readonly disk: DiskConditions;
+  readonly register: RegisterConditions;
+  readonly clientsPerHost: number;
+  readonly thinkMs: number;
+  readonly valueBytesMax: number;
+  readonly writeTimeoutMs: number;
+  /** Process clocks run up to this much fast or slow. */
+  readonly drift: number;
+  /** Mean milliseconds between two of a kind; 0: never. */
+  readonly crashEveryMs: number;
+  readonly stopEveryMs: number;
+  readonly freezeEveryMs: number;
+  readonly cutEveryMs: number;
+  readonly resetEveryMs: number;
+  readonly leaveEveryMs: number;
+  readonly diskFailureEveryMs: number;
+  readonly diskFullEveryMs: number;
+  readonly registerDownEveryMs: number;
+  /** A crash hits the leader with this chance, else anybody. */
+  readonly aimAtLeaderChance: number;
+};
+
+export function drawClusterWeather(prng: Prng, members: number | undefined): ClusterWeather {
+  /** A fault is absent in three of five worlds. */
+  const perhaps = (from: number, to: number): number =>
+    prng.chance(0.6) ? 0 : prng.between(from, to);
+  const fast = prng.chance(0.3);
+  const lossy = prng.chance(0.3);
+  const delayMsMax = prng.pick([1, 5, 20, 60]);
+  const hostCount = members ?? prng.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7]);
+  const clientsPerHost = prng.pick([1, 2, 4]);
+  return {
+    hostCount,
+    startPattern: prng.pick(['at once', 'one after another', 'staggered', 'late arrivals']),
+    startWindowMs: prng.between(500, 15_000),
+    earlyDeathCount: prng.chance(0.4) ? 1 + prng.int(4) : 0,
+    stormMs: prng.between(10_000, 40_000),
+    policy: {
+      maxVoters: prng.pick([1, 3, 3, 5, 5]),
+      heartbeatMs: fast ? 50 : 100,
+      electionTimeoutMsMin: fast ? 400 : 1_000,
+      electionTimeoutMsMax: fast ? 800 : 2_000,
+      replaceAfterMs: prng.pick([3_000, 10_000]),
+      forgetAfterMs: prng.pick([12_000, 600_000]),
+      snapshotEntries: prng.pick([50, 300, 10_000]),
+      trailingEntries: prng.pick([0, 10, 5_000]),
+      sessionLifetimeMs: prng.pick([10_000, 60_000]),
+    },
+    network: {
+      delayMsMin: 0.2,
+      delayMsMax,
+      slowChance: perhaps(0.001, 0.05),
+      bytesPerMs: prng.pick([1_000, 100_000]),
+      lossy,
+      lossChance: lossy ? perhaps(0.01, 0.2) : 0,
+      duplicateChance: lossy ? perhaps(0.01, 0.2) : 0,
+      reorderChance: lossy ? perhaps(0.01, 0.2) : 0,
+      linkTimeoutMs: prng.pick([1_000, 4_000]),
+    },
+    disk: {
+      syncMsMin: 0.1,
+      syncMsMax: prng.chance(0.15) ? prng.between(20, 300) : prng.between(0.2, 10),
+      stallChance: perhaps(0.0005, 0.01),
+    },
+    register: {
+      delayMsMin: 0.5,
+      delayMsMax: prng.pick([5, 50, 400]),
+      requestLossChance: perhaps(0.01, 0.3),
+      answerLossChance: perhaps(0.01, 0.3),
+    },
+    clientsPerHost,
+    // All clients together do at most some sixty calls a second.
+    thinkMs: Math.max(prng.pick([20, 100, 500]), hostCount * clientsPerHost * 15),
+    valueBytesMax: prng.pick([10, 200, 1_000]),
+    writeTimeoutMs: prng.pick([1_000, 5_000, 10_000]),
+    drift: prng.pick([0, 0.01, 0.1]),
+    crashEveryMs: perhaps(1_500, 15_000),
+    stopEveryMs: perhaps(3_000, 20_000),
+    freezeEveryMs: perhaps(1_500, 15_000),
+    cutEveryMs: perhaps(1_500, 15_000),
+    resetEveryMs: perhaps(300, 5_000),
+    leaveEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
+    diskFailureEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
+    diskFullEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
+    registerDownEveryMs: perhaps(3_000, 15_000),
+    aimAtLeaderChance: prng.pick([0, 0.5, 1]),
+  };
+}

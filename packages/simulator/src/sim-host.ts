@@ -1,0 +1,178 @@
+/**
+ * One machine of a world: a disk that outlives processes, and at most one process at a time, which
+ * is the real member with its key-value store on virtual time, network and register.
+ */
+import type { Cipher, StateMachine } from '@quorate/cluster';
+import { Member } from '@quorate/cluster';
+import type { NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
+import type { KeyValue } from '@quorate/kv';
+import { KvStateMachine, createKv } from '@quorate/kv';
+import type { SafetyChecker } from './checker.ts';
+import type { ClusterWeather } from './cluster-weather.ts';
+import { hashBytes } from './event-hash.ts';
+import type { Prng } from './prng.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+import { ProcessClock } from './virtual-clock.ts';
+import { VirtualDisk } from './virtual-disk.ts';
+import type { VirtualNetwork } from './virtual-network.ts';
+import type { VirtualRegister } from './virtual-register.ts';
+
+/** One life of one member. */
+export type SimProcess = {
+  readonly host: SimHost;
+  readonly number: number;
+  readonly clock: ProcessClock;
+  readonly member: Member;
+  readonly machine: KvStateMachine;
+  readonly kv: KeyValue;
+  closing: boolean;
+};
+
+/** What a host needs of its world. */
+export type SimHostWorld = {
+  readonly clock: VirtualClock;
+  readonly network: VirtualNetwork;
+  readonly register: VirtualRegister;
+  readonly cipher: Cipher;
+  readonly weather: ClusterWeather;
+  /** The checker of the cluster that a replica belongs to; null while that is not known. */
+  checkerOf(nodeId: NodeId): SafetyChecker | null;
+  /** A replica wrote its first batch: whose cluster is it? */
+  enrol(host: SimHost, nodeId: NodeId, batch: PersistBatch): SafetyChecker;
+  changed(process: SimProcess): void;
+  /** Runs a check; what it throws ends the world, and not the member that happens to run it. */
+  guard(check: () => void): void;
+};
+
+export class SimHost {
+  readonly id: string;
+  readonly disk: VirtualDisk;
+  process: SimProcess | null = null;
+  /** The replica on the disk, once there is one. */
+  nodeId: NodeId | null = null;
+  readonly #world: SimHostWorld;
+  readonly #prng: Prng;
+  #processCount = 0;
+
+  constructor(id: string, world: SimHostWorld, prng: Prng) {
+    this.id = id;
+    this.#world = world;
+    this.#prng = prng;
+    this.disk = new VirtualDisk({
+      clock: world.clock,
+      prng: prng.fork('disk'),
+      conditions: world.weather.disk,
+      tap: {
+        opened: ({ nodeId }) => {
+          this.nodeId = nodeId;
+          world.guard(() => world.checkerOf(nodeId)?.started(nodeId));
+        },
+        written: (batch) => {
+          const { nodeId } = this;
+          if (nodeId === null) return;
+          world.guard(() => {
+            (world.checkerOf(nodeId) ?? world.enrol(this, nodeId, batch)).written(nodeId, batch);
+          });
+        },
+        persisted: (batch) => {
+          const { nodeId } = this;
+          if (nodeId === null) return;
+          world.guard(() => world.checkerOf(nodeId)?.persisted(nodeId, batch));
+        },
+        snapshotSaved: (meta) => {
+          world.guard(() => {
+            this.#snapshotSaved(meta);
+          });
+        },
+      },
+    });
+  }
+
+  start(): SimProcess {
+    const { clock: worldClock, network, register, cipher, weather } = this.#world;
+    const prng = this.#prng.fork(`process ${this.#processCount}`);
+    const { drift } = weather;
+    const clock = new ProcessClock(
+      worldClock,
+      prng.between(1 - drift, 1 + drift),
+      prng.int(1_000_000),
+    );
+    const machine = new KvStateMachine();
+    const member = new Member({
+      namespace: 'simulation',
+      label: this.id,
+      clock,
+      random: (count) => prng.bytes(count),
+      createStorage: () => this.disk.storage(clock),
+      cipher,
+      network: () =>
+        Promise.resolve({
+          transport: network.transport(this.id, clock),
+          register: register.client(this.id, clock),
+          rendezvous: network.rendezvous(this.id, clock),
+        }),
+      stateMachine: this.#observed(machine),
+      policy: weather.policy,
+      writeTimeoutMs: weather.writeTimeoutMs,
+    });
+    const kv = createKv({ consensus: member, machine });
+    this.#processCount += 1;
+    const process: SimProcess = {
+      host: this,
+      number: this.#processCount,
+      clock,
+      member,
+      machine,
+      kv,
+      closing: false,
+    };
+    this.process = process;
+    member.subscribe(() => {
+      this.#world.changed(process);
+    });
+    void member.start();
+    return process;
+  }
+
+  /** The process is gone between two instructions; the disk keeps what it happened to have. */
+  crash(): void {
+    const { process } = this;
+    if (process === null) return;
+    this.process = null;
+    process.clock.kill();
+    this.#world.network.crash(this.id);
+    this.disk.crash();
+  }
+
+  #snapshotSaved(meta: SnapshotMeta): void {
+    const { nodeId } = this;
+    const checker = nodeId === null ? null : this.#world.checkerOf(nodeId);
+    if (nodeId === null || checker === null) return;
+    checker.snapshotSaved(nodeId, meta);
+    // Its own snapshots lie at or below what it applied.
+    if (meta.index > checker.appliedIndex(nodeId)) checker.snapshotInstalled(nodeId, meta);
+  }
+
+  #observed(machine: KvStateMachine): StateMachine {
+    return {
+      apply: (command, context) => {
+        const { nodeId } = this;
+        if (nodeId !== null) {
+          this.#world.guard(() =>
+            this.#world
+              .checkerOf(nodeId)
+              ?.appliedCommand(nodeId, context.index, hashBytes(command)),
+          );
+        }
+        return machine.apply(command, context);
+      },
+      flush: () => {
+        machine.flush();
+      },
+      snapshot: () => machine.snapshot(),
+      restore: (bytes) => {
+        machine.restore(bytes);
+      },
+    };
+  }
+}

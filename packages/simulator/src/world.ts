@@ -1,0 +1,24 @@
+/** What every kind of world is asked, and what it answers. */
+
+/** `core`: bare consensus machines. `cluster`: whole members. */
+export type Suite = 'core' | 'cluster';
+
+export type WorldOptions = {
+  readonly seed: number;
+  /** How many members (cluster) or voters (core). Default: drawn. */
+  readonly members?: number | undefined;
+  /** Hears of everything that happens, one line each. */
+  readonly trace?: ((line: string) => void) | undefined;
+};
+
+export type WorldResult = {
+  readonly seed: number;
+  readonly suite: Suite;
+  /** Null when everything held. */
+  readonly failure: string | null;
+  /** The same for the same seed, whoever runs it. */
+  readonly eventHash: string;
+  readonly virtualMs: number;
+  readonly eventCount: number;
+  readonly counts: Readonly<Record<string, number>>;
+};
