@@ -141,11 +141,39 @@ describe('links of a libp2p host', () => {
     await to.start(seenB.handler);
     from.connect(b.peerId, b.addresses().filter(isRelayed));
     await until('a relayed link is up', () => seenA.links.get(b.peerId)?.kind === 'relayed');
-    expect(seenB.links.get(a.peerId)?.kind).toBe('relayed');
+    await until('there too', () => seenB.links.get(a.peerId)?.kind === 'relayed');
     from.connect(b.peerId, b.addresses());
     await until('it is direct', () => seenA.links.get(b.peerId)?.kind === 'websocket');
     await until('there too', () => seenB.links.get(a.peerId)?.kind === 'websocket');
     expect(seenA.events).toEqual(['up', 'down replaced', 'up']);
+  });
+
+  test('an address that swallows everything does not keep a host from the relay', async () => {
+    const relay = closing(
+      await startRelay({ ephemeral: true, listen: [anyPort], verify: verifyRecord }),
+    );
+    // A listener that accepts and says nothing: each dial to it runs into its deadline.
+    const mute = createServer((socket) => socket.on('error', () => socket.destroy()));
+    await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', () => resolve()));
+    onTestFinished(() => void mute.close());
+    const { port } = mute.address() as AddressInfo;
+    const relays = [plainAddress(relay.addresses())];
+    // A connection that only carries a circuit is in use: it outlives the idle ones.
+    const timing = { idleAfterMs: 300, dialTimeoutMs: 2_000 };
+    const a = await open({ timing });
+    const b = await open({ relays, timing });
+    await until('b has a place', () => b.addresses().length > 0);
+    const [seenA, seenB] = [watched(), watched()];
+    const from = a.transport(topic);
+    await from.start(seenA.handler);
+    await b.transport(topic).start(seenB.handler);
+    const dead = [`/ip4/127.0.0.1/tcp/${port}/ws`, `/ip4/127.0.0.1/tcp/${port}/ws/http-path/x`];
+    from.connect(b.peerId, [...dead, ...b.addresses()]);
+    await until('a relayed link is up', () => seenA.links.get(b.peerId)?.kind === 'relayed');
+    await pause(1_500);
+    expect(seenA.events).toEqual(['up']);
+    seenA.links.get(b.peerId)!.send('rpc', Buffer.from('hello'));
+    await until('frames flow', () => seenB.events.includes('rpc hello'));
   });
 
   test('createLibp2pHost() keeps identity and port, and refuses a taken port', async () => {

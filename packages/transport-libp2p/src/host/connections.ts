@@ -10,20 +10,27 @@ import { channels, encodeHeader, newLinkId, protocolOf } from './link-protocol.t
 import { frameBytesMax, queueBytesMax } from './options.ts';
 import type { OpenedStreams } from './topic-transport.ts';
 
-/** How long a connection without a stream of ours stays: an attempt may be about to use it. */
-const idleAfterMs = 15_000;
+/** Streams that make a connection worth keeping: ours, and circuits that run over it. */
+const keptProtocols = /^\/(quorate|libp2p\/circuit)\//;
 
 export class Connections {
   readonly #node: Libp2p;
   readonly #clock: Clock;
   readonly #isKept: (host: HostId) => boolean;
+  readonly #idleAfterMs: number;
   readonly #idleSince = new Map<string, number>();
   #cancelSweep: () => void = () => {};
 
-  constructor(node: Libp2p, clock: Clock, isKept: (host: HostId) => boolean) {
-    this.#node = node;
-    this.#clock = clock;
-    this.#isKept = isKept;
+  constructor(options: {
+    readonly node: Libp2p;
+    readonly clock: Clock;
+    readonly idleAfterMs: number;
+    readonly isKept: (host: HostId) => boolean;
+  }) {
+    this.#node = options.node;
+    this.#clock = options.clock;
+    this.#isKept = options.isKept;
+    this.#idleAfterMs = options.idleAfterMs;
     this.#sweep();
   }
 
@@ -35,18 +42,17 @@ export class Connections {
       .sort((a, b) => Number(isRelayed(a.remoteAddr)) - Number(isRelayed(b.remoteAddr)));
   }
 
+  /** Tries the addresses in their order. */
   async dial(
     host: HostId,
     addresses: readonly string[],
     options: { readonly signal: AbortSignal; readonly fresh: boolean },
   ): Promise<Connection> {
     const suffix = `/p2p/${host}`;
-    const targets = readable(addresses)
-      .map((address) => {
-        const text = address.toString();
-        return text.endsWith(suffix) ? address : parseAddress(text + suffix);
-      })
-      .sort((a, b) => Number(isRelayed(a)) - Number(isRelayed(b)));
+    const targets = readable(addresses).map((address) => {
+      const text = address.toString();
+      return text.endsWith(suffix) ? address : parseAddress(text + suffix);
+    });
     if (targets.length === 0) {
       throw new QuorateError('UNREACHABLE', `Cannot dial ${host}: no address of it is known`);
     }
@@ -119,16 +125,16 @@ export class Connections {
     for (const connection of open) {
       const used =
         this.#isKept(connection.remotePeer.toString()) ||
-        connection.streams.some((stream) => stream.protocol.startsWith('/quorate/'));
+        connection.streams.some(({ protocol }) => keptProtocols.test(protocol));
       if (used) {
         this.#idleSince.delete(connection.id);
         continue;
       }
       const sinceMs = this.#idleSince.get(connection.id);
       if (sinceMs === undefined) this.#idleSince.set(connection.id, nowMs);
-      else if (nowMs - sinceMs > idleAfterMs) void closeQuietly(connection);
+      else if (nowMs - sinceMs > this.#idleAfterMs) void closeQuietly(connection);
     }
-    this.#cancelSweep = this.#clock.setTimeout(() => this.#sweep(), idleAfterMs / 3);
+    this.#cancelSweep = this.#clock.setTimeout(() => this.#sweep(), this.#idleAfterMs / 3);
   }
 }
 

@@ -69,8 +69,18 @@ export const connectionManager: NonNullable<Libp2pOptions['connectionManager']> 
   maxIncomingPendingConnections: 256,
   dialTimeout: 6_000,
   addressDialTimeout: 3_000,
+  // Who dials has put the addresses in order.
+  addressSorter: () => 0,
   reconnectRetries: 0,
 };
+
+/**
+ * What one stream may have under way. Everything there is in front of the next heartbeat, so it is
+ * kept far below yamux's 16 MiB: heartbeats under a snapshot then take tens of milliseconds.
+ */
+export function boundedYamux(): ReturnType<typeof yamux> {
+  return yamux({ streamOptions: { maxStreamWindowSize: 1024 * 1024 } });
+}
 
 const streamsMax = 1_024;
 
@@ -84,7 +94,7 @@ export async function createHost(options: HostOptions): Promise<Libp2pHost> {
     addresses: { listen },
     transports: options.transports,
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [boundedYamux()],
     connectionGater,
     connectionManager,
     // Links ping for themselves, and know better when one is dead.
@@ -139,9 +149,12 @@ class Host implements Libp2pHost {
       });
       return { client, reservation };
     });
-    this.#connections = new Connections(node, options.clock, (host) =>
-      this.#relays.some(({ client }) => client.isPeer(host)),
-    );
+    this.#connections = new Connections({
+      node,
+      clock: options.clock,
+      idleAfterMs: this.#timing.idleAfterMs,
+      isKept: (host) => this.#relays.some(({ client }) => client.isPeer(host)),
+    });
   }
 
   async serve(): Promise<void> {

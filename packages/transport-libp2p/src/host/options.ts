@@ -21,6 +21,8 @@ export type LinkTiming = {
   readonly yieldMs: number;
   /** First pause before a relayed link looks for a direct path; doubles up to a minute. Default 3,000. */
   readonly upgradeMs: number;
+  /** A connection that carries nothing closes after so long. Default 15,000. */
+  readonly idleAfterMs: number;
 };
 
 export const defaultTiming: LinkTiming = {
@@ -32,6 +34,7 @@ export const defaultTiming: LinkTiming = {
   retryMsMax: 5_000,
   yieldMs: 300,
   upgradeMs: 3_000,
+  idleAfterMs: 15_000,
 };
 
 /** Longest frame. A frame is the unit of memory that a stranger can make us hold. */

@@ -70,6 +70,8 @@ type Peer = {
   retryMs: number;
   upSinceMs: number;
   upgradeMs: number;
+  /** Grows by one each time its addresses are used. */
+  turn: number;
   cancelTimer: () => void;
   /** Those who wait for a link to be up. */
   readonly waiting: Set<() => void>;
@@ -238,6 +240,7 @@ export class TopicTransport implements Transport {
       retryMs: timing.retryMsMin,
       upSinceMs: 0,
       upgradeMs: timing.upgradeMs,
+      turn: -1,
       cancelTimer: () => {},
       waiting: new Set(),
     };
@@ -285,30 +288,49 @@ export class TopicTransport implements Transport {
   }
 
   async #reach(peer: Peer): Promise<void> {
-    const outcome = await this.#attempt(peer, async (signal) => {
-      const [connection] = this.#carrier.connectionsTo(peer.host);
-      if (connection !== undefined && !isRelayed(connection.remoteAddr)) return connection;
-      try {
-        return await this.#carrier.dial(peer.host, peer.addresses ?? [], {
-          signal,
-          fresh: connection !== undefined,
-        });
-      } catch (error) {
-        if (connection === undefined) throw error;
-        return connection;
-      }
-    });
+    const outcome = await this.#attempt(peer, async (signal) => this.#connection(peer, signal));
     if (outcome !== 'up' && peer.link === null && peer.candidate === null) {
       this.#schedule(peer, this.#jittered(peer));
     }
   }
 
+  /** The best connection to be had: direct if that is quick, else through a relay. */
+  async #connection(peer: Peer, signal: AbortSignal): Promise<Connection> {
+    const [existing] = this.#carrier.connectionsTo(peer.host);
+    if (existing !== undefined && !isRelayed(existing.remoteAddr)) return existing;
+    const { direct, relayed } = this.#paths(peer);
+    const hasOther = existing !== undefined || relayed.length > 0;
+    if (direct.length > 0 || !hasOther) {
+      try {
+        // A dead address must not eat the time of the path through the relay.
+        const quick = AbortSignal.timeout(this.#carrier.timing.dialTimeoutMs / 2);
+        return await this.#carrier.dial(peer.host, direct, {
+          signal: hasOther ? AbortSignal.any([signal, quick]) : signal,
+          fresh: existing !== undefined,
+        });
+      } catch (error) {
+        if (!hasOther || signal.aborted) throw error;
+      }
+    }
+    // One may have come in meanwhile.
+    const [now] = this.#carrier.connectionsTo(peer.host);
+    return now ?? this.#carrier.dial(peer.host, relayed, { signal, fresh: false });
+  }
+
+  /** What is known of a host; each time another direct address comes first. */
+  #paths(peer: Peer): { readonly direct: readonly string[]; readonly relayed: readonly string[] } {
+    const addresses = peer.addresses ?? [];
+    const relayed = addresses.filter((address) => readable([address]).some(isRelayed));
+    const direct = addresses.filter((address) => !relayed.includes(address));
+    peer.turn += 1;
+    const first = peer.turn % Math.max(1, direct.length);
+    return { direct: [...direct.slice(first), ...direct.slice(0, first)], relayed };
+  }
+
   /** A relayed link works, and a direct one is better: look for one now and then. */
   async #upgrade(peer: Peer): Promise<void> {
     const before = peer.link;
-    const direct = (peer.addresses ?? []).filter((address) =>
-      readable([address]).some((read) => !isRelayed(read)),
-    );
+    const { direct } = this.#paths(peer);
     if (direct.length > 0) {
       await this.#attempt(peer, async (signal) => {
         const [connection] = this.#carrier.connectionsTo(peer.host);
@@ -336,6 +358,7 @@ export class TopicTransport implements Transport {
         AbortSignal.timeout(timeoutMs),
         ...(outer === undefined ? [] : [outer]),
       ]);
+    let made: { readonly connection: Connection; readonly streams: LinkStreams } | null = null;
     peer.attempt = attempt;
     try {
       const connection = await connect(within(timing.dialTimeoutMs));
@@ -354,17 +377,18 @@ export class TopicTransport implements Transport {
         if (answer === answers.mineComes) return 'mineComes';
         return answer === null ? 'failed' : 'refused';
       }
-      peer.attempt = null;
-      opened.streams.rpc.sendPrefix(Uint8Array.of(confirmation));
-      this.#up(peer, connection, opened.streams, true);
-      return 'up';
+      made = { connection, streams: opened.streams };
     } catch {
       // Dials fail for as many reasons as networks have; each means: not now.
       return 'failed';
     } finally {
       if (peer.attempt === attempt) peer.attempt = null;
-      this.#forget(peer);
+      if (made === null) this.#forget(peer);
     }
+    // Outside of the try: what the handler throws is a bug, and nobody's to swallow.
+    made.streams.rpc.sendPrefix(Uint8Array.of(confirmation));
+    this.#up(peer, made.connection, made.streams, true);
+    return 'up';
   }
 
   #up(peer: Peer, connection: Connection, streams: LinkStreams, initiator: boolean): void {

@@ -6,13 +6,12 @@ import '../node/polyfills.ts';
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2';
 import { identify } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
-import { yamux } from '@libp2p/yamux';
 import { QuorateError, assert } from '@quorate/cluster';
 import type { Clock, VerifyRecord } from '@quorate/cluster';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p } from 'libp2p';
 import { parseAddress } from '../host/addresses.ts';
-import { connectionGater, connectionManager } from '../host/host.ts';
+import { boundedYamux, connectionGater, connectionManager } from '../host/host.ts';
 import { toHex } from '../host/link-protocol.ts';
 import { generatePrivateKey, nodeWebSockets, readPrivateKey } from '../node/create-host.ts';
 import { systemClock, systemRandom } from '../node/system.ts';
@@ -153,7 +152,7 @@ class RunningRelay implements Relay {
         addresses: { listen, announce },
         transports: [nodeWebSockets()],
         connectionEncrypters: [noise()],
-        streamMuxers: [yamux()],
+        streamMuxers: [boundedYamux()],
         connectionGater,
         connectionManager,
         connectionMonitor: { enabled: false },
