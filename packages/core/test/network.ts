@@ -74,6 +74,8 @@ export class Peer {
   reads: ReadState[] = [];
   truncated: string[] = [];
   snapshotsTo: NodeId[] = [];
+  /** Snapshots put in the log's place. */
+  installed = 0;
   fatal: string | null = null;
   up = true;
 
@@ -126,6 +128,7 @@ export class Peer {
     if (meta === null) throw new Error('nothing to install');
     this.sync();
     this.toInstall = null;
+    this.installed++;
     this.disk = { ...this.disk, snapshot: meta, entries: [] };
     this.appliedIndex = meta.index;
     this.raft.snapshotInstalled(meta);

@@ -1,20 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../src/index.ts';
 import type { InstallSnapshot, SnapshotMeta } from '../src/index.ts';
-import {
-  cluster,
-  disk,
-  drain,
-  entry,
-  id,
-  logOf,
-  ofType,
-  solo,
-  texts,
-  voters,
-} from './network.ts';
-import type { Peer ,
-  Network} from './network.ts';
+import { cluster, disk, drain, entry, id, logOf, ofType, solo, texts, voters } from './network.ts';
+import type { Peer, Network } from './network.ts';
 
 function install(meta: SnapshotMeta, term: number, to = 1): InstallSnapshot {
   return { type: 'InstallSnapshot', from: id(2), to: id(to), term, meta };
