@@ -43,6 +43,7 @@ export class Peer {
   readonly #handshake: Handshake;
   readonly #reassemblers: Record<Channel, Reassembler>;
   readonly #waiting: { channel: Channel; frame: Uint8Array }[] = [];
+  #waitingBytes = 0;
   /** A sealed frame that the link refused: it holds the next counter, so it goes first. */
   readonly #stuck = new Map<Channel, Uint8Array[]>();
   #cipher: LinkCipher | null = null;
@@ -160,7 +161,8 @@ export class Peer {
     }
     const kind = body[0];
     if (kind === helloBody) this.#receiveHello(decodeHello(body.subarray(1)));
-    else if (kind === rpcBody) this.rpc.receive(body.subarray(1));
+    // The hello is the first thing said on this channel: before it nobody knows who asks (Z1).
+    else if (kind === rpcBody && this.#hello !== null) this.rpc.receive(body.subarray(1));
     else throw new QuorateError('BAD_REQUEST', `Cannot read rpc frame kind ${String(kind)}`);
   }
 
@@ -180,11 +182,13 @@ export class Peer {
       return;
     }
     this.#options.events.ready(this);
+    this.#waitingBytes = 0;
     for (const { channel, frame } of this.#waiting.splice(0)) this.receive(channel, frame);
   }
 
   #wait(channel: Channel, frame: Uint8Array): void {
-    if (this.#waiting.length >= waitingCountMax) {
+    this.#waitingBytes += frame.length;
+    if (this.#waiting.length >= waitingCountMax || this.#waitingBytes > waitingBytesMax) {
       throw new QuorateError('BAD_REQUEST', 'Cannot hold more frames before the hello');
     }
     this.#waiting.push({ channel, frame });
@@ -226,3 +230,5 @@ const rpcBody = 2;
 /** One message: an entry of the largest request size, with room around it. */
 const bodyBytesMax = 8 * 1024 * 1024;
 const waitingCountMax = 1_024;
+/** A stranger may make a host hold no more than one body. */
+const waitingBytesMax = bodyBytesMax;

@@ -98,9 +98,12 @@ export class RpcPeer {
       case kinds.answer:
         this.#settle(id)?.resolve(reader.rest());
         return;
-      case kinds.failure:
-        this.#settle(id)?.reject(decodeError(reader.rest()));
+      case kinds.failure: {
+        // Read first: one that cannot be read must not leave its request waiting for ever.
+        const error = decodeError(reader.rest());
+        this.#settle(id)?.reject(error);
         return;
+      }
       case kinds.cancel:
         this.#serving.get(id)?.abort();
         return;
@@ -131,6 +134,7 @@ export class RpcPeer {
     const to = toBytes.length === 0 ? null : new ByteReader(toBytes).hex(16);
     const method = textDecoder.decode(reader.block());
     const body = reader.rest();
+    if (this.#serving.has(id)) throw new QuorateError('BAD_REQUEST', `Request ${id} came twice`);
     if (this.#serving.size >= servingCountMax) {
       this.#answerError(id, new QuorateError('OVERLOADED', 'Too many requests at once'));
       return;

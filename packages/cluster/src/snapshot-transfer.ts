@@ -4,7 +4,7 @@
  * a checksum over the whole. Heartbeats travel on a channel of their own and never wait for it.
  */
 import { decodeMessage, encodeMessage } from '@quorate/core';
-import type { InstallSnapshot, NodeId, SnapshotMeta } from '@quorate/core';
+import type { InstallSnapshot, Message, NodeId, SnapshotMeta } from '@quorate/core';
 import { ByteReader, ByteWriter, concatBytes } from './bytes.ts';
 import type { Clock } from './contracts/clock.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
@@ -241,8 +241,11 @@ export class SnapshotTransfer {
       this.#answer(from, kinds.refuse, id, 0);
       return;
     }
-    const message = decodeMessage(reader.rest());
-    if (message.type !== 'InstallSnapshot' || message.from !== from) return;
+    const message = decodeOrNull(reader.rest());
+    if (message?.type !== 'InstallSnapshot' || message.from !== from) {
+      this.#answer(from, kinds.refuse, id, 0);
+      return;
+    }
     // One that is being installed is never replaced under the disk's hands.
     if (this.#complete !== null) return;
     this.#complete = { meta: message.meta, bytes: concatBytes(incoming.parts) };
@@ -251,6 +254,15 @@ export class SnapshotTransfer {
 
   #answer(to: NodeId, kind: number, id: number, position: number): void {
     this.#options.sendBulk(to, new ByteWriter(20).u8(kind).varint(id).varint(position).finish());
+  }
+}
+
+/** A peer can never make this member throw: what cannot be read is no message. */
+function decodeOrNull(bytes: Uint8Array): Message | null {
+  try {
+    return decodeMessage(bytes);
+  } catch {
+    return null;
   }
 }
 
