@@ -68,12 +68,15 @@ test('D4 what a killed process left unsynced is made durable before the next one
     const snapshotIndex = log.snapshot?.index ?? 0;
     const lastIndex = log.entries.at(-1)?.index ?? snapshotIndex;
     await storage.compact(snapshotIndex);
+    const term = Math.max(1, log.hardState.currentTerm);
+    const batch = { number: 1, hardState: { ...hardState, currentTerm: term } };
+    await storage.persist({ ...batch, entries: entries(1, lastIndex + 1, lastIndex + 2) });
     fileSystem.crash(() => false);
     const { held } = await inspect(fileSystem);
     const place = `killed at operation ${count}`;
     expect(held.snapshot?.meta.index ?? 0, place).toBe(snapshotIndex);
-    expect(held.entries, place).toEqual(entries(1, snapshotIndex + 1, lastIndex + 1));
-    expect(held.hardState.currentTerm, place).toBe(log.hardState.currentTerm);
+    expect(held.entries, place).toEqual(entries(1, snapshotIndex + 1, lastIndex + 2));
+    expect(held.hardState.currentTerm, place).toBe(term);
   }
 });
 
@@ -92,15 +95,18 @@ test('compact() keeps the newest record for its hard state, though a snapshot co
 test('D5 nothing of a refused record stays behind the shorter one that takes its place', async () => {
   const fileSystem = new FaultyFileSystem();
   const storage = await opened(fileSystem);
-  await storage.persist({ number: 1, hardState, entries: entries(1, 1, 3) });
-  fileSystem.fault = ({ type }) =>
-    type === 'write' ? { code: 'ENOSPC', writtenBytes: 500 } : null;
-  const long = storage.persist({ number: 2, hardState, entries: entries(1, 3, 13) });
+  // The header of the first segment is written, then a record far larger than a segment is refused.
+  let writes = 0;
+  fileSystem.fault = ({ type }) => {
+    if (type === 'write') writes += 1;
+    return type === 'write' && writes > 1 ? { code: 'ENOSPC', writtenBytes: 5000 } : null;
+  };
+  const long = storage.persist({ number: 1, hardState, entries: entries(1, 1, 4, 3000) });
   await expect(long).rejects.toMatchObject(full);
   fileSystem.fault = () => null;
-  await storage.persist({ number: 2, hardState, entries: entries(1, 3, 4) });
+  await storage.persist({ number: 1, hardState, entries: entries(1, 1, 4) });
   // So long that it begins a segment: the one before is finished now, and must be clean.
-  await storage.persist({ number: 3, hardState, entries: entries(1, 4, 40) });
+  await storage.persist({ number: 2, hardState, entries: entries(1, 4, 40) });
   fileSystem.crash(() => false);
   expect((await inspect(fileSystem)).held.entries).toEqual(entries(1, 1, 40));
 });
