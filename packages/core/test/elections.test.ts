@@ -266,7 +266,7 @@ describe('who is elected', () => {
 
   test.each([
     [[2, 100], false],
-    [[3, 0 + 1], false],
+    [[3, 1], false],
     [[3, 2], true],
     [[3, 3], true],
     [[4, 1], true],

@@ -123,12 +123,7 @@ describe('installing', () => {
     const peer = solo(disk(logOf(voters(1, 2, 3), [1, 1, 1]), { commitIndex: 4 }));
     drain(peer);
     peer.raft.step(install(metaAt(1, 3), 2));
-    let answers = ofType(drain(peer), 'AppendEntriesResponse');
-    // Its term had to become durable first; any later message is answered at once.
-    if (answers.length === 0) {
-      peer.raft.step(install(metaAt(1, 3), 2));
-      answers = ofType(drain(peer), 'AppendEntriesResponse');
-    }
+    const answers = ofType(drain(peer), 'AppendEntriesResponse');
     expect(answers.map(({ matchIndex }) => matchIndex)).toEqual([4]);
     expect(peer.toInstall).toBeNull();
     expect(peer.disk.snapshot).toBeNull();
@@ -143,7 +138,7 @@ describe('installing', () => {
     expect(peer.status).toMatchObject({
       commitIndex: 3,
       lastApplied: 3,
-      lastEntry: { term: 1, index: 5 - 1 },
+      lastEntry: { term: 1, index: 4 },
     });
   });
 
