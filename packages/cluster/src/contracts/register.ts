@@ -16,10 +16,11 @@ export type CompareAndSetResult =
 
 /**
  * Errors: `UNREACHABLE` (no answer; a compareAndSet may have been carried out: read again),
- * `BAD_SECRET` (the namespace exists under another secret), `REGISTER_LOST`.
+ * `BAD_SECRET` (the namespace exists under another secret), `REGISTER_LOST`, `FORMATION_WAITING`
+ * (what was asked holds no register), `OVERLOADED` (asked too often).
  */
 export interface Register {
-  /** Tells where claims are decided; the genesis records it. */
+  /** Tells where claims are decided; the genesis records it. Empty until the first answer came. */
   readonly group: string;
   read(signal: AbortSignal): Promise<RegisterRecord | null>;
   /** Sets `value` if the current version is `expectedVersion` (0: no value yet). At most 16 KiB. */

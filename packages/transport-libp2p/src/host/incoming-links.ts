@@ -12,6 +12,8 @@ import { frameBytesMax, openingLinksMax, queueBytesMax } from './options.ts';
 
 type Opening = {
   readonly streams: Partial<Record<Channel, FramedStream>>;
+  /** It is complete, or nobody waits for the rest. */
+  finish(): void;
   drop(): void;
 };
 
@@ -95,7 +97,7 @@ export class IncomingLinks {
     });
     const { raft, bulk, rpc } = opening.streams;
     if (raft === undefined || bulk === undefined || rpc === undefined) return;
-    this.#opening.delete(key);
+    opening.finish();
     owner.receive(connection, { raft, bulk, rpc });
   }
 
@@ -103,14 +105,18 @@ export class IncomingLinks {
     if (this.#opening.size >= openingLinksMax) return null;
     const opening: Opening = {
       streams: {},
+      finish: () => {
+        cancel();
+        this.#opening.delete(key);
+      },
       drop: () => {
         if (this.#opening.get(key) !== opening) return;
-        this.#opening.delete(key);
+        opening.finish();
         for (const channel of channels) opening.streams[channel]?.abort('incomplete');
       },
     };
+    const cancel = this.#options.clock.setTimeout(() => opening.drop(), this.#options.timeoutMs);
     this.#opening.set(key, opening);
-    this.#options.clock.setTimeout(() => opening.drop(), this.#options.timeoutMs);
     return opening;
   }
 }

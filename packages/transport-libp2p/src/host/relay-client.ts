@@ -115,7 +115,7 @@ export class RelayClient {
       this.#calls.set(id, { settle });
     });
     if (answer === null) throw this.#unreachable('no answer');
-    if (answer.type === 'error') throw new QuorateError(answer.code, answer.message);
+    if (answer.type === 'error') throw refusal(answer);
     return answer;
   }
 
@@ -279,6 +279,12 @@ export class RelayClient {
   #unreachable(why: string): QuorateError {
     return new QuorateError('UNREACHABLE', `Cannot ask relay ${this.relay.text}: ${why}`);
   }
+}
+
+/** A relay whose own disk fails is no register that can be reached, whatever its reason. */
+function refusal(answer: Extract<Answer, { type: 'error' }>): QuorateError {
+  const code = answer.code.startsWith('STORAGE_') ? 'UNREACHABLE' : answer.code;
+  return new QuorateError(code, answer.message);
 }
 
 function readMessage(frame: Uint8Array): RelayMessage | null {

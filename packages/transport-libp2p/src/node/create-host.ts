@@ -4,11 +4,11 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
 import { webSockets } from '@libp2p/websockets';
+import { systemClock, systemRandom } from '@quorate/cluster';
 import type { Clock, RandomBytes } from '@quorate/cluster';
 import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';
-import { systemClock, systemRandom } from './system.ts';
 
 export type Libp2pHostOptions = {
   /** From `generatePrivateKey()`, kept by the caller: a member stays the same host. Default: new. */

@@ -15,8 +15,7 @@ import { createConnection, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { generatePrivateKey } from '../node/create-host.ts';
-import { systemRandom } from '../node/system.ts';
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError, systemRandom } from '@quorate/cluster';
 import { toHex } from '../host/link-protocol.ts';
 
 export type RelayIdentity = {
