@@ -201,15 +201,23 @@ function append(map: Map<string, string[]>, name: string, value: string): void {
   else list.push(value);
 }
 
-/** Levenshtein distance: the least number of letters to insert, remove or replace. */
+/** The least number of letters to insert, remove, replace, or swap with their neighbour. */
 function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
       const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+      const swapped =
+        a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+          ? (beforePrevious[column - 2] ?? Infinity) + 1
+          : Infinity;
+      current.push(
+        Math.min(replaced, swapped, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1),
+      );
     }
+    beforePrevious = previous;
     previous = current;
   }
   return previous[b.length] ?? a.length;

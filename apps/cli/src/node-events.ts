@@ -20,7 +20,9 @@ export class NodeReporter {
   #started = false;
   #role = '';
   #members = '';
-  #phase = '';
+  /** What a person read last: the same words twice say nothing. */
+  #lastSaid = '';
+  #ending = false;
 
   constructor(output: Output) {
     this.#output = output;
@@ -37,10 +39,11 @@ export class NodeReporter {
   }
 
   status(status: ClusterStatus): void {
-    if (!this.#started) return;
+    if (!this.#started || this.#ending) return;
     this.#tellRole(status);
     this.#tellMembers(status);
-    this.#tellPhase(status);
+    // For people only: programs read it from the status.
+    if (status.raft.role !== 'none') this.#tell(null, status.message);
   }
 
   error(error: { readonly code: string; readonly message: string }): void {
@@ -48,7 +51,13 @@ export class NodeReporter {
     this.#output.result({ event: 'error', code, message }, `Error: ${message} (${code})`);
   }
 
+  /** From now on nothing but errors and the end is told: links that close are no news. */
+  ending(): void {
+    this.#ending = true;
+  }
+
   stopping(): void {
+    this.ending();
     this.#output.say('Stopping; Ctrl-C again ends at once');
   }
 
@@ -61,7 +70,7 @@ export class NodeReporter {
     const key = `${role} ${term} ${leader}`;
     if (key === this.#role) return;
     this.#role = key;
-    this.#output.result({ event: 'role', role, term, leader }, roleText(status));
+    this.#tell({ event: 'role', role, term, leader }, roleText(status));
   }
 
   #tellMembers(status: ClusterStatus): void {
@@ -79,19 +88,25 @@ export class NodeReporter {
       const name = member.label === '' ? shortId(member.nodeId) : member.label;
       return marks.length === 0 ? name : `${name} (${marks.join(', ')})`;
     });
-    this.#output.result({ event: 'members', members }, `Members: ${names.join(', ') || 'none'}`);
+    this.#tell(
+      { event: 'members', members },
+      names.length === 0 ? '' : `Members: ${names.join(', ')}`,
+    );
   }
 
-  /** For people only: programs read it from the status. */
-  #tellPhase(status: ClusterStatus): void {
-    if (status.phase === this.#phase) return;
-    this.#phase = status.phase;
-    this.#output.say(status.message);
+  #tell(event: unknown, text: string): void {
+    if (this.#output.json) {
+      if (event !== null) this.#output.result(event, '');
+    } else if (text !== '' && text !== this.#lastSaid) {
+      this.#lastSaid = text;
+      this.#output.say(text);
+    }
   }
 }
 
 function roleText(status: ClusterStatus): string {
   const { role, term, leader } = status.raft;
+  if (role === 'none') return '';
   if (role === 'leader') return `Leading in term ${term}`;
   if (leader === null) return `Term ${term}: no leader yet`;
   const known = status.members.find((member) => member.nodeId === leader);

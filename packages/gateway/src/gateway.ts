@@ -56,7 +56,7 @@ export interface Gateway {
 
 /**
  * Resolves once the gateway listens. Throws `TypeError` for a bind beyond loopback without tokens
- * and other bad options; rejects with the system's error where the address cannot be had.
+ * and other bad options; rejects with `UNREACHABLE` where the address cannot be had.
  */
 export async function startGateway(
   target: GatewayTarget,
@@ -116,9 +116,15 @@ class HttpGateway implements Gateway {
 
   async listen(host: string, port: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
+      const refuse = (cause: NodeJS.ErrnoException): void =>
+        reject(
+          new QuorateError('UNREACHABLE', `Cannot listen on ${host}:${port} (${cause.code})`, {
+            cause,
+          }),
+        );
+      this.#server.once('error', refuse);
       this.#server.listen(port, host.replace(/^\[(.*)\]$/, '$1'), () => {
-        this.#server.off('error', reject);
+        this.#server.off('error', refuse);
         resolve();
       });
     });

@@ -605,7 +605,8 @@ describe('close()', () => {
     await start();
     const port = Number(new URL(gateway!.url).port);
     await expect(startGateway(new FakeTarget(), { port })).rejects.toMatchObject({
-      code: 'EADDRINUSE',
+      code: 'UNREACHABLE',
+      message: `Cannot listen on 127.0.0.1:${port} (EADDRINUSE)`,
     });
   });
 });

@@ -78,6 +78,10 @@ export const runNode: Run = async (flags, { output, stop }) => {
     }
     const url = gateway?.url ?? null;
     const stopped = watchStatus(cluster, (status) => {
+      if (isFinal(status)) {
+        reporter.ending();
+        return;
+      }
       if (status.nodeId !== null && cluster.peerId !== null) {
         const { peerId, addresses } = cluster;
         reporter.started({ nodeId: status.nodeId, peerId, addresses, gateway: url });
@@ -104,10 +108,15 @@ async function watchStatus(
   await new Promise<void>((resolve) => {
     const look = (status: ClusterStatus): void => {
       see(status);
-      if (status.phase === 'stopped' || status.phase === 'outdated') resolve();
+      if (isFinal(status)) resolve();
     };
     cluster.subscribe(look);
   });
+}
+
+/** This run of the member is over. */
+function isFinal(status: ClusterStatus): boolean {
+  return status.phase === 'stopped' || status.phase === 'outdated' || status.phase === 'server';
 }
 
 function exitCodeOf(status: ClusterStatus): number {
