@@ -263,7 +263,9 @@ function membersOf({ run, state, replica, host, genesis }: MemberView): MemberIn
 
 function copiesOf(members: readonly MemberInfo[], { replica }: MemberView): number {
   const status = replica?.status();
-  if (status?.role !== 'leader') return members.filter((one) => one.kind === 'voter').length;
+  if (status?.role !== 'leader') {
+    return members.filter((one) => one.kind === 'voter' && one.reachable).length;
+  }
   return members.filter((one) => (one.matchIndex ?? 0) >= status.commitIndex).length;
 }
 

@@ -72,7 +72,7 @@ export type ClusterStatus = {
   /** Voters that cannot be reached. */
   readonly missing: readonly MissingMember[];
   readonly durability: 'disk' | 'best-effort' | 'memory';
-  /** Replicas known to hold everything committed (the leader's view; else the number of voters). */
+  /** Replicas known to hold everything committed; where another member leads, the voters in reach. */
   readonly copies: number;
   readonly pendingWrites: number;
   readonly members: readonly MemberInfo[];

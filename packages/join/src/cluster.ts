@@ -90,6 +90,7 @@ export class ClusterCore implements Consensus {
       machine,
       status: {
         isStale: () => this.status.phase !== 'ready',
+        isLoaded: () => this.status.raft.appliedIndex > 0,
         subscribe: (listener) => this.subscribe(listener),
       },
     });

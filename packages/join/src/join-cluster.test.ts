@@ -1,0 +1,179 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Cluster } from './cluster.ts';
+import { joinCluster } from './join-cluster.ts';
+import type { JoinOptions } from './options.ts';
+
+const opened: Cluster[] = [];
+const directories: string[] = [];
+
+afterEach(async () => {
+  for (const cluster of opened.splice(0)) await cluster.close();
+  for (const directory of directories.splice(0)) await rm(directory, { recursive: true });
+});
+
+function isolated(options: Partial<JoinOptions> = {}): Cluster {
+  const cluster = joinCluster({
+    namespace: 'test',
+    storage: 'memory',
+    formation: 'isolated',
+    label: 'alone',
+    ...options,
+  });
+  opened.push(cluster);
+  return cluster;
+}
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'quorate-join-'));
+  directories.push(directory);
+  return directory;
+}
+
+describe('joinCluster()', () => {
+  test.each<[string, unknown]>([
+    ['no options', undefined],
+    ['an empty namespace', { namespace: '' }],
+    ['a namespace in capitals', { namespace: 'Board' }],
+    ['a namespace of 65 characters', { namespace: 'a'.repeat(65) }],
+    ['a label that is no text', { namespace: 'a', label: 7 }],
+    ['an unknown formation', { namespace: 'a', formation: 'alone' }],
+    ['relays that are no list', { namespace: 'a', relays: 'ws://127.0.0.1:1', secret: 'public' }],
+    ['relays without a secret', { namespace: 'a', relays: ['ws://127.0.0.1:1'] }],
+    ['a timeout of 0', { namespace: 'a', writeTimeoutMs: 0 }],
+    ['an even number of voters', { namespace: 'a', policy: { maxVoters: 4 } }],
+    ['Node without relays', { namespace: 'a', storage: 'memory' }],
+    [
+      'a secret with a typo',
+      { namespace: 'a', storage: 'memory', formation: 'isolated', secret: 'qs1_x' },
+    ],
+  ])('throws at once for %s', (_name, options) => {
+    expect(() => joinCluster(options as JoinOptions)).toThrow(/^Cannot /);
+  });
+
+  test('B14 starts nothing on a rendering server', async () => {
+    const cluster = joinCluster({ namespace: 'test' });
+    expect(cluster.status).toMatchObject({ phase: 'server', canWrite: false, reason: 'SERVER' });
+    await expect(cluster.kv.put('a', 1)).rejects.toMatchObject({ code: 'SERVER' });
+    await expect(cluster.ready()).rejects.toMatchObject({ code: 'SERVER' });
+    expect(cluster.kv.peek('a')).toBeUndefined();
+    await cluster.close();
+  });
+
+  test('queues calls until the member is ready, in order', async () => {
+    const cluster = isolated();
+    expect(cluster.status.phase).not.toBe('ready');
+    const clicks = cluster.counter('clicks');
+    const writes = [clicks.add(1), clicks.add(1), cluster.kv.put('last', 'put')];
+    await Promise.all(writes);
+    expect(await clicks.get()).toBe(2);
+    expect(await cluster.kv.get('last')).toBe('put');
+    expect(cluster.status).toMatchObject({ phase: 'ready', canWrite: true, durability: 'memory' });
+    expect(cluster.explain()).toContain('alone leads 1 member');
+  });
+
+  test('B14 shares one member between two calls; the last close ends it', async () => {
+    const first = isolated();
+    const second = isolated();
+    await first.kv.put('shared', 1);
+    expect(await second.kv.get('shared')).toBe(1);
+    await first.close();
+    await expect(first.ready()).rejects.toMatchObject({ code: 'CLOSED' });
+    await second.kv.put('shared', 2);
+    await second.close();
+    expect(second.status.phase).toBe('stopped');
+    await expect(second.kv.put('shared', 3)).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('refuses a second call that wants something else of the same member', () => {
+    isolated();
+    expect(() =>
+      joinCluster({
+        namespace: 'test',
+        storage: 'memory',
+        label: 'alone',
+        relays: ['ws://127.0.0.1:9'],
+        secret: 'public',
+      }),
+    ).toThrow(TypeError);
+  });
+
+  test('closes with its signal', async () => {
+    const controller = new AbortController();
+    const cluster = isolated({ signal: controller.signal });
+    await cluster.ready();
+    controller.abort();
+    await cluster.close();
+    expect(cluster.status.phase).toBe('stopped');
+  });
+
+  test('subscribe() calls back at once and with each change, as new objects', async () => {
+    const cluster = isolated();
+    const seen: object[] = [];
+    const end = cluster.subscribe((status) => seen.push(status));
+    expect(seen).toHaveLength(1);
+    await cluster.ready();
+    await cluster.kv.put('a', 1);
+    expect(cluster.getSnapshot()).toBe(cluster.status);
+    expect(seen.length).toBeGreaterThan(1);
+    end();
+  });
+
+  test('F8 a restarted member has its identity and its state, shown before anybody leads', async () => {
+    const dataDir = await temporaryDirectory();
+    const before = joinCluster({ namespace: 'test', formation: 'isolated', dataDir });
+    await before.kv.put('kept', 'yes');
+    const { nodeId } = before.status;
+    await before.close();
+    const after = joinCluster({ namespace: 'test', formation: 'isolated', dataDir });
+    opened.push(after);
+    const firstSeen = await new Promise<unknown>((resolve) => {
+      const end = after.kv.live('kept').subscribe((value) => {
+        if (value === undefined) return;
+        resolve(value);
+        queueMicrotask(() => {
+          end();
+        });
+      });
+    });
+    expect(firstSeen).toBe('yes');
+    await after.ready();
+    expect(after.status.nodeId).toBe(nodeId);
+    expect(await after.kv.get('kept')).toBe('yes');
+    expect(after.status.durability).toBe('disk');
+  });
+
+  test('D6 a directory in use is refused, and its owner goes on', async () => {
+    const dataDir = await temporaryDirectory();
+    const owner = joinCluster({ namespace: 'test', formation: 'isolated', dataDir });
+    opened.push(owner);
+    await owner.ready();
+    // As another copy of the package would: past the registry of this one.
+    const registry = (globalThis as unknown as Record<symbol, Map<string, unknown>>)[
+      Symbol.for('quorate')
+    ];
+    const kept = [...(registry ?? [])];
+    registry?.clear();
+    const intruder = joinCluster({ namespace: 'test', formation: 'isolated', dataDir });
+    await expect(intruder.ready()).rejects.toMatchObject({ code: 'STORAGE_LOCKED' });
+    expect(intruder.status.message).not.toBe('');
+    await intruder.close();
+    for (const [key, value] of kept) registry?.set(key, value);
+    await owner.kv.put('still', 'here');
+    expect(await owner.kv.get('still')).toBe('here');
+  });
+
+  test('on() tells roles, members and what ended the member', async () => {
+    const cluster = isolated();
+    const roles: string[] = [];
+    cluster.on('role', ({ role }) => roles.push(role));
+    const counts: number[] = [];
+    cluster.on('members', ({ members }) => counts.push(members.length));
+    await cluster.kv.put('a', 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(roles).toContain('leader');
+    expect(counts.at(-1)).toBe(1);
+  });
+});
