@@ -1,6 +1,6 @@
 /** Crashes, failing disks and full disks at every single operation of an eventful life. */
 import { logStorageConformance } from '@quorate/cluster/conformance';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { FaultyFileSystem, type Operation } from './faulty-file-system.ts';
 import {
   directory,
@@ -18,6 +18,9 @@ import {
   statesOf,
   type Progress,
 } from './scenario.ts';
+
+// Thousands of lives; nothing here is measured.
+vi.setConfig({ testTimeout: 180_000 });
 
 for (const [survival, survives] of [
   ['nothing', () => false],
@@ -73,7 +76,7 @@ test.each([
 
 test('D4 a crash during the repair that follows a crash', async () => {
   const operations = await operationsOfLife();
-  for (let count = 3; count < operations.length; count += 5) {
+  for (let count = 3; count < operations.length; count += 11) {
     for (let repair = 0; repair < 12; repair += 1) {
       const survives = chance(count * 100 + repair);
       const { fileSystem, progress } = await liveUntilCrash(count, survives);
@@ -139,14 +142,17 @@ test('D1 persist() after a failed sync is STORAGE_FAILED for good, for all that 
   expect(held).toEqual({ ...emptyHeld, hardState, entries: entries(1, 1, 3) });
 });
 
-test.each(['ENOSPC', 'EDQUOT'])(
+test.each([
+  ['ENOSPC', [0, 600]],
+  ['EDQUOT', [100_000]],
+] as const)(
   'D5 %s at each write: STORAGE_FULL, the log stays valid and goes on once there is space',
-  async (code) => {
+  async (code, written) => {
     const operations = await operationsOfLife();
     const writes = operations.filter((one) => one.type === 'write' || one.type === 'create');
     expect(writes.length).toBeGreaterThan(50);
     for (const { count } of writes) {
-      for (const writtenBytes of [0, 11, 600, 100_000]) {
+      for (const writtenBytes of written) {
         const fileSystem = new FaultyFileSystem();
         let full = false;
         let refusals = 0;
@@ -212,7 +218,7 @@ test('D5 what waited behind a refused batch is refused with it, and so is what c
 
 test('D5 a snapshot that found no space leaves the old one', async () => {
   const fileSystem = new FaultyFileSystem();
-  const steps = [persist(entries(1, 1, 20)), snapshot(1, 5), snapshot(1, 15, 300_000)];
+  const steps = [persist(entries(1, 1, 20)), snapshot(1, 5), snapshot(1, 15, 30_000)];
   let refusals = 0;
   let full = true;
   fileSystem.fault = (operation) =>

@@ -1,6 +1,6 @@
 /** Files that were cut short or changed while nobody had them open. */
 import { isQuorateError } from '@quorate/cluster';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { FaultyFileSystem } from './faulty-file-system.ts';
 import {
   directory,
@@ -17,6 +17,9 @@ import {
   type Held,
   type Step,
 } from './scenario.ts';
+
+// Thousands of lives; nothing here is measured.
+vi.setConfig({ testTimeout: 180_000 });
 
 const steps: readonly Step[] = [
   persist(entries(1, 1, 6)),
