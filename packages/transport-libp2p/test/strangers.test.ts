@@ -2,6 +2,7 @@ import { yamux } from '@libp2p/yamux';
 import { noise } from '@libp2p/noise';
 import type { Connection } from '@libp2p/interface';
 import { createLibp2p } from 'libp2p';
+import type { Libp2p } from 'libp2p';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../src/host/addresses.ts';
 import { createLibp2pHost } from '../src/index.ts';
@@ -15,7 +16,13 @@ const anyPort = '/ip4/127.0.0.1/tcp/0/ws';
 
 /** A peer that speaks libp2p and nothing of ours. */
 async function stranger(address: string): Promise<Connection> {
+  const node = await plainNode();
+  return node.dial(parseAddress(address));
+}
+
+async function plainNode(listen: string[] = []): Promise<Libp2p> {
   const node = await createLibp2p({
+    addresses: { listen },
     transports: [nodeWebSockets()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
@@ -24,7 +31,7 @@ async function stranger(address: string): Promise<Connection> {
   onTestFinished(async () => {
     await node.stop();
   });
-  return node.dial(parseAddress(address));
+  return node;
 }
 
 function noiseBytes(size: number, seed: number): Uint8Array {
@@ -59,6 +66,63 @@ describe('bytes from strangers', () => {
     await until('frames flow', () => seenB.events.includes('raft still here'));
     expect(seenA.events).toEqual(['up']);
     expect(seenB.links.size).toBe(1);
+  });
+
+  test('a peer that takes links and answers none is tried again and again', async () => {
+    const mute = await plainNode([anyPort]);
+    let opened = 0;
+    for (const protocol of ['raft', 'bulk', 'rpc']) {
+      await mute.handle(`/quorate/${protocol}/1`, (stream) => {
+        stream.addEventListener('message', () => {
+          if (protocol === 'rpc') opened += 1;
+        });
+      });
+    }
+    const timing = { openTimeoutMs: 200, retryMsMax: 200 };
+    const host = closing(await createLibp2pHost({ timing }));
+    const seen = watched();
+    const transport = host.transport(topic);
+    await transport.start(seen.handler);
+    transport.connect(mute.peerId.toString(), mute.getMultiaddrs().map(String));
+    await until('a third attempt was made', () => opened >= 3);
+    const dialled = transport.dial(mute.getMultiaddrs()[0]!.toString(), AbortSignal.timeout(1_000));
+    await expect(dialled).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(seen.events).toEqual([]);
+  });
+
+  test('a peer that opens links and confirms none does not keep a host from dialling', async () => {
+    const mute = await plainNode([anyPort]);
+    let opened = 0;
+    await mute.handle('/quorate/rpc/1', (stream) => {
+      stream.addEventListener('message', () => {
+        opened += 1;
+      });
+    });
+    for (const protocol of ['raft', 'bulk']) await mute.handle(`/quorate/${protocol}/1`, () => {});
+    const timing = { openTimeoutMs: 200, retryMsMax: 200 };
+    const host = closing(await createLibp2pHost({ listen: [anyPort], timing }));
+    const transport = host.transport(topic);
+    await transport.start(watched().handler);
+    const connection = await mute.dial(parseAddress(host.addresses()[0]!));
+    let accepted = 0;
+    for (const ending of ['silence', 'frames', 'end']) {
+      const linkId = noiseBytes(8, opened + accepted);
+      const streams = await Promise.all(
+        ['raft', 'bulk', 'rpc'].map((each) => connection.newStream(`/quorate/${each}/1`)),
+      );
+      const answered = accepted;
+      streams[2]!.addEventListener('message', () => (accepted += 1));
+      for (const stream of streams) {
+        stream.send(Uint8Array.of(1, ...Buffer.from(topic, 'hex'), ...linkId));
+      }
+      await until('the link is accepted', () => accepted > answered);
+      if (ending === 'frames') streams[0]!.send(Uint8Array.of(1, 1));
+      if (ending === 'end') streams[0]!.abort(new Error('gone'));
+      const before = opened;
+      transport.connect(mute.peerId.toString(), mute.getMultiaddrs().map(String));
+      await until('the host dials in spite of it', () => opened > before);
+      transport.disconnect(mute.peerId.toString());
+    }
   });
 
   test('garbage on the relay protocol ends that stream and nothing else', async () => {

@@ -195,21 +195,17 @@ export class TopicTransport implements Transport {
       cancelTimer();
       peer.candidate = null;
       for (const stream of Object.values(streams)) stream.abort('given up');
+      // The wish for a link outlives every way in which a candidate fails.
+      if (peer.link === null && peer.attempt === null) this.#schedule(peer, this.#jittered(peer));
     };
-    const cancelTimer = this.#carrier.clock.setTimeout(() => {
-      drop();
-      this.#schedule(peer, this.#jittered(peer));
-    }, this.#carrier.timing.openTimeoutMs);
+    const cancelTimer = this.#carrier.clock.setTimeout(drop, this.#carrier.timing.openTimeoutMs);
     peer.candidate = { streams, drop };
     const waiting: FramedStreamEvents = {
-      prefix: () => {},
-      frame: () => drop(),
-      control: () => drop(),
+      prefix: drop,
+      frame: drop,
+      control: drop,
       drained: () => {},
-      ended: () => {
-        drop();
-        this.#schedule(peer, this.#jittered(peer));
-      },
+      ended: drop,
     };
     streams.raft.setEvents(waiting);
     streams.bulk.setEvents(waiting);
@@ -217,11 +213,14 @@ export class TopicTransport implements Transport {
       ...waiting,
       prefix: (bytes) => {
         if (over) return;
+        if (bytes[0] !== confirmation) {
+          drop();
+          return;
+        }
         over = true;
         cancelTimer();
         peer.candidate = null;
-        if (bytes[0] === confirmation) this.#up(peer, connection, streams, false);
-        else for (const stream of Object.values(streams)) stream.abort('not confirmed');
+        this.#up(peer, connection, streams, false);
       },
     });
     streams.rpc.sendPrefix(Uint8Array.of(answers.accepted));
@@ -369,9 +368,7 @@ export class TopicTransport implements Transport {
       const giveUp = (): void => {
         for (const stream of Object.values(opened.streams)) stream.abort('given up');
       };
-      signal.addEventListener('abort', giveUp);
-      const answer = signal.aborted ? null : await opened.answer;
-      signal.removeEventListener('abort', giveUp);
+      const answer = await orAborted(opened.answer, signal);
       if (signal.aborted || answer !== answers.accepted) {
         giveUp();
         if (answer === answers.mineComes) return 'mineComes';
@@ -446,6 +443,22 @@ export class TopicTransport implements Transport {
       signal.addEventListener('abort', settle);
     });
   }
+}
+
+/** What comes first: the value, or null for the abort. */
+async function orAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | null> {
+  if (signal.aborted) return null;
+  return new Promise((resolve) => {
+    const aborted = (): void => resolve(null);
+    signal.addEventListener('abort', aborted);
+    void promise.then((value) => {
+      signal.removeEventListener('abort', aborted);
+      resolve(value);
+    });
+  });
 }
 
 function refuse(streams: LinkStreams, answer: number): void {
