@@ -1,32 +1,578 @@
 import { describe, expect, test } from 'vitest';
-import { testWorld } from '../test/world.ts';
+import { voters, World } from '../test/world.ts';
+import { readClaim } from './claim.ts';
+import { isQuorateError } from './errors.ts';
+import type { QuorateError } from './errors.ts';
+import type { Member } from './member.ts';
 
-describe('Member', () => {
-  test('F1 three fresh members started at once become one cluster with three voters', async () => {
-    const world = testWorld();
-    const members = ['a', 'b', 'c'].map((name) => world.member(name));
-    for (const member of members) void member.start();
-    await Promise.all(members.map((member) => member.ready()));
-    await members[0]?.propose(world.append('first'));
-    await world.until(() =>
-      members.every(
-        (member) => member.status.members.filter((m) => m.kind === 'voter').length === 3,
-      ),
-    );
-    expect(new Set(members.map((member) => member.status.clusterId)).size).toBe(1);
-    await world.close();
+const three = ['a', 'b', 'c'];
+
+function clusterIds(members: readonly Member[]): Set<string | null> {
+  return new Set(members.map((member) => member.status.clusterId));
+}
+
+/** The error that a promise ends with. */
+async function failure(world: World, promise: Promise<unknown>): Promise<QuorateError> {
+  const reason: unknown = await world.wait(
+    promise.then(
+      () => null,
+      (error: unknown) => error,
+    ),
+  );
+  if (!isQuorateError(reason)) throw new Error(`wanted a QuorateError, got ${String(reason)}`);
+  return reason;
+}
+
+describe('Member, formation', () => {
+  test('F1 three started at once become one cluster with three voters', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    expect(clusterIds(members).size).toBe(1);
+    for (const member of members) expect(voters(member)).toEqual(three);
   });
 
-  test('C4 a write through any member is applied once and read from every other', async () => {
-    const world = testWorld();
-    const members = ['a', 'b', 'c'].map((name) => world.member(name));
-    for (const member of members) void member.start();
-    await Promise.all(members.map((member) => member.ready()));
-    for (const [i, member] of members.entries()) await member.propose(world.append(`from ${i}`));
-    for (const member of members) {
-      await member.readBarrier();
-      expect(world.log(member)).toEqual(['from 0', 'from 1', 'from 2']);
+  test('F1 seven started at once: five vote, two listen, one cluster', async () => {
+    const world = new World();
+    const members = await world.cluster(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+    expect(clusterIds(members).size).toBe(1);
+    await world.append(members[6] as Member, 'x');
+    for (const member of members) expect(await world.read(member)).toEqual(['x']);
+  });
+
+  test('F2 F3 F4 one after another, staggered, in the middle: one cluster, all see everything', async () => {
+    const world = new World();
+    const members: Member[] = [];
+    for (const [i, pause] of [0, 20, 150, 1_000, 8_000].entries()) {
+      await world.clock.advance(pause);
+      const member = world.member(`m${i}`);
+      members.push(member);
+      void member.start();
+      void member.propose(world.line(`from ${i}`)).catch(() => undefined);
     }
-    await world.close();
+    await world.ready(members);
+    await world.until(() => members.every((member) => voters(member).length === 5));
+    expect(clusterIds(members).size).toBe(1);
+    for (const member of members) {
+      expect([...(await world.read(member))].sort()).toEqual(
+        [0, 1, 2, 3, 4].map((i) => `from ${i}`),
+      );
+    }
+  });
+
+  test('F5 two that cannot reach each other but a third, which leads, are one cluster', async () => {
+    const world = new World();
+    const members = three.map((name) => world.member(name));
+    const [a, b, c] = members as [Member, Member, Member];
+    world.part([a], [b]);
+    void c.start();
+    await world.ready([c]);
+    for (const member of members) void member.start();
+    await world.ready(members);
+    await world.append(c, 'x');
+    expect(clusterIds(members).size).toBe(1);
+  });
+
+  test('Z10 a member alone is ready, but its claim becomes active only with its first write', async () => {
+    const world = new World();
+    const alone = world.member('a');
+    void alone.start();
+    await world.ready([alone]);
+    await world.clock.advance(60_000);
+    expect(await claimState(world)).toBe('claimed');
+    world.registers.setReachable(false);
+    const write = alone.propose(world.line('x'), { timeoutMs: 30_000 });
+    await world.clock.advance(5_000);
+    expect(world.log(alone), 'nothing is acknowledged before the register says active').toEqual([]);
+    world.registers.setReachable(true);
+    await world.wait(write);
+    expect(await claimState(world)).toBe('active');
+    expect(world.log(alone)).toEqual(['x']);
+  });
+
+  test('Z9 no register, no founding: FORMATION_WAITING, and writes wait until their deadline', async () => {
+    const world = new World();
+    world.registers.setReachable(false);
+    const members = three.map((name) => world.member(name));
+    for (const member of members) void member.start();
+    await world.clock.advance(60_000);
+    for (const member of members) {
+      expect(member.status).toMatchObject({
+        phase: 'discovering',
+        reason: 'FORMATION_WAITING',
+        clusterId: null,
+      });
+    }
+    const error = await failure(world, (members[0] as Member).propose(world.line('x')));
+    expect(error).toMatchObject({ code: 'FORMATION_WAITING', outcome: 'not-applied' });
+    world.registers.setReachable(true);
+    await world.ready(members);
+    expect(clusterIds(members).size).toBe(1);
+  });
+
+  test('Z12 F15 with the register away a running cluster goes on and takes in a learner', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'before');
+    world.registers.setReachable(false);
+    await world.append(members[1] as Member, 'during');
+    const late = world.member('d');
+    void late.start();
+    await world.ready([late]);
+    expect(await world.read(late)).toEqual(['before', 'during']);
+    expect(clusterIds([...members, late]).size).toBe(1);
+  });
+
+  test('Z10 a founder that fell silent before it acknowledged is superseded, and joins as fresh', async () => {
+    const world = new World();
+    const founder = world.member('a');
+    void founder.start();
+    await world.ready([founder]);
+    const lost = founder.status;
+    world.kill(founder);
+    const next = world.member('b');
+    void next.start();
+    await world.ready([next]);
+    await world.append(next, 'x');
+    expect(next.status.clusterId).not.toBe(lost.clusterId);
+    const back = world.member('a');
+    void back.start();
+    await world.until(() => back.status.clusterId === next.status.clusterId, 120_000);
+    await world.ready([back]);
+    expect(back.status.nodeId).not.toBe(lost.nodeId);
+    expect(await world.read(back)).toEqual(['x']);
+    expect([...world.disk(back).contents.archives.keys()]).toEqual(['superseded']);
+  });
+
+  test('Z10 an active cluster is never superseded, however long its members are away', async () => {
+    const world = new World();
+    const founder = world.member('a');
+    void founder.start();
+    await world.append(founder, 'x');
+    const { clusterId } = founder.status;
+    world.kill(founder);
+    const stranger = world.member('b');
+    void stranger.start();
+    await world.clock.advance(120_000);
+    expect(stranger.status.clusterId).toBeNull();
+    const back = world.member('a');
+    void back.start();
+    await world.ready([back, stranger]);
+    expect(stranger.status.clusterId).toBe(clusterId);
+    expect(await world.read(stranger)).toEqual(['x']);
+  });
+
+  test('formation join never founds; isolated founds without asking anybody', async () => {
+    const world = new World();
+    const joiner = world.member('a', { formation: 'join' });
+    void joiner.start();
+    await world.clock.advance(60_000);
+    expect(joiner.status).toMatchObject({ clusterId: null, reason: 'FORMATION_WAITING' });
+    const other = new World();
+    other.registers.setReachable(false);
+    const isolated = other.member('a', { formation: 'isolated' });
+    void isolated.start();
+    await other.append(isolated, 'x');
+    expect(other.log(isolated)).toEqual(['x']);
+  });
+
+  test('F16 another secret is BAD_SECRET for the stranger and a counter inside; the cluster is untouched', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const stranger = world.member('d', { secret: 'other' });
+    void stranger.start();
+    await world.until(() => stranger.status.phase === 'stopped');
+    expect(stranger.status.reason).toBe('BAD_SECRET');
+    await world.append(members[1] as Member, 'y');
+    for (const member of members) {
+      expect(await world.read(member)).toEqual(['x', 'y']);
+      expect(voters(member)).toEqual(three);
+      expect(member.status.members.length).toBe(3);
+    }
+    await world.clock.advance(31_000);
+    expect(members.some((one) => (one.status.raft.counters['badSecretAtRegister'] ?? 0) > 0)).toBe(
+      true,
+    );
   });
 });
+
+describe('Member, calls', () => {
+  test('C4 F11 a write and a read through every member, leader or not', async () => {
+    const world = new World();
+    const members = await world.cluster(['a', 'b', 'c', 'd']);
+    for (const [i, member] of members.entries()) await world.append(member, `from ${i}`);
+    for (const member of members) {
+      expect(await world.read(member)).toEqual([0, 1, 2, 3].map((i) => `from ${i}`));
+    }
+  });
+
+  test('calls made before the member has a cluster take effect in call order', async () => {
+    const world = new World();
+    const member = world.member('a');
+    const early = ['1', '2', '3'].map((line) => member.propose(world.line(line)));
+    void member.start();
+    await world.wait(Promise.all(early));
+    await world.append(member, '4');
+    expect(world.log(member)).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('what a call wrote its own member has applied when it resolves', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    for (const member of members) {
+      const applied = await world.wait(member.propose(world.line(member.status.label)));
+      expect(applied.appliedHere).toBe(true);
+      expect(world.log(member)).toContain(member.status.label);
+    }
+  });
+
+  test('close() rejects what waits with CLOSED, and later calls too', async () => {
+    const world = new World();
+    world.registers.setReachable(false);
+    const member = world.member('a');
+    void member.start();
+    const waiting = member.propose(world.line('x'));
+    const closing = member.close();
+    expect(await failure(world, waiting)).toMatchObject({ code: 'CLOSED', outcome: 'not-applied' });
+    await world.wait(closing);
+    expect(await failure(world, member.propose(world.line('y')))).toMatchObject({ code: 'CLOSED' });
+    expect(await failure(world, member.readBarrier())).toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('R6 R5 a leader cut off answers no read, and steps down; the others read and write on', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const old = world.leader(members);
+    const rest = members.filter((member) => member !== old);
+    world.part([old], rest);
+    const stale = failure(world, old.readBarrier({ timeoutMs: 20_000 }));
+    await world.append(rest[0] as Member, 'y');
+    expect(await world.read(rest[1] as Member)).toEqual(['x', 'y']);
+    const error = await stale;
+    expect(['NO_QUORUM', 'NO_LEADER', 'TIMEOUT']).toContain(error.code);
+    expect(world.log(old)).toEqual(['x']);
+    world.part([old], rest, 'heal');
+    await world.until(() => old.status.phase === 'ready');
+    expect(await world.read(old)).toEqual(['x', 'y']);
+  });
+
+  test('R5 reads through a follower see every write acknowledged before they began', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    for (let i = 0; i < 30; i++) {
+      await world.append(members[i % 3] as Member, `${i}`);
+      expect((await world.read(members[(i + 1) % 3] as Member)).length).toBe(i + 1);
+    }
+  });
+});
+
+describe('Member, restarts and failures', () => {
+  test('F8 a follower that restarts is the same replica and catches up', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const follower = members.find((one) => one.status.raft.role !== 'leader') as Member;
+    const { nodeId, label } = follower.status;
+    await world.read(follower);
+    world.kill(follower);
+    const others = members.filter((one) => one !== follower);
+    await world.append(others[0] as Member, 'y');
+    const back = world.member(label);
+    void back.start();
+    await world.clock.settle();
+    expect(world.log(back).slice(0, 1), 'what was committed shows at once').toEqual(
+      world.log(back).length === 0 ? [] : ['x'],
+    );
+    await world.ready([back]);
+    expect(back.status.nodeId).toBe(nodeId);
+    expect(back.status.raft.epoch).toBe(2);
+    expect(await world.read(back)).toEqual(['x', 'y']);
+    expect(voters(back)).toEqual(three);
+  });
+
+  test('F8 all killed and restarted: same replicas, same cluster, nothing lost', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    for (let i = 0; i < 5; i++) await world.append(members[i % 3] as Member, `${i}`);
+    const ids = members.map((member) => member.status.nodeId);
+    const [cluster] = clusterIds(members);
+    for (const member of members) world.kill(member);
+    world.registers.setReachable(false);
+    const back = three.map((name) => world.member(name));
+    for (const member of back) void member.start();
+    await world.ready(back);
+    expect(back.map((member) => member.status.nodeId)).toEqual(ids);
+    expect([...clusterIds(back)]).toEqual([cluster]);
+    for (const member of back) expect(await world.read(member)).toEqual(['0', '1', '2', '3', '4']);
+  });
+
+  test('F10 the leader killed under load, again and again: every acknowledged line once, in order', async () => {
+    const world = new World();
+    let members = await world.cluster(three);
+    const acknowledged = new Map<string, string[]>();
+    let writing = true;
+    const write = async (member: Member, writer: string): Promise<void> => {
+      const own: string[] = [];
+      acknowledged.set(writer, own);
+      for (let i = 0; writing; i++) {
+        const line = `${writer} ${i}`;
+        await member.propose(world.line(line), { timeoutMs: 30_000 }).then(
+          () => own.push(line),
+          () => undefined,
+        );
+        await new Promise<void>((resolve) => world.clock.setTimeout(resolve, 20));
+      }
+    };
+    for (const member of members) void write(member, member.status.label);
+    for (let round = 1; round <= 3; round++) {
+      await world.clock.advance(2_000);
+      const leader = world.leader(members);
+      world.kill(leader);
+      const rest = members.filter((one) => one !== leader);
+      await world.clock.advance(3_000);
+      // Whose member was killed never learns what became of its last line: another writer goes on.
+      const back = world.member(leader.status.label);
+      void back.start();
+      members = [...rest, back];
+      void write(back, `${leader.status.label}${round}`);
+      await world.ready(members);
+    }
+    await world.clock.advance(1_000);
+    writing = false;
+    await world.clock.advance(1_000);
+    const log = await world.read(members[0] as Member);
+    expect(new Set(log).size, 'nothing twice').toBe(log.length);
+    for (const member of members) expect(await world.read(member)).toEqual(log);
+    for (const [writer, own] of acknowledged) {
+      expect(own.length, 'the load was real').toBeGreaterThan(10);
+      const applied = log.filter((line) => line.startsWith(`${writer} `));
+      expect(applied.slice(0, own.length)).toEqual(own);
+      expect(applied.length - own.length, 'at most the line in doubt').toBeLessThanOrEqual(1);
+    }
+  });
+
+  test('F10 C5 writers that outlive the leader: counters exact, in call order, all acknowledged', async () => {
+    const world = new World();
+    const members = await world.cluster(['a', 'b', 'c', 'd', 'e']);
+    const leader = world.leader(members);
+    const writers = members.filter((one) => one !== leader);
+    const calls = writers.flatMap((member) =>
+      Array.from({ length: 100 }, (_, i) => ({ member, line: `${member.status.label} ${i}` })),
+    );
+    const promises = calls.map(({ member, line }) =>
+      member.propose(world.line(line), { timeoutMs: 60_000 }),
+    );
+    await world.clock.advance(2);
+    world.kill(leader);
+    await world.wait(Promise.all(promises));
+    const log = await world.read(writers[0] as Member);
+    expect(log.length).toBe(400);
+    for (const member of writers) {
+      const name = member.status.label;
+      expect(log.filter((line) => line.startsWith(`${name} `))).toEqual(
+        Array.from({ length: 100 }, (_, i) => `${name} ${i}`),
+      );
+    }
+  });
+
+  test('F14 majority lost: NO_QUORUM at once, saying who is missing; when they return it goes on', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const [a, b, c] = members as [Member, Member, Member];
+    world.kill(b);
+    world.kill(c);
+    await world.until(() => a.status.phase === 'read-only');
+    expect(a.status.missing.map(({ label }) => label).sort()).toEqual(['b', 'c']);
+    expect(a.status.canWrite).toBe(false);
+    const before = world.clock.now();
+    const error = await failure(world, a.propose(world.line('y')));
+    expect(error).toMatchObject({ code: 'NO_QUORUM', outcome: 'not-applied', retryable: true });
+    expect(error.details['missing']).toEqual(a.status.missing);
+    expect(await failure(world, a.readBarrier())).toMatchObject({ code: 'NO_QUORUM' });
+    expect(world.clock.now(), 'at once').toBe(before);
+    expect(world.log(a)).toEqual(['x']);
+    const back = world.member('b');
+    void back.start();
+    await world.until(() => a.status.phase === 'ready');
+    await world.append(a, 'z');
+    expect(await world.read(back)).toEqual(['x', 'z']);
+  });
+
+  test('M7 Z19 a voter that is gone is replaced by a learner while a majority lives', async () => {
+    const world = new World();
+    const members = await world.cluster(['a', 'b', 'c', 'd']);
+    const gone = members.find((one) => voters(one).includes(one.status.label)) as Member;
+    const rest = members.filter((one) => one !== gone);
+    world.kill(gone);
+    await world.until(() =>
+      rest.every((one) => voters(one).length === 3 && !voters(one).includes(gone.status.label)),
+    );
+    await world.append(rest[0] as Member, 'x');
+    expect(await world.read(rest[2] as Member)).toEqual(['x']);
+  });
+
+  test('F9 leave is committed, the data become an archive; the rejoiner is another replica', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const leaving = members.find((one) => one.status.raft.role !== 'leader') as Member;
+    const { nodeId, label } = leaving.status;
+    const rest = members.filter((one) => one !== leaving);
+    await world.wait(leaving.leave());
+    expect(rest.map((one) => one.status.members.map((m) => m.label).includes(label))).toEqual([
+      false,
+      false,
+    ]);
+    expect(rest.map((one) => voters(one).length)).toEqual([1, 1]);
+    expect([...world.disk(leaving).contents.archives.keys()]).toEqual(['left']);
+    const again = world.member(label);
+    void again.start();
+    await world.ready([again]);
+    expect(again.status.nodeId).not.toBe(nodeId);
+    await world.until(() => voters(again).length === 3);
+    expect(await world.read(again)).toEqual(['x']);
+  });
+
+  test('F9 the leader leaves: another leads, nothing is lost', async () => {
+    const world = new World();
+    const members = await world.cluster(['a', 'b', 'c', 'd']);
+    await world.append(members[0] as Member, 'x');
+    const leader = world.leader(members);
+    const rest = members.filter((one) => one !== leader);
+    await world.wait(leader.leave());
+    await world.until(() => rest.every((one) => voters(one).length === 3));
+    await world.append(rest[0] as Member, 'y');
+    expect(await world.read(rest[1] as Member)).toEqual(['x', 'y']);
+  });
+
+  test('Z18 close() of the leader hands leadership over and keeps the seat', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    const leader = world.leader(members);
+    const rest = members.filter((one) => one !== leader);
+    const closing = leader.close();
+    await world.wait(closing);
+    expect(rest.some((one) => one.status.raft.role === 'leader')).toBe(true);
+    await world.append(rest[0] as Member, 'x');
+    expect(voters(rest[0] as Member)).toEqual(three);
+    const back = world.member(leader.status.label);
+    void back.start();
+    await world.ready([back]);
+    expect(await world.read(back)).toEqual(['x']);
+  });
+
+  test('Z18 a lone voter that closes moves its seat to a caught-up durable learner first', async () => {
+    const world = new World();
+    const [a, b] = (await world.cluster(['a', 'b'])) as [Member, Member];
+    await world.append(a, 'x');
+    const lone = world.leader([a, b]);
+    const other = lone === a ? b : a;
+    await world.wait(lone.close());
+    await world.append(other, 'y');
+    expect(voters(other)).toEqual([other.status.label]);
+    expect(world.log(other)).toEqual(['x', 'y']);
+  });
+
+  test('Z16 a member in memory gives its vote to the first disk that comes', async () => {
+    const world = new World();
+    const memory = world.member('m', { durable: false });
+    void memory.start();
+    await world.append(memory, 'x');
+    const durable = world.member('d');
+    void durable.start();
+    await world.ready([durable]);
+    await world.until(() => voters(durable).join() === 'd');
+    await world.append(memory, 'y');
+    expect(await world.read(durable)).toEqual(['x', 'y']);
+  });
+
+  test('S6 a member away while the log was compacted catches up by snapshot', async () => {
+    const world = new World({ snapshotEntries: 50, trailingEntries: 10 });
+    const members = await world.cluster(three);
+    const away = members.find((one) => one.status.raft.role !== 'leader') as Member;
+    const { label } = away.status;
+    await world.append(members[0] as Member, 'first');
+    world.kill(away);
+    const rest = members.filter((one) => one !== away);
+    const lines = Array.from({ length: 300 }, (_, i) => `line ${i}`);
+    const writer = rest[0] as Member;
+    await world.wait(Promise.all(lines.map((line) => writer.propose(world.line(line)))));
+    await world.until(() => rest.every((one) => one.status.raft.firstIndex > 100));
+    const back = world.member(label);
+    void back.start();
+    await world.ready([back]);
+    expect(await world.read(back)).toEqual(['first', ...lines]);
+    expect(back.status.raft.snapshotIndex).toBeGreaterThan(100);
+    await world.append(back, 'after');
+    world.kill(back);
+    const again = world.member(label);
+    void again.start();
+    await world.ready([again]);
+    expect(await world.read(again)).toEqual(['first', ...lines, 'after']);
+  });
+
+  test('S4 C1 all restarted from snapshots: sessions and results are still known', async () => {
+    const world = new World({ snapshotEntries: 20, trailingEntries: 0 });
+    const members = await world.cluster(three);
+    const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
+    await world.wait(
+      Promise.all(lines.map((line, i) => (members[i % 3] as Member).propose(world.line(line)))),
+    );
+    for (const member of members) world.kill(member);
+    const back = three.map((name) => world.member(name));
+    for (const member of back) void member.start();
+    await world.ready(back);
+    const log = await world.read(back[0] as Member);
+    expect([...log].sort()).toEqual([...lines].sort());
+    for (const member of back) expect(await world.read(member)).toEqual(log);
+  });
+
+  test('D1 a member whose disk fails stops and says so; the others go on', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    const failing = members.find((one) => one.status.raft.role !== 'leader') as Member;
+    world.disk(failing).failSync();
+    const rest = members.filter((one) => one !== failing);
+    await world.append(rest[0] as Member, 'x');
+    await world.until(() => failing.status.phase === 'stopped');
+    expect(failing.status.reason).toBe('STORAGE_FAILED');
+    await world.append(rest[1] as Member, 'y');
+    expect(await world.read(rest[0] as Member)).toEqual(['x', 'y']);
+  });
+
+  test('D5 a full disk at a lone member: the write waits, and goes through once there is room', async () => {
+    const world = new World();
+    const member = world.member('a');
+    void member.start();
+    await world.append(member, 'x');
+    world.disk(member).full = true;
+    const write = member.propose(world.line('y'), { timeoutMs: 60_000 });
+    await world.clock.advance(5_000);
+    expect(member.status.reason).toBe('STORAGE_FULL');
+    expect(world.log(member)).toEqual(['x']);
+    world.disk(member).full = false;
+    await world.wait(write);
+    expect(member.status.reason).toBeNull();
+    expect(world.log(member)).toEqual(['x', 'y']);
+  });
+
+  test('D6 a second member on the same disk is refused with STORAGE_LOCKED', async () => {
+    const world = new World();
+    const member = world.member('a');
+    void member.start();
+    await world.ready([member]);
+    const second = world.member('a');
+    void second.start();
+    await world.until(() => second.status.phase === 'stopped');
+    expect(second.status.reason).toBe('STORAGE_LOCKED');
+    await world.append(member, 'x');
+  });
+});
+
+async function claimState(world: World): Promise<string> {
+  const register = world.registers.register(world.cipher());
+  const { record } = await world.wait(readClaim(register, new AbortController().signal));
+  return record?.claim.state ?? 'none';
+}

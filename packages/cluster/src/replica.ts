@@ -31,6 +31,7 @@ import type { ReplicatedState } from './replicated-state.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
 import { SnapshotTransfer } from './snapshot-transfer.ts';
 import { Turn } from './turn.ts';
+import type { Outbox } from './turn.ts';
 
 export type ReplicaOptions = {
   readonly nodeId: NodeId;
@@ -49,9 +50,7 @@ export type ReplicaOptions = {
 };
 
 /** The way to other replicas. */
-export type ReplicaNetwork = {
-  post(messages: readonly Message[]): void;
-  flush(): void;
+export type ReplicaNetwork = Outbox & {
   sendBulk(from: NodeId, to: NodeId, body: Uint8Array): boolean;
   request(
     to: NodeId,
@@ -183,7 +182,7 @@ export class Replica implements Consensus {
         schedule();
       },
     });
-    this.#turn = new Turn(this.#raft, options.storage, clock, {
+    this.#turn = new Turn(this.#raft, options.storage, clock, options.network, {
       collect: () => {
         this.#proposals.collect();
         this.#reads.collect();
@@ -198,8 +197,6 @@ export class Replica implements Consensus {
       installed: (meta, bytes) => this.#installed(meta, bytes),
       full: (isFull) => options.events.full(isFull),
       failed: (error) => this.#failed(error),
-      post: (messages) => options.network.post(messages),
-      flush: () => options.network.flush(),
     });
     if (this.#softState.role === 'leader') this.#autopilot.leadershipChanged(true);
     this.#scheduleTick();
@@ -512,6 +509,8 @@ export class Replica implements Consensus {
     this.#lastTime = Math.max(this.#lastTime, this.#state.time);
     this.#forwarding.restored(meta.index);
     this.#proposals.restored();
+    // What was confirmed at an index that the snapshot holds waits for nothing more.
+    this.#reads.applied();
     this.#autopilot.applied();
     this.#options.events.membershipChanged();
     this.#options.events.progressed();

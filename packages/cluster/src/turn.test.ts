@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../test/manual-clock.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
-import { QuorateError } from './errors.ts';
+import type { QuorateError } from './errors.ts';
 import { MemoryDisk, MemoryStorage } from './memory/memory-storage.ts';
 import { joinBatches, Turn } from './turn.ts';
 

@@ -1,9 +1,7 @@
-/** Members in one process, on memory and the real clock with short timeouts. */
-import { setTimeout as delay } from 'node:timers/promises';
-import { randomBytes } from 'node:crypto';
+/** Members in one process, on memory, virtual time and seeded chance: every run is the same. */
+import type { Cipher } from '../src/contracts/cipher.ts';
 import type { Clock } from '../src/contracts/clock.ts';
 import type { ApplyContext, StateMachine } from '../src/contracts/state-machine.ts';
-import type { Policy } from '../src/policy.ts';
 import { Member } from '../src/member.ts';
 import type { MemberOptions } from '../src/member.ts';
 import { MemoryDisk, MemoryStorage } from '../src/memory/memory-storage.ts';
@@ -11,25 +9,8 @@ import { MemoryMeetingPoint } from '../src/memory/memory-rendezvous.ts';
 import { MemoryNetwork } from '../src/memory/memory-transport.ts';
 import { MemoryRegisters } from '../src/memory/memory-register.ts';
 import { createPlainCipher } from '../src/memory/plain-cipher.ts';
-
-export const realClock: Clock = {
-  now: () => performance.now(),
-  setTimeout: (callback, delayMs) => {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-  defer: (callback) => {
-    setImmediate(callback);
-  },
-};
-
-export const shortTimeouts: Partial<Policy> = {
-  tickMs: 10,
-  heartbeatMs: 20,
-  electionTimeoutMsMin: 150,
-  electionTimeoutMsMax: 300,
-  replaceAfterMs: 1_000,
-};
+import type { Policy } from '../src/policy.ts';
+import { ManualClock, seededBytes } from './manual-clock.ts';
 
 /** A state machine that remembers each command as a line of text. */
 export class LineMachine implements StateMachine {
@@ -53,65 +34,187 @@ export class LineMachine implements StateMachine {
   }
 }
 
-export type World = {
-  /** A member on its own disk; the same name gets the same disk again. */
-  member(name: string, options?: Partial<MemberOptions>): Member;
-  append(line: string): Uint8Array;
-  log(member: Member): readonly string[];
-  until(condition: () => boolean): Promise<void>;
-  readonly network: MemoryNetwork;
-  readonly registers: MemoryRegisters;
-  close(): Promise<void>;
+/** The clock of one process: nothing of it runs after the process died. */
+class ProcessClock implements Clock {
+  readonly #clock: Clock;
+  dead = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  setTimeout(callback: () => void, delayMs: number): () => void {
+    return this.#clock.setTimeout(() => {
+      if (!this.dead) callback();
+    }, delayMs);
+  }
+
+  defer(callback: () => void): void {
+    this.#clock.defer(() => {
+      if (!this.dead) callback();
+    });
+  }
+}
+
+type Process = {
+  readonly host: string;
+  readonly clock: ProcessClock;
+  readonly disk: MemoryDisk;
+  readonly machine: LineMachine;
 };
 
-export function testWorld(policy: Partial<Policy> = {}): World {
-  const network = new MemoryNetwork({ clock: realClock, retryMs: 20, silentAfterMs: 200 });
-  const registers = new MemoryRegisters('test');
-  const meetingPoint = new MemoryMeetingPoint();
-  const disks = new Map<string, MemoryDisk>();
-  const machines = new Map<Member, LineMachine>();
-  let run = 0;
-  return {
-    network,
-    registers,
-    member(name, options = {}) {
-      const disk = disks.get(name) ?? new MemoryDisk({ durable: true });
-      disks.set(name, disk);
-      const cipher = createPlainCipher({
-        namespace: 'test',
-        secrets: ['secret'],
-        strict: true,
-      });
-      const machine = new LineMachine();
-      run += 1;
-      const host = `${name}-${run}`;
-      const member = new Member({
-        namespace: 'test',
-        label: name,
-        clock: realClock,
-        random: (count) => new Uint8Array(randomBytes(count)),
-        createStorage: () => new MemoryStorage(disk),
-        cipher,
-        network: () =>
-          Promise.resolve({
-            transport: network.transport(host),
-            register: registers.register(cipher),
-            rendezvous: meetingPoint.rendezvous(cipher.topic),
-          }),
-        stateMachine: machine,
-        policy: { ...shortTimeouts, ...policy },
-        ...options,
-      });
-      machines.set(member, machine);
-      return member;
-    },
-    append: (line) => new TextEncoder().encode(line),
-    log: (member) => machines.get(member)?.lines ?? [],
-    async until(condition) {
-      while (!condition()) await delay(5);
-    },
-    async close() {
-      for (const member of machines.keys()) await member.close({ handOver: false });
-    },
-  };
+export type WorldMemberOptions = Partial<MemberOptions> & {
+  /** Default `secret`. */
+  readonly secret?: string;
+  /** Default true. */
+  readonly durable?: boolean;
+};
+
+export class World {
+  readonly clock: ManualClock = new ManualClock();
+  readonly network: MemoryNetwork = new MemoryNetwork({
+    clock: this.clock,
+    latencyMs: 1,
+    silentAfterMs: 3_000,
+  });
+  readonly registers: MemoryRegisters = new MemoryRegisters('test');
+  readonly meetingPoint: MemoryMeetingPoint = new MemoryMeetingPoint();
+  readonly #policy: Partial<Policy>;
+  readonly #disks = new Map<string, MemoryDisk>();
+  readonly #processes = new Map<Member, Process>();
+  #runCount = 0;
+
+  constructor(policy: Partial<Policy> = {}) {
+    this.#policy = policy;
+  }
+
+  /** A member on its own disk; the same name gets the same disk again, unless it is in memory. */
+  member(name: string, options: WorldMemberOptions = {}): Member {
+    const { secret = 'secret', durable = true, ...rest } = options;
+    const known = durable ? this.#disks.get(name) : undefined;
+    const disk = known ?? new MemoryDisk({ durable });
+    this.#disks.set(name, disk);
+    const cipher = this.cipher(secret);
+    const machine = new LineMachine();
+    const clock = new ProcessClock(this.clock);
+    this.#runCount += 1;
+    const host = `${name}-${this.#runCount}`;
+    const member = new Member({
+      namespace: 'test',
+      label: name,
+      clock,
+      random: seededBytes(this.#runCount),
+      createStorage: () => new MemoryStorage(disk),
+      cipher,
+      network: () =>
+        Promise.resolve({
+          transport: this.network.transport(host),
+          register: this.registers.register(cipher),
+          rendezvous: this.meetingPoint.rendezvous(cipher.topic),
+        }),
+      stateMachine: machine,
+      policy: this.#policy,
+      ...rest,
+    });
+    this.#processes.set(member, { host, clock, disk, machine });
+    return member;
+  }
+
+  cipher(secret: string = 'secret'): Cipher {
+    return createPlainCipher({ namespace: 'test', secrets: [secret], strict: true });
+  }
+
+  /** Starts members at once and waits until each is ready and the voters are as many as can be. */
+  async cluster(names: readonly string[], options: WorldMemberOptions = {}): Promise<Member[]> {
+    const members = names.map((name) => this.member(name, options));
+    for (const member of members) void member.start();
+    await this.ready(members);
+    const votersWanted = Math.min(
+      5,
+      members.length % 2 === 1 ? members.length : members.length - 1,
+    );
+    await this.until(() => members.every((member) => voters(member).length === votersWanted));
+    return members;
+  }
+
+  async ready(members: readonly Member[]): Promise<void> {
+    await this.wait(Promise.all(members.map((member) => member.ready())), 120_000);
+  }
+
+  /** The process dies as by SIGKILL: what is not durable is gone, nothing of it runs on. */
+  kill(member: Member): void {
+    const { clock, host, disk } = this.#process(member);
+    clock.dead = true;
+    this.network.kill(host);
+    disk.crash();
+  }
+
+  /** Cuts every link between the two sides, both ways. */
+  part(side: readonly Member[], other: readonly Member[], how: 'cut' | 'heal' = 'cut'): void {
+    for (const a of side) {
+      for (const b of other) {
+        this.network[how](this.host(a), this.host(b));
+        this.network[how](this.host(b), this.host(a));
+      }
+    }
+  }
+
+  host(member: Member): string {
+    return this.#process(member).host;
+  }
+
+  disk(member: Member): MemoryDisk {
+    return this.#process(member).disk;
+  }
+
+  line(text: string): Uint8Array {
+    return new TextEncoder().encode(text);
+  }
+
+  log(member: Member): readonly string[] {
+    return this.#process(member).machine.lines;
+  }
+
+  /** Proposes a line and waits for it. */
+  async append(member: Member, text: string): Promise<void> {
+    await this.wait(member.propose(this.line(text)));
+  }
+
+  /** What a linearizable read through this member sees. */
+  async read(member: Member): Promise<readonly string[]> {
+    await this.wait(member.readBarrier());
+    return [...this.log(member)];
+  }
+
+  leader(members: readonly Member[]): Member {
+    const leaders = members.filter((member) => member.status.raft.role === 'leader');
+    leaders.sort((a, b) => b.status.raft.term - a.status.raft.term);
+    if (leaders[0] === undefined) throw new Error('nobody leads');
+    return leaders[0];
+  }
+
+  until(condition: () => boolean, limitMs?: number): Promise<void> {
+    return this.clock.until(condition, limitMs);
+  }
+
+  wait<T>(promise: Promise<T>, limitMs?: number): Promise<T> {
+    return this.clock.wait(promise, limitMs);
+  }
+
+  #process(member: Member): Process {
+    const process = this.#processes.get(member);
+    if (process === undefined) throw new Error('no such member here');
+    return process;
+  }
+}
+
+export function voters(member: Member): string[] {
+  return member.status.members
+    .filter((one) => one.kind === 'voter')
+    .map((one) => one.label)
+    .sort();
 }
