@@ -443,13 +443,7 @@ export class Member implements Consensus, HostedReplica {
       policy: genesis.policy,
       writeTimeoutMs: this.#writeTimeoutMs,
       readTimeoutMs: this.#readTimeoutMs,
-      network: {
-        post: (messages) => host.post(messages),
-        flush: () => host.flush(),
-        sendBulk: (from, to, body) => host.sendBulk(from, to, body),
-        request: (to, method, body, options) => host.request(to, method, body, options),
-        isLinked: (nodeId) => host.isLinked(nodeId),
-      },
+      network: host,
       events: {
         softState: () => {
           host.announce();

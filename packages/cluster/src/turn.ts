@@ -40,6 +40,10 @@ export type TurnEvents = {
   full(isFull: boolean): void;
   /** Nothing can go on: the replica stops. */
   failed(error: QuorateError): void;
+};
+
+/** Where messages leave: queued one by one, sent together at the end of a turn. */
+export type Outbox = {
   post(messages: readonly Message[]): void;
   flush(): void;
 };
@@ -52,6 +56,7 @@ export class Turn {
   readonly #raft: Raft;
   readonly #storage: LogStorage;
   readonly #clock: Clock;
+  readonly #outbox: Outbox;
   readonly #events: TurnEvents;
   readonly #diskQueue: DiskWork[] = [];
   #diskBusy = false;
@@ -59,10 +64,11 @@ export class Turn {
   #scheduled = false;
   #stopped = false;
 
-  constructor(raft: Raft, storage: LogStorage, clock: Clock, events: TurnEvents) {
+  constructor(raft: Raft, storage: LogStorage, clock: Clock, outbox: Outbox, events: TurnEvents) {
     this.#raft = raft;
     this.#storage = storage;
     this.#clock = clock;
+    this.#outbox = outbox;
     this.#events = events;
   }
 
@@ -95,7 +101,7 @@ export class Turn {
         }
         if (ready.truncated.length > 0) this.#events.truncated(ready.truncated);
         if (ready.softState !== null) this.#events.softState(ready.softState);
-        if (ready.messages.length > 0) this.#events.post(ready.messages);
+        if (ready.messages.length > 0) this.#outbox.post(ready.messages);
         for (const peer of ready.sendSnapshot) this.#events.sendSnapshot(peer);
         if (ready.fatal !== null) {
           this.#fail(new QuorateError('CONSENSUS_FATAL', ready.fatal.reason));
@@ -111,7 +117,7 @@ export class Turn {
           break;
         }
       }
-      this.#events.flush();
+      this.#outbox.flush();
     } catch (error) {
       this.#fail(asFatal(error));
     }
