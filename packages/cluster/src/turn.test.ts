@@ -87,7 +87,13 @@ async function bench(voters: readonly string[]): Promise<Bench> {
   const committed: Entry[] = [];
   const failures: QuorateError[] = [];
   const full: boolean[] = [];
-  const turn = new Turn(raft, storage, clock, {
+  const outbox = {
+    post: (messages: readonly Message[]): void => {
+      sent.push(...messages);
+    },
+    flush: (): void => undefined,
+  };
+  const turn = new Turn(raft, storage, clock, outbox, {
     collect: () => undefined,
     committed: (entries) => {
       committed.push(...entries);
@@ -104,8 +110,6 @@ async function bench(voters: readonly string[]): Promise<Bench> {
     installed: () => undefined,
     full: (isFull) => full.push(isFull),
     failed: (error) => failures.push(error),
-    post: (messages) => sent.push(...messages),
-    flush: () => undefined,
   });
   const result: Bench = {
     clock,
