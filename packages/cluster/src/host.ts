@@ -47,11 +47,12 @@ export class Host {
   readonly #byLink = new Map<Link, Peer>();
   /** Where each linked NodeId lives now. */
   readonly #routes = new Map<NodeId, Peer>();
-  readonly #lastRuns = new Map<NodeId, { epoch: number; nonce: string }>();
+  readonly #lastRuns = new Map<NodeId, { epoch: number; nonce: string; cloned: boolean }>();
   readonly #acquaintances = new Map<HostId, readonly string[]>();
   readonly #outbox = new Map<Peer, Message[]>();
   #stopWatching: () => void = () => undefined;
   #announced = '';
+  #announcedAddresses: string | null = null;
   #closed = false;
 
   constructor(options: HostOptions) {
@@ -95,15 +96,16 @@ export class Host {
   /** Tells rendezvous and linked hosts what changed here: addresses, runs' clusters, the leader. */
   announce(): void {
     if (this.#closed) return;
-    const announcement: Announcement = {
-      host: this.id,
-      addresses: this.#options.transport.addresses(),
-    };
-    this.#options.rendezvous?.announce(announcement);
     const hello = this.#hello();
     const text = JSON.stringify(hello);
     if (text === this.#announced) return;
     this.#announced = text;
+    const { host, addresses } = hello;
+    if (addresses.join() !== this.#announcedAddresses) {
+      // Signed and sent to every relay: only when there is something new to say.
+      this.#announcedAddresses = addresses.join();
+      this.#options.rendezvous?.announce({ host, addresses });
+    }
     for (const peer of this.#peers.values()) peer.sendHello();
   }
 
@@ -289,28 +291,40 @@ export class Host {
     const hello = peer.hello;
     if (hello === null) return;
     for (const facts of hello.runs) {
-      const last = this.#lastRuns.get(facts.nodeId);
-      if (last !== undefined && facts.epoch < last.epoch) {
-        // Z3: an epoch below the known one is a copy or a rollback; its messages are not heard.
-        this.#options.onRefused(
-          peer.link.host,
-          new QuorateError(
-            'REPLICA_ROLLED_BACK',
-            `Cannot hear run ${facts.epoch} of ${facts.nodeId}: run ${last.epoch} is known`,
-          ),
-        );
-        peer.close('rolled back');
-        return;
-      }
+      const error = this.#objection(facts);
+      if (error === null) continue;
+      this.#options.onRefused(peer.link.host, error);
+      peer.close(error.code);
+      return;
     }
     for (const facts of hello.runs) {
       const last = this.#lastRuns.get(facts.nodeId);
       const newRun = last?.epoch !== facts.epoch || last.nonce !== facts.nonce;
-      this.#lastRuns.set(facts.nodeId, { epoch: facts.epoch, nonce: facts.nonce });
+      this.#lastRuns.set(facts.nodeId, { epoch: facts.epoch, nonce: facts.nonce, cloned: false });
       this.#routes.set(facts.nodeId, peer);
       for (const replica of this.#replicas.values()) replica.linked(facts, newRun);
     }
     this.#learn(peer, hello);
+  }
+
+  /** Z3, as far as one host can tell: a run that was rolled back, or exists twice, is not heard. */
+  #objection({ nodeId, epoch, nonce }: RunFacts): QuorateError | null {
+    const last = this.#lastRuns.get(nodeId);
+    if (last === undefined || epoch > last.epoch) return null;
+    if (epoch < last.epoch) {
+      return new QuorateError(
+        'REPLICA_ROLLED_BACK',
+        `Cannot hear run ${epoch} of ${nodeId}: run ${last.epoch} is known`,
+      );
+    }
+    if (nonce === last.nonce && !last.cloned) return null;
+    // Nobody can tell the copy from the original, so the one that was heard before halts too.
+    last.cloned = true;
+    this.#routes.get(nodeId)?.close('REPLICA_CLONED');
+    return new QuorateError(
+      'REPLICA_CLONED',
+      `Cannot hear run ${epoch} of ${nodeId}: two of them say so`,
+    );
   }
 
   #renewed(peer: Peer): void {
