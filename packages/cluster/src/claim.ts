@@ -133,8 +133,10 @@ export class ClaimKeeper {
       const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
       if (this.#stopped.signal.aborted) return null;
       this.#options.refused(refusedCount);
-      // A claim in the making supersedes nothing; an active one of another cluster does.
       const other = record !== null && record.claim.clusterId !== clusterId;
+      // Whoever joined, or restarted, may learn here first that its cluster acknowledges.
+      if (record?.claim.state === 'active' && !other) this.#active = true;
+      // A claim in the making supersedes nothing that is active; an active one of another cluster does.
       if (other && (record.claim.state === 'active' || !this.#active)) this.#options.superseded();
       return record;
     } catch (error) {

@@ -1,0 +1,341 @@
+import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../test/manual-clock.ts';
+import { claimSilenceMs, ClaimKeeper, readClaim, refreshIntervalMs, setClaim } from './claim.ts';
+import type { Claim } from './claim.ts';
+import type { Register } from './contracts/register.ts';
+import { QuorateError } from './errors.ts';
+import { encodeJoinAnswer, form } from './formation.ts';
+import type { FormationOptions, FormationProgress, FormationResult } from './formation.ts';
+import type { RunFacts } from './hello.ts';
+import { MemoryRegisters } from './memory/memory-register.ts';
+import { createPlainCipher } from './memory/plain-cipher.ts';
+import { createPolicy } from './policy.ts';
+import type { Genesis } from './policy.ts';
+
+const idOf = (digits: string): string => digits.repeat(32 / digits.length);
+const never = new AbortController().signal;
+
+function genesisOf(clusterId: string): Genesis {
+  return {
+    clusterId,
+    generation: 1,
+    namespace: 'test',
+    founder: idOf('f'),
+    register: 'test',
+    featureLevel: 1,
+    policy: createPolicy(),
+  };
+}
+
+function memberOf(clusterId: string | null): RunFacts {
+  return {
+    nodeId: idOf('1'),
+    epoch: 1,
+    nonce: '00'.repeat(8),
+    clusterId,
+    generation: 1,
+    label: 'x',
+    durable: true,
+  };
+}
+
+class Bench {
+  readonly clock = new ManualClock();
+  readonly registers = new MemoryRegisters('test');
+  readonly register: Register = this.registers.register(createPlainCipher({ namespace: 'test' }));
+  readonly linked: RunFacts[] = [];
+  readonly asked: string[] = [];
+  /** What a member that is asked to take somebody in says. */
+  answer: (to: string) => Promise<Uint8Array> = () =>
+    Promise.reject(new QuorateError('NO_LEADER', 'no leader'));
+
+  form(nodeId: string, more: Partial<FormationOptions> = {}): Forming {
+    return new Forming({
+      register: this.register,
+      mayFound: true,
+      nodeId: idOf(nodeId),
+      facts: { label: nodeId, durable: true },
+      clock: this.clock,
+      newClusterId: () => idOf(`${nodeId}c`),
+      signal: never,
+      linkedRuns: () => this.linked,
+      request: (to) => {
+        this.asked.push(to);
+        return this.answer(to);
+      },
+      report: () => undefined,
+      linksChanged: () => new Promise(() => undefined),
+      ...more,
+    });
+  }
+
+  async claim(): Promise<Claim | null> {
+    const { record } = await this.clock.wait(readClaim(this.register, never));
+    return record?.claim ?? null;
+  }
+
+  async set(claim: Partial<Claim> = {}): Promise<void> {
+    const { record } = await this.clock.wait(readClaim(this.register, never));
+    const value: Claim = {
+      state: 'claimed',
+      clusterId: idOf('ab'),
+      generation: 1,
+      founder: idOf('f'),
+      beat: (record?.claim.beat ?? 0) + 1,
+      ...claim,
+    };
+    const { ok } = await this.clock.wait(
+      setClaim(this.register, record?.version ?? 0, value, never),
+    );
+    if (!ok) throw new Error('the claim was not set');
+  }
+
+  keeper(clusterId: string, active = false): { keeper: ClaimKeeper; superseded: number[] } {
+    const superseded: number[] = [];
+    const keeper = new ClaimKeeper(
+      {
+        register: this.register,
+        clock: this.clock,
+        clusterId,
+        generation: 1,
+        founder: idOf('f'),
+        superseded: () => superseded.push(this.clock.now()),
+        refused: () => undefined,
+      },
+      active,
+    );
+    return { keeper, superseded };
+  }
+}
+
+/** One `form()` under way. */
+class Forming {
+  result: FormationResult | null = null;
+  error: unknown = null;
+  readonly reports: FormationProgress[] = [];
+
+  constructor(options: FormationOptions) {
+    form({ ...options, report: (progress) => this.reports.push(progress) }).then(
+      (result) => {
+        this.result = result;
+      },
+      (error: unknown) => {
+        this.error = error;
+      },
+    );
+  }
+}
+
+describe('form()', () => {
+  test('Z9 an unreachable register: FORMATION_WAITING, nobody founds, however long it takes', async () => {
+    const bench = new Bench();
+    bench.registers.setReachable(false);
+    const forming = bench.form('a');
+    await bench.clock.advance(120_000);
+    expect([forming.result, forming.error]).toEqual([null, null]);
+    expect(forming.reports.at(-1)?.reason).toBe('FORMATION_WAITING');
+    bench.registers.setReachable(true);
+    await bench.clock.advance(1_000);
+    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+  });
+
+  test('Z13 of ten at once exactly one founds, and the register names it', async () => {
+    const bench = new Bench();
+    const names = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+    const forming = names.map((name) => bench.form(name));
+    await bench.clock.advance(1_000);
+    const founders = forming.flatMap(({ result }) => (result === null ? [] : [result]));
+    expect(founders).toEqual([{ type: 'found', clusterId: (await bench.claim())?.clusterId }]);
+  });
+
+  test('Z10 a claim refreshed in time is never superseded', async () => {
+    const bench = new Bench();
+    await bench.set();
+    const forming = bench.form('a');
+    const { keeper } = bench.keeper(idOf('ab'));
+    await bench.clock.advance(120_000);
+    expect(forming.result).toBeNull();
+    expect((await bench.claim())?.clusterId).toBe(idOf('ab'));
+    keeper.stop();
+  });
+
+  test('Z10 F6 a founder that died after its claim is superseded once it was silent long enough', async () => {
+    const bench = new Bench();
+    await bench.set();
+    const forming = bench.form('a');
+    await bench.clock.advance(claimSilenceMs - 1_000);
+    expect(forming.result).toBeNull();
+    await bench.clock.advance(2_000);
+    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+    expect(await bench.claim()).toMatchObject({ founder: idOf('a'), state: 'claimed' });
+  });
+
+  test('Z10 an active claim is never superseded', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    const forming = bench.form('a');
+    await bench.clock.advance(600_000);
+    expect(forming.result).toBeNull();
+    expect((await bench.claim())?.clusterId).toBe(idOf('ab'));
+  });
+
+  test('F6 a founder that died between claim and genesis founds what it claimed', async () => {
+    const bench = new Bench();
+    await bench.set({ founder: idOf('a'), clusterId: idOf('cd') });
+    const forming = bench.form('a');
+    await bench.clock.settle();
+    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('cd') });
+  });
+
+  test('Z12 it joins only what the register names, and through nobody who is not a member of that', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    bench.linked.push(memberOf(null), { ...memberOf(idOf('99')), nodeId: idOf('2') });
+    bench.answer = () => Promise.resolve(encodeJoinAnswer(genesisOf(idOf('99'))));
+    const forming = bench.form('a');
+    await bench.clock.advance(5_000);
+    expect(bench.asked).toEqual([]);
+    expect(forming.result).toBeNull();
+    bench.linked.push({ ...memberOf(idOf('ab')), nodeId: idOf('3') });
+    await bench.clock.advance(5_000);
+    // It answered for another cluster than it had said: not what the register names.
+    expect(forming.result).toBeNull();
+    bench.answer = () => Promise.resolve(encodeJoinAnswer(genesisOf(idOf('ab'))));
+    await bench.clock.advance(5_000);
+    expect(forming.result).toEqual({ type: 'join', genesis: genesisOf(idOf('ab')) });
+    expect(new Set(bench.asked)).toEqual(new Set([idOf('3')]));
+  });
+
+  test('Z12 what is only claimed takes nobody in for good before the register says active', async () => {
+    const bench = new Bench();
+    await bench.set();
+    bench.linked.push(memberOf(idOf('ab')));
+    bench.answer = () => Promise.resolve(encodeJoinAnswer(genesisOf(idOf('ab'))));
+    const forming = bench.form('a');
+    await bench.clock.advance(3_000);
+    expect(forming.result).toBeNull();
+    await bench.set({ state: 'active' });
+    await bench.clock.advance(1_000);
+    expect(forming.result?.type).toBe('join');
+  });
+
+  test('a secret that is not the namespace ends formation at once', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    const other = bench.registers.register(
+      createPlainCipher({ namespace: 'test', secrets: ['other'] }),
+    );
+    const forming = bench.form('a', { register: other });
+    await bench.clock.settle();
+    expect(forming.error).toMatchObject({ code: 'BAD_SECRET' });
+  });
+
+  test('isolated founds without a register; join without one waits for somebody to ask', async () => {
+    const bench = new Bench();
+    const isolated = bench.form('a', { register: null });
+    const joining = bench.form('b', { register: null, mayFound: false });
+    await bench.clock.advance(5_000);
+    expect(isolated.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+    expect(joining.result).toBeNull();
+    bench.linked.push(memberOf(idOf('ab')));
+    bench.answer = () => Promise.resolve(encodeJoinAnswer(genesisOf(idOf('ab'))));
+    await bench.clock.advance(1_000);
+    expect(joining.result?.type).toBe('join');
+    expect(await bench.claim()).toBeNull();
+  });
+
+  test('an abort ends it, wherever it stands', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    const controller = new AbortController();
+    const forming = bench.form('a', { signal: controller.signal });
+    await bench.clock.advance(700);
+    controller.abort();
+    await bench.clock.settle();
+    expect(forming.error).toMatchObject({ code: 'ABORTED' });
+    expect(bench.clock.timerCount).toBe(0);
+  });
+});
+
+describe('ClaimKeeper', () => {
+  test('Z10 it refreshes a claim well within the silence that others wait for', async () => {
+    const bench = new Bench();
+    await bench.set();
+    const { keeper } = bench.keeper(idOf('ab'));
+    const before = (await bench.claim())?.beat ?? 0;
+    await bench.clock.advance(5 * refreshIntervalMs);
+    expect(((await bench.claim())?.beat ?? 0) - before).toBeGreaterThanOrEqual(4);
+    expect(claimSilenceMs).toBeGreaterThan(2 * refreshIntervalMs);
+    keeper.stop();
+    expect(bench.clock.timerCount).toBe(0);
+  });
+
+  test('Z10 activate() says true only once the register says active', async () => {
+    const bench = new Bench();
+    await bench.set();
+    const { keeper } = bench.keeper(idOf('ab'));
+    bench.registers.setReachable(false);
+    expect(await bench.clock.wait(keeper.activate())).toBe(false);
+    bench.registers.setReachable(true);
+    expect(await bench.clock.wait(keeper.activate())).toBe(true);
+    expect((await bench.claim())?.state).toBe('active');
+    keeper.stop();
+  });
+
+  test('F6 activated in the register, but not in the log yet: after a restart it is active at once', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    const { keeper } = bench.keeper(idOf('ab'));
+    expect(await bench.clock.wait(keeper.activate())).toBe(true);
+    keeper.stop();
+  });
+
+  test('Z10 a refresh under way never turns active back into claimed', async () => {
+    const bench = new Bench();
+    await bench.set();
+    const { keeper } = bench.keeper(idOf('ab'));
+    for (let i = 0; i < 20; i++) {
+      await bench.clock.advance(refreshIntervalMs / 3);
+      const activating = keeper.activate();
+      await bench.clock.advance(refreshIntervalMs / 3);
+      if (await bench.clock.wait(activating)) break;
+    }
+    await bench.clock.advance(10 * refreshIntervalMs);
+    expect((await bench.claim())?.state).toBe('active');
+    keeper.stop();
+  });
+
+  test('Z10 a founder that finds another claim in its place is superseded and activates nothing', async () => {
+    const bench = new Bench();
+    await bench.set({ clusterId: idOf('cd'), founder: idOf('b') });
+    const { keeper, superseded } = bench.keeper(idOf('ab'));
+    expect(await bench.clock.wait(keeper.activate())).toBe(false);
+    expect(superseded.length).toBe(1);
+    expect(await bench.claim()).toMatchObject({ clusterId: idOf('cd'), state: 'claimed' });
+    keeper.stop();
+  });
+
+  test('Z12 an active cluster is superseded by another active one, not by a claim in the making', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    // A member that joined before it had applied the activation.
+    const { keeper, superseded } = bench.keeper(idOf('ab'));
+    await bench.clock.advance(3 * refreshIntervalMs);
+    await bench.set({ clusterId: idOf('cd'), state: 'claimed' });
+    await bench.clock.advance(120_000);
+    expect(superseded).toEqual([]);
+    await bench.set({ clusterId: idOf('cd'), state: 'active' });
+    await bench.clock.advance(120_000);
+    expect(superseded.length).toBeGreaterThan(0);
+    keeper.stop();
+  });
+
+  test('a register that was emptied after the activation is left to a person', async () => {
+    const bench = new Bench();
+    const { keeper, superseded } = bench.keeper(idOf('ab'), true);
+    await bench.clock.advance(120_000);
+    expect(await bench.claim()).toBeNull();
+    expect(superseded).toEqual([]);
+    keeper.stop();
+  });
+});
