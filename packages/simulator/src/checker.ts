@@ -62,9 +62,12 @@ export class SafetyChecker {
   readonly #membershipEntries: MembershipAt[] = [];
   /** What was applied, by index. */
   readonly #commands = new Map<number, number>();
-  /** By index: the term of the committed entry, and the term in which its commit was first seen. */
-  readonly #committedTerms: number[] = [0];
-  readonly #committedIn: number[] = [0];
+  /**
+   * By index: the term of the committed entry, and the term in which its commit was first seen. There
+   * are holes where only a snapshot told that everything below it is committed.
+   */
+  readonly #committedTerms: (number | undefined)[] = [0];
+  readonly #committedIn: (number | undefined)[] = [0];
   checkCount = 0;
 
   /** Highest index known to be committed. */
@@ -149,7 +152,7 @@ export class SafetyChecker {
     this.#leaders.set(term, id);
     const replica = this.#replica(id);
     let index = this.commitIndex;
-    while (index > 0 && (this.#committedIn[index] as number) >= term) index -= 1;
+    while (index > 0 && (this.#committedIn[index] ?? term) >= term) index -= 1;
     if (index <= replica.written.base.index) return;
     const own = termAt(replica.written, index);
     if (own !== this.#committedTerms[index]) {
@@ -228,10 +231,10 @@ export class SafetyChecker {
     for (let index = replica.commitIndex + 1; index <= commitIndex; index++) {
       const term = termAt(replica.written, index);
       if (term === undefined) fail(`${replica.id} commits ${index} and does not hold it`);
-      if (index > this.commitIndex) {
+      if (this.#committedTerms[index] === undefined) {
         this.#checkBacked(replica, index, term);
-        this.#committedTerms.push(term);
-        this.#committedIn.push(replica.writtenVote.term);
+        this.#committedTerms[index] = term;
+        this.#committedIn[index] = replica.writtenVote.term;
       }
       this.#checkCommitted(replica, index, term, 'commits');
     }
@@ -256,11 +259,18 @@ export class SafetyChecker {
   #checkBacked(replica: Replica, index: number, term: number): void {
     // The first entry is committed by decision: its founder is the whole cluster.
     if (index === 1) return;
-    // The commit is its leader's, under the membership in the leader's log.
-    const leaderId = this.#leaders.get(replica.writtenVote.term) ?? replica.id;
-    const leader = this.#replica(leaderId);
-    const candidates = leader.memberships.slice(leader === replica ? -2 : -4);
+    // The commit is its leader's, under a membership in the leader's log. A leader with a slow disk
+    // may not have handed it over yet: others may hold it already, or it is the end of a joint one.
+    const leader = this.#replica(this.#leaders.get(replica.writtenVote.term) ?? replica.id);
+    const candidates = [
+      ...replica.memberships.slice(-2),
+      ...(leader === replica ? [] : leader.memberships.slice(-4)),
+    ];
     if (candidates.length === 0) return;
+    for (const one of [...candidates]) {
+      if (one.membership.votersOutgoing.length === 0 || one.index >= index) continue;
+      candidates.push({ ...one, membership: { ...one.membership, votersOutgoing: [] } });
+    }
     const holds = (id: NodeId): boolean => {
       const durable = this.#replicas.get(id)?.durable;
       if (durable === undefined) return false;

@@ -1,0 +1,28 @@
+import { describe, expect, test } from 'vitest';
+import { runClusterWorld } from '../src/cluster-world.ts';
+import { runCoreWorld } from '../src/core-world.ts';
+
+describe('worlds', () => {
+  test('a core world of one seed is the same each time, of another seed another', () => {
+    const first = runCoreWorld({ seed: 7 });
+    expect(first.failure).toBe(null);
+    expect(runCoreWorld({ seed: 7 })).toEqual(first);
+    expect(runCoreWorld({ seed: 8 }).eventHash).not.toBe(first.eventHash);
+  });
+
+  test('a cluster world of one seed is the same each time, of another seed another', async () => {
+    const first = await runClusterWorld({ seed: 7 });
+    expect(first.failure).toBe(null);
+    expect(first.counts['acknowledged']).toBeGreaterThan(0);
+    expect(await runClusterWorld({ seed: 7 })).toEqual(first);
+    expect((await runClusterWorld({ seed: 8 })).eventHash).not.toBe(first.eventHash);
+  });
+
+  test('F1 F2 F3 F4 clusters of 1, 3 and 5 members form, live through a storm and heal', async () => {
+    for (const members of [1, 3, 5]) {
+      const result = await runClusterWorld({ seed: 100 + members, members });
+      expect(result.failure).toBe(null);
+      expect(result.counts['founded']).toBeGreaterThanOrEqual(1);
+    }
+  });
+});
