@@ -46,7 +46,9 @@ export class Daemon {
   }
 
   get isRunning(): boolean {
-    return this.#ending === null && this.#child.exitCode === null && this.#child.signalCode === null;
+    return (
+      this.#ending === null && this.#child.exitCode === null && this.#child.signalCode === null
+    );
   }
 
   /** The last lines it said, with the milliseconds since this test process began. */

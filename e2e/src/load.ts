@@ -30,7 +30,11 @@ export class Load {
   readonly #stopping = new AbortController();
   readonly #workers: Promise<void>[] = [];
   readonly #observations: Observation[] = [];
-  readonly #puts = { acked: new Set<string>(), refused: new Set<string>(), open: new Set<string>() };
+  readonly #puts = {
+    acked: new Set<string>(),
+    refused: new Set<string>(),
+    open: new Set<string>(),
+  };
   readonly #broken: string[] = [];
   #incrementsAcked = 0;
   #incrementsUnknown = 0;
@@ -210,7 +214,7 @@ function disorder(observations: readonly Observation[]): string[] {
   let ended = 0;
   let known = 0;
   for (const one of [...observations].sort((a, b) => a.startMs - b.startMs)) {
-    for (let next = byEnd[ended]; next !== undefined && next.endMs < one.startMs; ) {
+    for (let next = byEnd[ended]; next !== undefined && next.endMs < one.startMs;) {
       known = Math.max(known, next.value);
       ended++;
       next = byEnd[ended];

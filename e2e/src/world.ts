@@ -222,13 +222,7 @@ export class MemberSeat extends Seat {
   readonly #flags: readonly string[];
   #nodeId: string | null = null;
 
-  constructor(
-    world: World,
-    label: string,
-    relay: RelaySeat,
-    port: number,
-    options: MemberOptions,
-  ) {
+  constructor(world: World, label: string, relay: RelaySeat, port: number, options: MemberOptions) {
     super(world, label);
     this.namespace = options.namespace ?? 'e2e';
     this.data = options.data ?? world.path(`node-${label}`);
@@ -256,9 +250,14 @@ export class MemberSeat extends Seat {
     ];
   }
 
-  /** Resolves with the event `started`. */
   async start(): Promise<Event> {
-    const started = await this.launch().event('started', ({ event }) => event === 'started');
+    this.launch();
+    return this.hasStarted();
+  }
+
+  /** Resolves with the event `started` of the run that was launched. */
+  async hasStarted(): Promise<Event> {
+    const started = await this.daemon.event('started', ({ event }) => event === 'started');
     this.#nodeId = String(started['nodeId']);
     return started;
   }

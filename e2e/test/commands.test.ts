@@ -1,22 +1,21 @@
 /** One cluster, its members started at once, used the way a person and a program use it. */
 import { writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { quorate, quorateJson } from '../src/command.ts';
 import { demand, entry } from '../src/gateway.ts';
 import type { Status } from '../src/gateway.ts';
-import { World, idsOf } from '../src/world.ts';
-import type { MemberSeat, RelaySeat } from '../src/world.ts';
+import { sharedWorld } from '../src/shared.ts';
+import { idsOf } from '../src/world.ts';
+import type { MemberSeat, RelaySeat, World } from '../src/world.ts';
 
 let world: World;
 let relay: RelaySeat;
 let members: readonly MemberSeat[];
 
-beforeAll(async () => {
-  world = await World.create();
+sharedWorld(async (created) => {
+  world = created;
   ({ relay, members } = await world.cluster(3));
 });
-afterAll(() => world.dispose());
-beforeEach(({ onTestFailed }) => onTestFailed(() => console.error(world.tails())));
 
 function at(index: number): readonly string[] {
   const member = members[index % members.length];
@@ -103,7 +102,13 @@ describe('put, get, del, range', () => {
 
   it('put keeps text as text, and --json-value as data, bytes too', async () => {
     await quorateJson(['put', 'value/text', '{"a":1}', ...at(0)]);
-    await quorateJson(['put', 'value/json', '{"b":[1,null,"x"],"a":1.5}', '--json-value', ...at(1)]);
+    await quorateJson([
+      'put',
+      'value/json',
+      '{"b":[1,null,"x"],"a":1.5}',
+      '--json-value',
+      ...at(1),
+    ]);
     await quorateJson(['put', 'value/bytes', '{"$bytes":"AQL/"}', '--json-value', ...at(2)]);
     await quorateJson(['put', 'value/dash', ...at(0), '--', '-5']);
     const value = async (key: string): Promise<unknown> =>
@@ -213,7 +218,13 @@ describe('status, members', () => {
       ].sort(),
     );
     for (const member of status.members) {
-      expect(Object.keys(member).sort()).toEqual(['kind', 'label', 'leader', 'nodeId', 'reachable']);
+      expect(Object.keys(member).sort()).toEqual([
+        'kind',
+        'label',
+        'leader',
+        'nodeId',
+        'reachable',
+      ]);
     }
     expect(status.nodeId).toBe(members[1]?.nodeId);
     const listed = await quorateJson<{ members: unknown }>(['members', ...at(1)]);
@@ -229,7 +240,9 @@ describe('status, members', () => {
     const put = await quorate(['put', 'greeting', 'hello', ...at(0)]);
     expect(put.stdout).toMatch(/^Written at revision \d+\n$/);
     expect((await quorate(['get', 'greeting', ...at(1)])).stdout).toBe('hello\n');
-    expect((await quorate(['range', '--prefix', 'greet', ...at(2)])).stdout).toBe('greeting\thello\n');
+    expect((await quorate(['range', '--prefix', 'greet', ...at(2)])).stdout).toBe(
+      'greeting\thello\n',
+    );
     const missing = await quorate(['get', 'no such key', ...at(1)]);
     expect(missing).toMatchObject({ code: 0, stdout: '', stderr: 'There is no key no such key\n' });
   });
