@@ -68,7 +68,7 @@ function decode(json: unknown, path: string, depth: number): unknown {
 }
 
 /** Standard base64 with padding. */
-export function bytesToBase64(bytes: Uint8Array): string {
+function bytesToBase64(bytes: Uint8Array): string {
   let text = '';
   // Spread arguments in slices: engines limit the number of arguments of one call.
   for (let start = 0; start < bytes.length; start += 8192) {

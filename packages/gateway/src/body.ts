@@ -35,7 +35,9 @@ export class BodyReader {
     const chunks: Buffer[] = [];
     let length = 0;
     try {
-      for await (const chunk of request as AsyncIterable<Buffer>) {
+      // A refused body must not take the connection along: the refusal still has to leave.
+      const pieces: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+      for await (const chunk of pieces) {
         length += chunk.length;
         this.#totalBytes += chunk.length;
         this.#check(length);

@@ -3,6 +3,7 @@
  * server-sent events, metrics. See `@quorate/client` for the JSON. On loopback it serves whoever is
  * on this machine; beyond loopback it wants a token and refuses to start without one.
  */
+import { timeoutHeader } from '@quorate/client';
 import { QuorateError, assert } from '@quorate/cluster';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -152,6 +153,8 @@ class HttpGateway implements Gateway {
   /** Never rejects: each request gets one answer, whatever happens. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
+    // A connection that broke is told by its close; there is nobody to tell more to.
+    response.on('error', () => gone.abort());
     response.once('close', () => {
       gone.abort();
       // Connections that were busy when the end began are idle now, one by one.
@@ -161,8 +164,7 @@ class HttpGateway implements Gateway {
       await this.#route(request, response, gone.signal);
     } catch (error) {
       this.#refuse(response, this.#problemOf(error));
-      // What was not read of a refused body is not worth reading.
-      if (!request.complete) request.destroy();
+      if (!request.complete) discardRest(request);
     }
   }
 
@@ -324,7 +326,6 @@ class HttpGateway implements Gateway {
       return;
     }
     if (problem.error.code === 'OVERLOADED') response.setHeader('retry-after', '1');
-    if (problem.status === 413) response.setHeader('connection', 'close');
     sendJson(response, problem.status, { error: problem.error });
   }
 
@@ -353,16 +354,26 @@ function preflight(request: IncomingMessage, response: ServerResponse): void {
   }
   response.writeHead(204, {
     'access-control-allow-methods': 'GET, POST',
-    'access-control-allow-headers':
-      'authorization, content-type, last-event-id, quorate-timeout-ms',
+    'access-control-allow-headers': `authorization, content-type, last-event-id, ${timeoutHeader}`,
     'access-control-max-age': '600',
   });
   response.end();
 }
 
+/**
+ * The rest of a refused body is thrown away as it comes, for a while: a connection closed in the
+ * face of a sender would take the refusal with it.
+ */
+function discardRest(request: IncomingMessage): void {
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), discardMsMax);
+  request.once('close', () => clearTimeout(timer));
+}
+
 function headerTimeout(request: IncomingMessage): number | undefined {
-  const text = request.headers['quorate-timeout-ms'];
+  const text = request.headers[timeoutHeader];
   return text === undefined ? undefined : Number(text);
 }
 
 const callsPerRequestMax = 1024;
+const discardMsMax = 1_000;

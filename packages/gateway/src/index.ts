@@ -1,4 +1,3 @@
 export { startGateway } from './gateway.ts';
 export type { Gateway, GatewayOptions } from './gateway.ts';
-export { isLoopback } from './access.ts';
 export type { GatewayTarget, LeaveOptions } from './target.ts';

@@ -297,6 +297,16 @@ describe('calls', () => {
     expect(target.kv.revision).toBe(0);
   });
 
+  test('a sender of megabytes still hears why they are refused', async () => {
+    const target = await start({ bodyBytesMax: 100 });
+    const body = Buffer.alloc(8 * 1024 * 1024, 'x');
+    const headers = [{ 'transfer-encoding': 'chunked' }, { 'content-length': body.length }];
+    for (const each of headers) {
+      expect((await send('POST', '/v1/put', { headers: each, body })).status).toBe(413);
+    }
+    expect(target.kv.revision).toBe(0);
+  });
+
   test('calls beyond the bound are OVERLOADED, and served again later', async () => {
     const target = await start({ callsInFlightMax: 1 });
     let open = (): void => {};
