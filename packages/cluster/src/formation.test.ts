@@ -179,6 +179,15 @@ describe('form()', () => {
     expect((await bench.claim())?.clusterId).toBe(idOf('ab'));
   });
 
+  test('Z3 a founder whose log is gone never starts a second one under its identity', async () => {
+    const bench = new Bench();
+    await bench.set({ founder: idOf('a'), state: 'active' });
+    const forming = bench.form('a');
+    await bench.clock.advance(1_000);
+    expect(forming.result).toBeNull();
+    expect(forming.error).toMatchObject({ code: 'REPLICA_ROLLED_BACK' });
+  });
+
   test('F6 a founder that died between claim and genesis founds what it claimed', async () => {
     const bench = new Bench();
     await bench.set({ founder: idOf('a'), clusterId: idOf('cd') });

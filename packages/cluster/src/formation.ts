@@ -80,7 +80,7 @@ async function attemptOrWait(
     return await attempt(options, register, watch);
   } catch (error) {
     if (!isQuorateError(error) || !waitable.has(error.code)) throw error;
-    reportWaiting(options);
+    reportWaiting(options, error);
     return null;
   }
 }
@@ -96,7 +96,7 @@ async function attempt(
   } catch (error) {
     if (!isQuorateError(error)) throw error;
     if (error.code === 'BAD_SECRET' || error.code === 'REGISTER_LOST') throw error;
-    reportWaiting(options);
+    reportWaiting(options, error);
     // Z12: without a register only a cluster that is active beyond doubt may take us in.
     return tryToJoin(options, null);
   }
@@ -127,12 +127,12 @@ async function attempt(
   return named ? joined : null;
 }
 
-function reportWaiting(options: FormationOptions): void {
-  options.report({
-    phase: 'discovering',
-    reason: 'FORMATION_WAITING',
-    message: 'Waiting for a relay: none of those configured can be reached',
-  });
+function reportWaiting(options: FormationOptions, error: QuorateError): void {
+  const message =
+    error.code === 'UNREACHABLE' || error.code === 'ABORTED'
+      ? 'Waiting for a relay: none of those configured can be reached'
+      : `Waiting for the register: ${error.message}`;
+  options.report({ phase: 'discovering', reason: 'FORMATION_WAITING', message });
 }
 
 async function tryToFound(
@@ -141,8 +141,15 @@ async function tryToFound(
   record: ClaimRecord | null,
 ): Promise<FormationResult | null> {
   const own = record?.claim.founder === options.nodeId ? record.claim : null;
-  // A founder that died between claim and first write goes on where it was.
-  if (own?.state === 'active') return { type: 'found', clusterId: own.clusterId };
+  if (own?.state === 'active') {
+    // Activation comes after the genesis is on disk, so a log without it has lost what was promised
+    // to others: a second log under this identity would split the cluster (Z3).
+    throw new QuorateError(
+      'REPLICA_ROLLED_BACK',
+      `Cannot go on as founder of ${own.clusterId}: its log is gone from this store; ` +
+        'give the member an empty one to come back as a new replica',
+    );
+  }
   const claim: Claim = {
     state: 'claimed',
     clusterId: own?.clusterId ?? options.newClusterId(),
@@ -245,6 +252,7 @@ const waitable: ReadonlySet<ErrorCode> = new Set([
   'TIMEOUT',
   'ABORTED',
   'OVERLOADED',
+  'FORMATION_WAITING',
 ]);
 const retryMs = 500;
 const settleMs = 20;
