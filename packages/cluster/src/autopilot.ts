@@ -27,11 +27,13 @@ type Waiter = { readonly resolve: () => void; readonly reject: (error: QuorateEr
 
 export class Autopilot {
   readonly #options: AutopilotOptions;
-  readonly #joining = new Map<NodeId, MemberFacts>();
-  readonly #leaving = new Set<NodeId>();
+  /** Wishes under way; the newest one of a member is the one that counts. */
+  readonly #joining = new Map<NodeId, { readonly facts: MemberFacts }>();
+  readonly #leaving = new Map<NodeId, object>();
   /** Until when a member's wish to give up its vote holds; a wish that cannot be met lapses. */
   readonly #vacating = new Map<NodeId, number>();
-  readonly #seenSessions = new Set<number>();
+  /** When this leader last heard of each session, by its own clock. */
+  readonly #sessionSeenAt = new Map<number, number>();
   readonly #waiters = new Set<{ readonly done: () => boolean; readonly waiter: Waiter }>();
   #commitIndexBefore = 0;
   #sessionsAt = Number.NEGATIVE_INFINITY;
@@ -50,7 +52,7 @@ export class Autopilot {
     this.#joining.clear();
     this.#leaving.clear();
     this.#vacating.clear();
-    this.#seenSessions.clear();
+    this.#sessionSeenAt.clear();
     const error = new QuorateError(
       'NO_LEADER',
       'Cannot change the membership: this member does not lead now',
@@ -66,16 +68,22 @@ export class Autopilot {
     this.#leaving.delete(nodeId);
     const isMember = (): boolean => this.#isMember(nodeId);
     if (isMember()) return Promise.resolve();
-    this.#joining.set(nodeId, facts);
-    return this.#waitFor(isMember, signal).finally(() => this.#joining.delete(nodeId));
+    const wish = { facts };
+    this.#joining.set(nodeId, wish);
+    return this.#waitFor(isMember, signal).finally(() => {
+      if (this.#joining.get(nodeId) === wish) this.#joining.delete(nodeId);
+    });
   }
 
   /** Removes a member, moving its seat first (Z18); resolves once that is committed. */
   leave(nodeId: NodeId, signal: AbortSignal): Promise<void> {
     const isGone = (): boolean => !this.#isMember(nodeId);
     if (isGone()) return Promise.resolve();
-    this.#leaving.add(nodeId);
-    return this.#waitFor(isGone, signal).finally(() => this.#leaving.delete(nodeId));
+    const wish = {};
+    this.#leaving.set(nodeId, wish);
+    return this.#waitFor(isGone, signal).finally(() => {
+      if (this.#leaving.get(nodeId) === wish) this.#leaving.delete(nodeId);
+    });
   }
 
   /** Moves a member's vote to somebody else, if anybody can take it; resolves when it did. */
@@ -85,12 +93,15 @@ export class Autopilot {
       !state.membership.voters.includes(nodeId) &&
       !state.membership.votersOutgoing.includes(nodeId);
     if (hasNoVote()) return Promise.resolve();
-    this.#vacating.set(nodeId, clock.now() + this.#options.policy.electionTimeoutMsMax);
-    return this.#waitFor(hasNoVote, signal).finally(() => this.#vacating.delete(nodeId));
+    const until = clock.now() + this.#options.policy.electionTimeoutMsMax;
+    this.#vacating.set(nodeId, until);
+    return this.#waitFor(hasNoVote, signal).finally(() => {
+      if (this.#vacating.get(nodeId) === until) this.#vacating.delete(nodeId);
+    });
   }
 
   sessionSeen(session: number): void {
-    this.#seenSessions.add(session);
+    this.#sessionSeenAt.set(session, this.#options.clock.now());
   }
 
   /** Some membership was applied. */
@@ -129,7 +140,7 @@ export class Autopilot {
     });
     if (plan === null || this.#stepAside(plan, seats)) return;
     const members = new Map<NodeId, MemberFacts>();
-    for (const [id, facts] of this.#joining) {
+    for (const [id, { facts }] of this.#joining) {
       if (!state.members.has(id) && plan.learners.includes(id)) members.set(id, facts);
     }
     const result = raft.proposeChange({
@@ -190,17 +201,24 @@ export class Autopilot {
     const { clock, policy, state } = this.#options;
     const now = clock.now();
     if (now - this.#sessionsAt < policy.sessionLifetimeMs / 3) return;
+    const listedAt = this.#sessionsAt;
     this.#sessionsAt = now;
-    const unseen = state.sessions.unseenSince(state.time - policy.sessionLifetimeMs / 3);
-    const seen = unseen.filter((id) => this.#seenSessions.has(id));
-    // A leader ends only what it has itself waited for, a whole lifetime long.
-    const mayEnd = now - this.#leadingSince >= policy.sessionLifetimeMs;
-    const expired = mayEnd
-      ? state.sessions
-          .unseenSince(state.time - policy.sessionLifetimeMs)
-          .filter((id) => !this.#seenSessions.has(id))
-      : [];
-    this.#seenSessions.clear();
+    const seenAt = (id: number): number => this.#sessionSeenAt.get(id) ?? Number.NEGATIVE_INFINITY;
+    const seen = state.sessions
+      .unseenSince(state.time - policy.sessionLifetimeMs / 3)
+      .filter((id) => seenAt(id) >= listedAt);
+    // A leader ends only what it has itself waited for, a whole lifetime long. Replicated time alone
+    // would not do: it stands still while nobody writes, and then leaps.
+    const deadline = now - policy.sessionLifetimeMs;
+    const expired =
+      this.#leadingSince > deadline
+        ? []
+        : state.sessions
+            .unseenSince(state.time - policy.sessionLifetimeMs)
+            .filter((id) => seenAt(id) <= deadline);
+    for (const [id, at] of this.#sessionSeenAt) {
+      if (at <= deadline) this.#sessionSeenAt.delete(id);
+    }
     if (seen.length + expired.length === 0) return;
     this.#options.proposeOwn(encodeBody({ type: 'sessions', seen, expired }));
   }

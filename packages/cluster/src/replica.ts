@@ -264,6 +264,10 @@ export class Replica implements Consensus {
       case 'vacate-here':
         return this.#answerMembership(request, signal, false);
       case 'renew':
+        // Z27: only a leader's word counts; elsewhere the renewal would be lost silently.
+        if (this.#softState.role !== 'leader') {
+          throw new QuorateError('NO_LEADER', 'Cannot renew: this member does not lead');
+        }
         this.#autopilot.sessionSeen(new ByteReader(request.body).varint());
         return noBytes;
       default:
