@@ -22,6 +22,7 @@ export function checkInvariants(m: Machine): void {
   assert(m.verifiedIndex <= log.lastIndex, 'verifiedIndex <= lastIndex');
   assert((m.role === 'leader') === (leadership !== null), 'a leader has a leadership');
   assert((m.role === 'leader') === (m.leader === m.nodeId), 'a leader knows that it leads');
+  assert(!m.ackOwed || m.leader !== null, 'an acknowledgement is owed to a leader');
   if (m.role === 'candidate' || m.role === 'leader') {
     assert(m.votedFor === m.nodeId, 'who stands or leads voted for itself');
   }

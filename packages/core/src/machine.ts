@@ -129,11 +129,7 @@ export class Machine {
     this.fatal ??= { reason, message };
   }
 
-  /**
-   * Follows in `term`, which is not below the current one. Whatever was owed in another term is
-   * forgotten: an acknowledgement says that the log equals *that* leader's (§5.3), so it must not
-   * leave once another leader may have replaced what it spoke of.
-   */
+  /** Follows in `term`, which is not below the current one. */
   becomeFollower(term: number, leader: NodeId | null): void {
     if (term > this.currentTerm) {
       this.currentTerm = term;
@@ -180,6 +176,11 @@ export class Machine {
     this.leadership = leadership;
   }
 
+  /**
+   * Whatever was owed to another leader, or to the same one in an earlier term, is forgotten: an
+   * acknowledgement says that the log equals *that* leader's (§5.3), so it must not leave once
+   * another may have replaced what it spoke of.
+   */
   setLeader(leader: NodeId | null): void {
     if (leader === this.leader) return;
     this.leader = leader;
@@ -272,8 +273,6 @@ export class Machine {
     this.votes.clear();
     this.requestsOwed = false;
     this.transferCampaign = false;
-    this.ackOwed = false;
-    this.verifiedIndex = 0;
   }
 
   #refuseRead(to: NodeId, requestId: number): void {

@@ -164,6 +164,21 @@ describe('figure 2: rules for servers', () => {
   });
 });
 
+test('granting a vote restarts the timer, refusing one does not', () => {
+  const ticksLeft = (message: Message | null): number => {
+    const peer = solo(disk(logOf(three, [1]), { currentTerm: 2 }));
+    for (let i = 0; i < 9; i++) peer.raft.tick();
+    if (message !== null) peer.raft.step(message);
+    for (let ticks = 1; ; ticks++) {
+      peer.raft.tick();
+      if (peer.status.role !== 'follower') return ticks;
+    }
+  };
+  const undisturbed = ticksLeft(null);
+  expect(ticksLeft(requestVote(2, 2, [1, 2]))).toBe(undisturbed + 9);
+  expect(ticksLeft(requestVote(2, 2, [1, 1]))).toBe(undisturbed);
+});
+
 describe('votes and disks', () => {
   test('E1 a grant leaves only once the vote is durable', () => {
     const peer = solo(disk(logOf(three, [1])));
@@ -190,17 +205,17 @@ describe('votes and disks', () => {
     expect(sent.map(({ to, term, granted }) => [to, term, granted])).toEqual([[id(3), 3, true]]);
   });
 
-  test('E1 a candidate asks, and counts itself, only once term and vote are durable', () => {
-    const peer = solo(disk(logOf(voters(1, 2), [1])));
+  test('E1 a candidate asks, and counts anybody, only once term and vote are durable', () => {
+    const peer = solo(disk(logOf(three, [1])));
     peer.autoSync = false;
     const sent = makeCandidate(peer);
     expect(peer.status.role).toBe('candidate');
     expect(ofType(sent, 'RequestVote')).toEqual([]);
-    // Even a vote that nobody asked for does not help it.
-    peer.raft.step(answer('RequestVoteResponse', 2, 2));
+    // Not even votes that nobody asked for make a leader of a term that a crash would undo.
+    for (const from of [2, 3]) peer.raft.step(answer('RequestVoteResponse', from, 2));
     expect(peer.status.role).toBe('candidate');
     peer.sync();
-    expect(ofType(drain(peer), 'RequestVote')).toHaveLength(1);
+    expect(ofType(drain(peer), 'RequestVote')).toHaveLength(2);
     peer.raft.step(answer('RequestVoteResponse', 2, 2));
     expect(peer.status.role).toBe('leader');
   });
@@ -307,6 +322,17 @@ describe('who is elected', () => {
     makeCandidate(peer);
     for (const term of [2, 3])
       for (const from of [2, 3]) peer.raft.step(answer('PreVoteResponse', from, term));
+    expect(peer.status.role).toBe('candidate');
+  });
+
+  test('E5 a pre-vote grant of an earlier attempt is not counted in a later term', () => {
+    const peer = solo(disk(logOf(three, [1])));
+    makeCandidate(peer);
+    tickUntil(peer, 'preCandidate');
+    expect(peer.status.term).toBe(2);
+    for (const from of [2, 3]) peer.raft.step(answer('PreVoteResponse', from, 2));
+    expect(peer.status.role).toBe('preCandidate');
+    peer.raft.step(answer('PreVoteResponse', 2, 3));
     expect(peer.status.role).toBe('candidate');
   });
 

@@ -177,6 +177,18 @@ describe('what is acknowledged is durable', () => {
     expect(acks(drain(peer))).toEqual([2]);
   });
 
+  test('Z22 a durable tail that the leader has not verified is not acknowledged with the rest', () => {
+    const peer = solo(disk(logOf(three, [1, 1, 1])));
+    peer.autoSync = false;
+    // Its term has to become durable first; entries 3 to 5 are another leader's, as far as it knows.
+    peer.raft.step(append(2, [1, 2], []));
+    drain(peer);
+    peer.sync();
+    expect(acks(drain(peer))).toEqual([2]);
+    peer.raft.step(append(2, [1, 2], []));
+    expect(acks(drain(peer))).toEqual([2]);
+  });
+
   test('Z22 a duplicate whose entries are still under way is not acknowledged', () => {
     const peer = solo(disk(logOf(three, [1])));
     peer.raft.step(append(2, [1, 2], []));
