@@ -161,6 +161,45 @@ describe('Member, formation', () => {
     expect(await world.read(stranger)).toEqual(['x']);
   });
 
+  test('F6 the founder dies at any step of formation: one cluster, what was acknowledged is there', async () => {
+    const fates = new Set<string>();
+    for (let steps = 0; steps <= 24; steps++) {
+      const world = new World();
+      // Syncs and register answers take time, so that a death falls between any two steps.
+      const founder = world.member('a', { slow: true });
+      void founder.start();
+      let acknowledged = false;
+      void founder.propose(world.line('x')).then(
+        () => (acknowledged = true),
+        () => undefined,
+      );
+      await world.clock.advance(steps);
+      const claim = await claimState(world);
+      fates.add(`${claim}, ${acknowledged ? 'acknowledged' : 'not acknowledged'}`);
+      world.kill(founder);
+      const others = ['b', 'c'].map((name) => world.member(name));
+      for (const member of others) void member.start();
+      await world.clock.advance(15_000);
+      const back = world.member('a');
+      void back.start();
+      const all = [...others, back];
+      await world.ready(all);
+      await world.until(() => all.every((member) => voters(member).length === 3));
+      expect(clusterIds(all).size, `after ${steps} ms`).toBe(1);
+      await world.append(back, 'y');
+      const log = await world.read(others[0] as Member);
+      expect(log.filter((line) => line === 'y')).toEqual(['y']);
+      expect(log.filter((line) => line === 'x').length).toBeLessThanOrEqual(1);
+      if (acknowledged) expect(log).toEqual(['x', 'y']);
+    }
+    expect([...fates].sort(), 'each step was hit').toEqual([
+      'active, acknowledged',
+      'active, not acknowledged',
+      'claimed, not acknowledged',
+      'none, not acknowledged',
+    ]);
+  });
+
   test('formation join never founds; isolated founds without asking anybody', async () => {
     const world = new World();
     const joiner = world.member('a', { formation: 'join' });

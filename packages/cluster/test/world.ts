@@ -1,6 +1,7 @@
 /** Members in one process, on memory, virtual time and seeded chance: every run is the same. */
 import type { Cipher } from '../src/contracts/cipher.ts';
 import type { Clock } from '../src/contracts/clock.ts';
+import type { Register } from '../src/contracts/register.ts';
 import type { ApplyContext, StateMachine } from '../src/contracts/state-machine.ts';
 import { Member } from '../src/member.ts';
 import type { MemberOptions } from '../src/member.ts';
@@ -72,6 +73,8 @@ export type WorldMemberOptions = Partial<MemberOptions> & {
   readonly secret?: string;
   /** Default true. */
   readonly durable?: boolean;
+  /** Each sync and each answer of the register takes a millisecond. Default false. */
+  readonly slow?: boolean;
 };
 
 export class World {
@@ -94,9 +97,10 @@ export class World {
 
   /** A member on its own disk; the same name gets the same disk again, unless it is in memory. */
   member(name: string, options: WorldMemberOptions = {}): Member {
-    const { secret = 'secret', durable = true, ...rest } = options;
+    const { secret = 'secret', durable = true, slow = false, ...rest } = options;
     const known = durable ? this.#disks.get(name) : undefined;
-    const disk = known ?? new MemoryDisk({ durable });
+    const pause = (done: () => void): void => void this.clock.setTimeout(done, 1);
+    const disk = known ?? new MemoryDisk({ durable, ...(slow ? { sync: pause } : {}) });
     this.#disks.set(name, disk);
     const cipher = this.cipher(secret);
     const machine = new LineMachine();
@@ -113,7 +117,9 @@ export class World {
       network: () =>
         Promise.resolve({
           transport: this.network.transport(host),
-          register: this.registers.register(cipher),
+          register: slow
+            ? slowed(this.registers.register(cipher), pause)
+            : this.registers.register(cipher),
           rendezvous: this.meetingPoint.rendezvous(cipher.topic),
         }),
       stateMachine: machine,
@@ -210,6 +216,23 @@ export class World {
     if (process === undefined) throw new Error('no such member here');
     return process;
   }
+}
+
+function slowed(register: Register, pause: (done: () => void) => void): Register {
+  const wait = (): Promise<void> => new Promise(pause);
+  return {
+    group: register.group,
+    read: async (signal) => {
+      await wait();
+      return register.read(signal);
+    },
+    compareAndSet: async (expectedVersion, value, signal) => {
+      await wait();
+      const result = await register.compareAndSet(expectedVersion, value, signal);
+      await wait();
+      return result;
+    },
+  };
 }
 
 export function voters(member: Member): string[] {
