@@ -94,6 +94,7 @@ export class Member implements Consensus, HostedReplica {
   #cacheDue = false;
   #leaderlessSince = 0;
   #knocking = false;
+  #knockCount = 0;
   #started: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
@@ -506,10 +507,13 @@ export class Member implements Consensus, HostedReplica {
     const patienceMs = 3 * (genesis?.policy.electionTimeoutMsMax ?? 0);
     if (this.#knocking || clock.now() - this.#leaderlessSince < patienceMs) return;
     const host = this.#host;
-    const run = host
-      ?.linkedRuns()
-      .find(({ facts }) => facts.clusterId !== null && facts.clusterId === genesis?.clusterId);
+    const runs = (host?.linkedRuns() ?? []).filter(
+      ({ facts }) => facts.clusterId !== null && facts.clusterId === genesis?.clusterId,
+    );
+    // Another door each time: whoever is asked may be as forgotten as this one.
+    const run = runs[this.#knockCount % runs.length];
     if (host === null || run === undefined || this.#opened === null) return;
+    this.#knockCount += 1;
     this.#knocking = true;
     this.#leaderlessSince = clock.now();
     const { durable } = this.#opened.storage;

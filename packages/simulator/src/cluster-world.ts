@@ -346,6 +346,9 @@ class ClusterWorld implements SimHostWorld {
         if (!isQuorateError(error)) return this.fail(error);
         this.#count('could not leave');
         process.closing = false;
+        // It may have failed meanwhile.
+        this.changed(process);
+        if (host.process !== process) return;
         this.#workload.begin(process, this.weather.clientsPerHost, this.weather.thinkMs);
       },
     );
