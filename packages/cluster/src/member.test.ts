@@ -296,6 +296,22 @@ describe('Member, calls', () => {
     expect(await world.read(old)).toEqual(['x', 'y']);
   });
 
+  test('R4 a leader that slept while another took over reads nothing stale after it woke', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const sleeper = world.leader(members);
+    const rest = members.filter((member) => member !== sleeper);
+    world.freeze(sleeper, rest);
+    await world.append(rest[0] as Member, 'y');
+    await world.clock.advance(5_000);
+    world.thaw(sleeper, rest);
+    // Asked at once, before it could hear of anything.
+    expect(await world.read(sleeper)).toEqual(['x', 'y']);
+    await world.append(sleeper, 'z');
+    expect(await world.read(rest[1] as Member)).toEqual(['x', 'y', 'z']);
+  });
+
   test('R5 reads through a follower see every write acknowledged before they began', async () => {
     const world = new World();
     const members = await world.cluster(three);
@@ -595,6 +611,25 @@ describe('Member, restarts and failures', () => {
     await world.wait(write);
     expect(member.status.reason).toBeNull();
     expect(world.log(member)).toEqual(['x', 'y']);
+  });
+
+  test('L6 a leader whose disk hangs hands leadership over, and nothing is lost when it works again', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const stalled = world.leader(members);
+    const rest = members.filter((member) => member !== stalled);
+    const disk = world.stallDisk(stalled);
+    const own = stalled.propose(world.line('own'), { timeoutMs: 60_000 });
+    await world.append(rest[0] as Member, 'y');
+    await world.until(() => rest.some((one) => one.status.raft.role === 'leader'));
+    await world.append(rest[1] as Member, 'z');
+    expect(world.log(stalled), 'it applies nothing that is not durable here').toEqual(['x']);
+    disk.release();
+    await world.wait(own);
+    const log = await world.read(stalled);
+    expect([...log].sort()).toEqual(['own', 'x', 'y', 'z']);
+    for (const member of rest) expect(await world.read(member)).toEqual(log);
   });
 
   test('D6 a second member on the same disk is refused with STORAGE_LOCKED', async () => {

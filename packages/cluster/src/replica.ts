@@ -300,18 +300,25 @@ export class Replica implements Consensus {
       await this.#askLeader('vacate', new ByteWriter(16).hex(this.nodeId).finish(), signal);
       return;
     }
-    const status = this.#raft.status();
-    if (status.role !== 'leader') return;
-    const successor = status.progress
-      .filter((one) => others.includes(one.peer) && one.recentActive)
-      .sort((a, b) => b.matchIndex - a.matchIndex)[0];
-    if (successor === undefined || !this.#raft.transferLeadership(successor.peer)) return;
-    this.#turn.schedule();
+    if (!this.#yieldLeadership()) return;
     while (!signal.aborted && this.#softState.role === 'leader' && this.#stopped === null) {
       await new Promise<void>((resolve) =>
         this.#options.clock.setTimeout(resolve, this.#options.policy.tickMs),
       );
     }
+  }
+
+  /** Asks the most advanced voter within reach to take over; false when nobody can. */
+  #yieldLeadership(): boolean {
+    const { role, membership, progress } = this.#raft.status();
+    if (role !== 'leader') return false;
+    const successor = progress
+      .filter(({ peer }) => membership.voters.includes(peer))
+      .filter(({ peer, recentActive }) => recentActive && this.#options.network.isLinked(peer))
+      .sort((a, b) => b.matchIndex - a.matchIndex)[0];
+    if (successor === undefined || !this.#raft.transferLeadership(successor.peer)) return false;
+    this.#turn.schedule();
+    return true;
   }
 
   /** Stops at once; nothing is flushed, for what is not durable was not acknowledged. */
@@ -577,6 +584,8 @@ export class Replica implements Consensus {
       if (this.#softState.role === 'leader') {
         if (this.#raft.status().membership.voters.length > 0) this.#autopilot.tick();
         if (!this.#state.activated && this.#proposals.pendingCount > 0) this.#activate();
+        // A leader that cannot write holds up whoever waits for it: one with a working disk leads better.
+        if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.#yieldLeadership();
       }
     }
     this.#renewSession(now);

@@ -201,6 +201,7 @@ export class ReplicatedState {
       if (genesis !== null) this.#genesis = genesis;
       for (const [id, facts] of members) this.#members.set(id, facts);
     }
+    this.#checkVoters(membership);
     this.#membership = membership;
     this.#membershipIndex = entry.index;
     const present = new Set([
@@ -210,6 +211,18 @@ export class ReplicatedState {
     ]);
     for (const id of this.#members.keys()) if (!present.has(id)) this.#members.delete(id);
     return { type: 'membership', membership };
+  }
+
+  /** Z16: no correct leader lets memory vote beside disks; a member that finds it so stops. */
+  #checkVoters({ voters }: Membership): void {
+    const facts = voters.map((id) => this.#members.get(id));
+    const mixed =
+      facts.some((one) => one?.durable === true) && facts.some((one) => one?.durable === false);
+    if (!mixed) return;
+    throw new QuorateError(
+      'CONSENSUS_FATAL',
+      'Cannot go on: a replica in memory votes beside durable ones',
+    );
   }
 }
 

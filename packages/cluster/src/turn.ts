@@ -60,6 +60,8 @@ export class Turn {
   readonly #events: TurnEvents;
   readonly #diskQueue: DiskWork[] = [];
   #diskBusy = false;
+  /** When the work in flight was first tried; null: nothing is in flight. */
+  #diskBusySince: number | null = null;
   #isFull = false;
   #scheduled = false;
   #stopped = false;
@@ -70,6 +72,11 @@ export class Turn {
     this.#clock = clock;
     this.#outbox = outbox;
     this.#events = events;
+  }
+
+  /** For how many milliseconds the disk has owed an answer; 0 when it owes none. */
+  get diskStalledMs(): number {
+    return this.#diskBusySince === null ? 0 : this.#clock.now() - this.#diskBusySince;
   }
 
   /** Asks for a turn at the end of this turn of the event loop. Idempotent. */
@@ -140,7 +147,9 @@ export class Turn {
     this.#diskBusy = true;
     try {
       for (let work = this.#diskQueue[0]; work !== undefined; work = this.#diskQueue[0]) {
+        this.#diskBusySince ??= this.#clock.now();
         if (!(await this.#tryDisk(work))) continue;
+        this.#diskBusySince = null;
         // Meanwhile the node may have been stopped; the core is not told of anything then.
         if (this.#stopped) return;
         this.#diskQueue.shift();

@@ -39,9 +39,21 @@ export class LineMachine implements StateMachine {
 class ProcessClock implements Clock {
   readonly #clock: Clock;
   dead = false;
+  /** What came due while the process was frozen; null while it runs. */
+  #frozen: (() => void)[] | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  freeze(): void {
+    this.#frozen ??= [];
+  }
+
+  thaw(): void {
+    const due = this.#frozen ?? [];
+    this.#frozen = null;
+    for (const callback of due) this.#clock.defer(() => this.#run(callback));
   }
 
   now(): number {
@@ -49,15 +61,17 @@ class ProcessClock implements Clock {
   }
 
   setTimeout(callback: () => void, delayMs: number): () => void {
-    return this.#clock.setTimeout(() => {
-      if (!this.dead) callback();
-    }, delayMs);
+    return this.#clock.setTimeout(() => this.#run(callback), delayMs);
   }
 
   defer(callback: () => void): void {
-    this.#clock.defer(() => {
-      if (!this.dead) callback();
-    });
+    this.#clock.defer(() => this.#run(callback));
+  }
+
+  #run(callback: () => void): void {
+    if (this.dead) return;
+    if (this.#frozen === null) callback();
+    else this.#frozen.push(callback);
   }
 }
 
@@ -89,6 +103,8 @@ export class World {
   readonly #policy: Partial<Policy>;
   readonly #disks = new Map<string, MemoryDisk>();
   readonly #processes = new Map<Member, Process>();
+  /** Syncs that wait, by the name of the disk that hangs. */
+  readonly #stalled = new Map<string, (() => void)[]>();
   #runCount = 0;
 
   constructor(policy: Partial<Policy> = {}) {
@@ -100,7 +116,14 @@ export class World {
     const { secret = 'secret', durable = true, slow = false, ...rest } = options;
     const known = durable ? this.#disks.get(name) : undefined;
     const pause = (done: () => void): void => void this.clock.setTimeout(done, 1);
-    const disk = known ?? new MemoryDisk({ durable, ...(slow ? { sync: pause } : {}) });
+    const sync = slow
+      ? pause
+      : (done: () => void): void => {
+          const waiting = this.#stalled.get(name);
+          if (waiting === undefined) queueMicrotask(done);
+          else waiting.push(done);
+        };
+    const disk = known ?? new MemoryDisk({ durable, sync });
     this.#disks.set(name, disk);
     const cipher = this.cipher(secret);
     const machine = new LineMachine();
@@ -159,6 +182,17 @@ export class World {
     disk.crash();
   }
 
+  /** The process stands still, as when a machine sleeps; what is sent to it waits. */
+  freeze(member: Member, others: readonly Member[]): void {
+    this.#process(member).clock.freeze();
+    for (const other of others) this.network.hold(this.host(other), this.host(member));
+  }
+
+  thaw(member: Member, others: readonly Member[]): void {
+    this.#process(member).clock.thaw();
+    for (const other of others) this.network.release(this.host(other), this.host(member));
+  }
+
   /** Cuts every link between the two sides, both ways. */
   part(side: readonly Member[], other: readonly Member[], how: 'cut' | 'heal' = 'cut'): void {
     for (const a of side) {
@@ -167,6 +201,19 @@ export class World {
         this.network[how](this.host(b), this.host(a));
       }
     }
+  }
+
+  /** From now on syncs of this member's disk hang, until `release` is called. */
+  stallDisk(member: Member): { release(): void } {
+    const { label } = member.status;
+    const waiting: (() => void)[] = [];
+    this.#stalled.set(label, waiting);
+    return {
+      release: () => {
+        this.#stalled.delete(label);
+        for (const done of waiting) done();
+      },
+    };
   }
 
   host(member: Member): string {
