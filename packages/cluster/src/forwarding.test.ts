@@ -187,7 +187,7 @@ describe('Forwarding', () => {
       fc.nat().map((nextSeq): CommandOutcome => ({ type: 'gap', nextSeq })),
       fc
         .constantFrom('dead', 'forgotten', 'overloaded', 'conflict', 'expired')
-        .map((type) => ({ type }) as CommandOutcome),
+        .map((type) => ({ type })),
       fc.constant(null),
     );
     fc.assert(
