@@ -71,7 +71,7 @@ class Trio {
 
   /** Until nobody has anything to do. */
   settle(): void {
-    for (let busy = true; busy; ) {
+    for (let busy = true; busy;) {
       busy = false;
       for (const machine of this.#machines.values()) {
         for (let ready = machine.ready(); ready !== null; ready = machine.ready()) {

@@ -17,7 +17,9 @@ for (const name of asked) {
     throw new Error(`Cannot measure ${name}: wanted ${Object.keys(parts).join(', ')}`);
   }
 }
-console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`);
+console.log(
+  `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`,
+);
 for (const name of asked.length > 0 ? (asked as Part[]) : (Object.keys(parts) as Part[])) {
   await parts[name]();
 }

@@ -69,7 +69,14 @@ export function run(args: readonly string[]): Process {
 }
 
 export async function startRelay(directory: string): Promise<{ relay: Process; address: string }> {
-  const relay = run(['relay', '--init', '--data', join(directory, 'relay'), '--listen', '127.0.0.1:0']);
+  const relay = run([
+    'relay',
+    '--init',
+    '--data',
+    join(directory, 'relay'),
+    '--listen',
+    '127.0.0.1:0',
+  ]);
   const listening = await relay.event(({ event }) => event === 'listening');
   const address = (listening['addresses'] as string[])[0];
   if (address === undefined) throw new Error('The relay listens nowhere');
@@ -104,7 +111,8 @@ export async function startCluster(): Promise<Cluster> {
     relay: address,
     nodes,
     async close() {
-      for (const { process } of nodes) if (process.child.exitCode === null) await process.kill('SIGTERM');
+      for (const { process } of nodes)
+        if (process.child.exitCode === null) await process.kill('SIGTERM');
       await relay.kill('SIGTERM');
       await rm(directory, { recursive: true, force: true });
     },
