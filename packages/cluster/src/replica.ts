@@ -185,7 +185,9 @@ export class Replica implements Consensus {
     this.#turn = new Turn(this.#raft, options.storage, clock, options.network, {
       collect: () => {
         this.#proposals.collect();
-        this.#reads.collect();
+        // Z10: until it is active this may be the cluster that loses, so a read waits like a write.
+        if (this.#state.activated) this.#reads.collect();
+        else if (this.#reads.pendingCount > 0) this.#activate();
       },
       appended: (entries) => this.#noteTimes(entries),
       committed: (entries) => this.#apply(entries),
@@ -245,7 +247,18 @@ export class Replica implements Consensus {
   unlinked(nodeId: NodeId): void {
     this.#raft.reportUnreachable(nodeId);
     this.#transfer.unlinked(nodeId);
+    if (nodeId === this.#softState.leader) this.#mournLater(nodeId);
     this.#turn.schedule();
+  }
+
+  /** A closed link to the leader hints at its death, unless another takes its place at once. */
+  #mournLater(leader: NodeId): void {
+    const { clock, policy, network } = this.#options;
+    clock.setTimeout(() => {
+      if (this.#stopped !== null || network.isLinked(leader)) return;
+      this.#raft.leaderLost(leader);
+      this.#turn.schedule();
+    }, policy.heartbeatMs);
   }
 
   /** Answers another member's request. Errors: by method; `BAD_REQUEST` for an unknown one. */
@@ -583,7 +596,8 @@ export class Replica implements Consensus {
       this.#autopilotAt = now;
       if (this.#softState.role === 'leader') {
         if (this.#raft.status().membership.voters.length > 0) this.#autopilot.tick();
-        if (!this.#state.activated && this.#proposals.pendingCount > 0) this.#activate();
+        const asked = this.#proposals.pendingCount + this.#reads.pendingCount > 0;
+        if (!this.#state.activated && asked) this.#activate();
         // A leader that cannot write holds up whoever waits for it: one with a working disk leads better.
         if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.#yieldLeadership();
       }

@@ -166,6 +166,22 @@ export class Raft {
     checkInvariants(m);
   }
 
+  /**
+   * A hint that the way to `leader` is gone, such as a closed connection: this member listens to
+   * candidates from now on, and becomes one after a short while, drawn anew, so that several who
+   * noticed at once do not split their votes. Heartbeats stay the truth: one from that leader makes
+   * the hint undone. Ignored unless this member follows `leader`.
+   */
+  leaderLost(leader: NodeId): void {
+    const m = this.#m;
+    if (m.fatal !== null || m.role !== 'follower' || m.leader !== leader) return;
+    const { electionTimeoutTicksMin: min } = m.settings;
+    m.electionElapsedTicks = Math.max(m.electionElapsedTicks, min);
+    const patience = m.prng.between(1, 2 + Math.ceil(min / 4));
+    m.electionTimeoutTicks = Math.min(m.electionTimeoutTicks, m.electionElapsedTicks + patience);
+    checkInvariants(m);
+  }
+
   /** All batches up to `batchNumber` are durable (Z22). Throws `RangeError` for one not given out. */
   persisted(batchNumber: number): void {
     const m = this.#m;
