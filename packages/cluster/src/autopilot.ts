@@ -63,8 +63,15 @@ export class Autopilot {
     }
   }
 
-  /** Takes a fresh replica in as a learner; resolves once that is committed. */
+  /**
+   * Takes a replica in as a learner; resolves once that is committed. Rejects with `REMOVED` for one
+   * that has left: it returns as somebody new, or not at all.
+   */
   join(nodeId: NodeId, facts: MemberFacts, signal: AbortSignal): Promise<void> {
+    if (this.#options.state.hasLeft(nodeId)) {
+      const message = 'Cannot join: this replica has left the cluster';
+      return Promise.reject(new QuorateError('REMOVED', message));
+    }
     this.#leaving.delete(nodeId);
     const isMember = (): boolean => this.#isMember(nodeId);
     if (isMember()) return Promise.resolve();
@@ -143,10 +150,13 @@ export class Autopilot {
     for (const [id, { facts }] of this.#joining) {
       if (!state.members.has(id) && plan.learners.includes(id)) members.set(id, facts);
     }
+    const kept = [...plan.voters, ...plan.learners];
+    const left = [...this.#leaving.keys()].filter((id) => this.#isMember(id) && !kept.includes(id));
+    const isPlain = members.size === 0 && left.length === 0;
     const result = raft.proposeChange({
       membership: plan,
       expectedIndex: status.membershipIndex,
-      context: members.size === 0 ? noContext : encodeMembershipContext({ genesis: null, members }),
+      context: isPlain ? noContext : encodeMembershipContext({ genesis: null, members, left }),
     });
     if (result.ok) this.#options.schedule();
   }

@@ -502,6 +502,45 @@ describe('Member, restarts and failures', () => {
     expect(await world.read(rest[1] as Member)).toEqual(['x', 'y']);
   });
 
+  test('Z18 Z7 one that another member removes ends with REMOVED, archives, and does not come back', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const leader = world.leader(members);
+    const [removed, other] = members.filter((one) => one !== leader) as [Member, Member];
+    await world.wait(other.leave({ nodeId: removed.nodeId }));
+    await world.until(() => removed.status.phase === 'stopped');
+    expect(removed.status.reason).toBe('REMOVED');
+    await world.until(() => world.disk(removed).contents.archives.has('left'));
+    // Longer than anybody waits before it asks to be let in again.
+    await world.clock.advance(20_000);
+    expect([leader, other].map((one) => one.status.members.length)).toEqual([2, 2]);
+    expect(voters(other)).toHaveLength(1);
+  });
+
+  test('Z18 one that is removed while it is away hears of it when it returns', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    const leader = world.leader(members);
+    const [away, other] = members.filter((one) => one !== leader) as [Member, Member];
+    const { nodeId, label } = away.status;
+    world.kill(away);
+    await world.append(other, 'x');
+    await world.wait(other.leave({ nodeId: nodeId as string }));
+    const back = world.member(label);
+    void back.start();
+    await world.until(() => back.status.phase === 'stopped');
+    expect(back.status.reason).toBe('REMOVED');
+    await world.until(() => world.disk(back).contents.archives.has('left'));
+    expect(other.status.members.map((one) => one.label)).not.toContain(label);
+    // A person may start it again: then it is somebody new.
+    const fresh = world.member(label);
+    void fresh.start();
+    await world.ready([fresh]);
+    expect(fresh.nodeId).not.toBe(nodeId);
+    expect(await world.read(fresh)).toEqual(['x']);
+  });
+
   test('Z18 close() of the leader hands leadership over and keeps the seat', async () => {
     const world = new World();
     const members = await world.cluster(three);

@@ -96,6 +96,7 @@ export class Member implements Consensus, HostedReplica {
   #knocking = false;
   #knockCount = 0;
   #started: Promise<void> | null = null;
+  #leaving: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
   /** Throws `RangeError` for a policy that cannot be meant. */
@@ -174,16 +175,18 @@ export class Member implements Consensus, HostedReplica {
     if (replica === null || target === undefined) {
       throw new QuorateError('NO_LEADER', 'Cannot leave: this member is in no cluster yet');
     }
-    await withDeadline(
-      this.#options.clock,
-      leaveTimeoutMs,
-      options.signal ?? this.#stopping.signal,
-      (signal) => replica.leave(target, signal),
-    );
-    if (target !== self) return;
-    this.#stopReplica(new QuorateError('REMOVED', 'This member has left the cluster'));
-    await this.#opened?.storage.archive('left');
-    await this.close();
+    try {
+      await withDeadline(
+        this.#options.clock,
+        leaveTimeoutMs,
+        options.signal ?? this.#stopping.signal,
+        (signal) => replica.leave(target, signal),
+      );
+    } catch (error) {
+      // It may hear of its removal from the log before the leader's answer comes.
+      if (target !== self || this.#leaving === null) throw error;
+    }
+    if (target === self) await this.#leave();
   }
 
   /**
@@ -450,7 +453,10 @@ export class Member implements Consensus, HostedReplica {
           host.announce();
           this.#status.changed();
         },
-        membershipChanged: () => this.#status.changed(),
+        membershipChanged: () => {
+          this.#status.changed();
+          this.#endIfRemoved(state);
+        },
         progressed: () => this.#status.changed(),
         activate: () => this.#claim?.activate() ?? Promise.resolve(true),
         full: (isFull) => this.#status.setFull(isFull),
@@ -462,6 +468,8 @@ export class Member implements Consensus, HostedReplica {
     this.#status.changed();
     for (const tell of this.#runningWaiters) tell(this.#replica);
     this.#runningWaiters.clear();
+    // It may have been killed between hearing of its removal and ending.
+    this.#endIfRemoved(state);
   }
 
   /** Z10: somebody else holds the namespace; nothing was acknowledged here, so nothing is lost. */
@@ -481,6 +489,30 @@ export class Member implements Consensus, HostedReplica {
     this.#genesis = null;
     await storage.archive('superseded');
     await this.#run();
+  }
+
+  /** What the log says of this member is told in the middle of a turn: it ends after that. */
+  #endIfRemoved(state: ReplicatedState): void {
+    if (!state.hasLeft(this.nodeId)) return;
+    this.#options.clock.defer(() => this.#removed());
+  }
+
+  /** Somebody had this member removed for good, now or while it was away (Z18). */
+  #removed(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#leave().catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Z7: the removal is committed, so what is here becomes an archive, and this member ends. */
+  #leave(): Promise<void> {
+    this.#leaving ??= (async () => {
+      const error = new QuorateError('REMOVED', 'This member was removed from the cluster');
+      this.#stopReplica(error);
+      this.#status.fail(error);
+      await this.#opened?.storage.archive('left');
+      await this.close();
+    })();
+    return this.#leaving;
   }
 
   /** Looks after what has no event of its own: the phase, the cache, a leader that stays away. */
@@ -521,8 +553,9 @@ export class Member implements Consensus, HostedReplica {
     host
       .request(run.facts.nodeId, 'join', body, { timeoutMs: joinTimeoutMs })
       .catch((error: unknown) => {
-        // Nobody can let us in now; the next look asks again.
         if (!isQuorateError(error)) throw error;
+        // Nobody can let us in now, and the next look asks again; or nobody ever will.
+        if (error.code === 'REMOVED') this.#removed();
       })
       .finally(() => {
         this.#knocking = false;

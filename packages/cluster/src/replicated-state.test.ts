@@ -44,10 +44,12 @@ class Bench {
     learners: readonly string[],
     members: Readonly<Record<string, MemberFacts>> = {},
     founding: Genesis | null = null,
+    left: readonly string[] = [],
   ): void {
     const context = encodeMembershipContext({
       genesis: founding,
       members: new Map(Object.entries(members)),
+      left,
     });
     this.apply('membership', encodeMembershipEntry(plainMembership({ voters, learners }), context));
   }
@@ -83,6 +85,30 @@ describe('ReplicatedState', () => {
     ]);
     expect(state.membershipIndex).toBe(2);
     expect(machine.lines).toEqual(['one', 'two']);
+  });
+
+  test('Z18 hasLeft() is true of whoever was removed on purpose, once it is gone; snapshots tell', () => {
+    const bench = filled();
+    expect(bench.state.hasLeft(b)).toBe(false);
+    // Still there, as in the first half of a joint change.
+    bench.membership([a], [b], {}, null, [b]);
+    expect(bench.state.hasLeft(b)).toBe(false);
+    bench.membership([a], []);
+    expect(bench.state.hasLeft(b)).toBe(true);
+    expect(bench.state.hasLeft(a)).toBe(false);
+    const copy = new Bench();
+    const { appliedIndex, membership, membershipIndex } = bench.state;
+    copy.state.restore(bench.snapshot(), {
+      index: appliedIndex,
+      term: 1,
+      membership,
+      membershipIndex,
+    });
+    expect(copy.state.hasLeft(b)).toBe(true);
+    // Forgotten for its silence is something else.
+    const other = filled();
+    other.membership([a], []);
+    expect(other.state.hasLeft(b)).toBe(false);
   });
 
   test('Z24 replicated time never goes back', () => {

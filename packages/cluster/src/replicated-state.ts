@@ -6,7 +6,7 @@
 import { decodeMembershipEntry } from '@quorate/core';
 import type { Entry, Membership } from '@quorate/core';
 import { ByteReader, ByteWriter } from './bytes.ts';
-import { asBoolean, asInteger, asMap, decodeCborMap, encodeCbor } from './cbor.ts';
+import { asArray, asBoolean, asId, asInteger, asMap, decodeCborMap, encodeCbor } from './cbor.ts';
 import type { StateMachine } from './contracts/state-machine.ts';
 import { decodeEntry } from './envelope.ts';
 import type { EntryBody } from './envelope.ts';
@@ -39,6 +39,8 @@ export type MembershipContext = {
   readonly genesis: Genesis | null;
   /** Facts of members that this change brings in, by NodeId. */
   readonly members: ReadonlyMap<string, MemberFacts>;
+  /** Members that this change removes because somebody said so: for good. */
+  readonly left: readonly string[];
 };
 
 export class ReplicatedState {
@@ -50,6 +52,7 @@ export class ReplicatedState {
   #membership: Membership = emptyMembership;
   #membershipIndex = 0;
   #members = new Map<string, MemberFacts>();
+  readonly #left = new Set<string>();
   #appliedIndex = 0;
   #appliedTerm = 0;
 
@@ -80,6 +83,14 @@ export class ReplicatedState {
 
   get members(): ReadonlyMap<string, MemberFacts> {
     return this.#members;
+  }
+
+  /**
+   * Whether `nodeId` was removed on purpose and is none of the members any more. One that was merely
+   * forgotten while it was away may come back; this one may not.
+   */
+  hasLeft(nodeId: string): boolean {
+    return this.#left.has(nodeId) && !this.#members.has(nodeId);
   }
 
   get appliedIndex(): number {
@@ -116,6 +127,7 @@ export class ReplicatedState {
       time: this.#time,
       activated: this.#activated,
       members: Object.fromEntries([...this.#members].map(([id, facts]) => [id, { ...facts }])),
+      left: [...this.#left],
       sessions: this.#sessions.toCbor(),
     });
     const machineChunks = this.#machine.snapshot();
@@ -146,6 +158,9 @@ export class ReplicatedState {
         memberFactsFromCbor(facts),
       ]),
     );
+    this.#left.clear();
+    for (const id of asArray(header['left'], 'left', leftCountMax))
+      this.#left.add(asId(id, 'left'));
     this.#sessions.restore(header['sessions']);
     this.#machine.restore(reader.rest());
     this.#membership = at.membership;
@@ -197,9 +212,10 @@ export class ReplicatedState {
   #applyMembership(entry: Entry): AppliedEntry['event'] {
     const { membership, context } = decodeMembershipEntry(entry.data);
     if (context.length > 0) {
-      const { genesis, members } = decodeMembershipContext(context);
+      const { genesis, members, left } = decodeMembershipContext(context);
       if (genesis !== null) this.#genesis = genesis;
       for (const [id, facts] of members) this.#members.set(id, facts);
+      this.#remember(left);
     }
     this.#checkVoters(membership);
     this.#membership = membership;
@@ -211,6 +227,15 @@ export class ReplicatedState {
     ]);
     for (const id of this.#members.keys()) if (!present.has(id)) this.#members.delete(id);
     return { type: 'membership', membership };
+  }
+
+  /** The oldest are forgotten first: by then their data are of no use to anybody. */
+  #remember(left: readonly string[]): void {
+    for (const id of left) this.#left.add(id);
+    for (const id of this.#left) {
+      if (this.#left.size <= leftCountMax) return;
+      this.#left.delete(id);
+    }
   }
 
   /** Z16: no correct leader lets memory vote beside disks; a member that finds it so stops. */
@@ -226,8 +251,12 @@ export class ReplicatedState {
   }
 }
 
-export function encodeMembershipContext(context: MembershipContext): Uint8Array {
+export function encodeMembershipContext(
+  context: Omit<MembershipContext, 'left'> & Partial<Pick<MembershipContext, 'left'>>,
+): Uint8Array {
+  const { left = [] } = context;
   return encodeCbor({
+    ...(left.length === 0 ? {} : { left }),
     genesis: context.genesis === null ? null : genesisToCbor(context.genesis),
     members: Object.fromEntries([...context.members].map(([id, facts]) => [id, { ...facts }])),
   });
@@ -242,6 +271,7 @@ export function decodeMembershipContext(bytes: Uint8Array): MembershipContext {
   return {
     genesis: map['genesis'] === null ? null : genesisFromCbor(asMap(map['genesis'], 'genesis')),
     members,
+    left: asArray(map['left'] ?? [], 'left', leftCountMax).map((id) => asId(id, 'left')),
   };
 }
 
@@ -253,3 +283,4 @@ export const emptyMembership: Membership = {
 };
 
 const snapshotFormat = 1;
+const leftCountMax = 1_000;

@@ -38,6 +38,7 @@ class Wire {
   fate: (frame: Uint8Array, count: number) => readonly Uint8Array[] = (frame) => [frame];
   answerFate: (frame: Uint8Array, count: number) => readonly Uint8Array[] = (frame) => [frame];
   takes = true;
+  term = 3;
   pieceCount = 0;
   #forward = 0;
   #back = 0;
@@ -73,7 +74,7 @@ class Wire {
         clock: this.clock,
         storage,
         sendBulk: (_to, frame) => sendBulk(frame.slice()),
-        currentTerm: () => 3,
+        currentTerm: () => this.term,
         report: (_to, ok) => this.reports.push(ok),
         received: (message) => this.received.push(message),
         failed: (error) => {
@@ -115,6 +116,19 @@ describe('SnapshotTransfer', () => {
     await wire.clock.until(() => wire.reports.length > 0, 600_000);
     expect(wire.reports).toEqual([true]);
     expect(equalBytes(wire.receiver.take(metaAt(9)), contents(big))).toBe(true);
+  });
+
+  test('S7 E11 a stream that outlives its term installs nothing: another leads by now', async () => {
+    const wire = new Wire(await storageWith(contents(100_000), 9));
+    wire.answerFate = (frame) => {
+      wire.term = 4;
+      return [frame];
+    };
+    wire.sender.send(follower);
+    await wire.clock.until(() => wire.reports.length > 0);
+    await wire.clock.settle();
+    expect(wire.reports).toEqual([false]);
+    expect(wire.received).toEqual([]);
   });
 
   test('S7 repeated pieces change nothing', async () => {

@@ -62,7 +62,7 @@ export class SnapshotTransfer {
       refused: false,
     };
     this.#outgoing.set(to, outgoing);
-    this.#stream(to, outgoing).then(
+    this.#stream(to, outgoing, this.#options.currentTerm()).then(
       (ok) => this.#finish(to, outgoing, ok),
       (error: unknown) => {
         this.#finish(to, outgoing, false);
@@ -124,7 +124,8 @@ export class SnapshotTransfer {
     if (!this.#closed) this.#options.report(to, ok);
   }
 
-  async #stream(to: NodeId, outgoing: Outgoing): Promise<boolean> {
+  /** `term`: in which this replica leads; a stream that outlives it is worth nothing. */
+  async #stream(to: NodeId, outgoing: Outgoing, term: number): Promise<boolean> {
     const snapshot = await this.#options.storage.readSnapshot();
     if (snapshot === null) return false;
     let position = 0;
@@ -146,12 +147,13 @@ export class SnapshotTransfer {
       }
     }
     if (!(await this.#acknowledged(outgoing, position, window, repeat))) return false;
+    // Another term has another leader, and only a leader installs snapshots.
+    if (this.#options.currentTerm() !== term) return false;
     const message: InstallSnapshot = {
       type: 'InstallSnapshot',
       from: this.#options.nodeId,
       to,
-      // The leader may have moved on meanwhile; an old term is ignored over there.
-      term: this.#options.currentTerm(),
+      term,
       meta: snapshot.meta,
     };
     return this.#options.sendBulk(
