@@ -205,6 +205,18 @@ describe('votes and disks', () => {
     expect(sent.map(({ to, term, granted }) => [to, term, granted])).toEqual([[id(3), 3, true]]);
   });
 
+  test('E1 a grant that waits for the disk never leaves in a later term, where it would be a second vote', () => {
+    const peer = solo(disk(logOf(three, [1])));
+    peer.autoSync = false;
+    peer.raft.step(requestVote(2, 2, [1, 2]));
+    drain(peer);
+    peer.raft.step(heartbeat(3, 3));
+    drain(peer);
+    peer.sync();
+    expect(grants(drain(peer))).toEqual([]);
+    expect(peer.status).toMatchObject({ term: 3, votedFor: null });
+  });
+
   test('E1 a candidate asks, and counts anybody, only once term and vote are durable', () => {
     const peer = solo(disk(logOf(three, [1])));
     peer.autoSync = false;

@@ -278,6 +278,9 @@ describe('joint consensus', () => {
     expect(removed.status.membership).toEqual(voters(1, 2, 3));
     expect(removed.status.pendingChange).toBe(false);
     const { term } = leader.status;
+    // It departs, also as a new run, and is no peer any more.
+    leader.raft.resetProgress(id(4));
+    expect(leader.status.progress.map(({ peer }) => peer)).toEqual([id(2), id(3)]);
     network.tick(200);
     expect(leader.status).toMatchObject({ role: 'leader', term });
     // Nothing is sent to it any more.

@@ -445,6 +445,24 @@ describe('the leader', () => {
     }
   });
 
+  test('a probe that is repeated leaves the entries out, and is answered all the same', () => {
+    const network = cluster(3);
+    const leader = network.elect(1);
+    network.tick(1);
+    network.peer(3).autoSync = false;
+    leader.raft.reportUnreachable(id(3));
+    network.propose(leader, 'a');
+    network.propose(leader, 'b');
+    network.sent = [];
+    network.tick(3);
+    // The empty one opens the pipeline; from there each is sent once, however slow the disk.
+    const repeated = ofType(network.sent, 'AppendEntries').filter(({ to }) => to === id(3));
+    expect(repeated.flatMap(({ entries }) => texts(entries))).toEqual(['a', 'b']);
+    network.peer(3).sync();
+    network.tick(1);
+    expect(texts(network.peer(3).applied)).toEqual(['a', 'b']);
+  });
+
   test('L12 10,000 divergent entries over two terms are repaired in a few round trips', () => {
     const common = [1];
     const mine = [
@@ -465,6 +483,43 @@ describe('the leader', () => {
     );
     expect(toThird.length).toBeLessThanOrEqual(4 + 2);
     expect(logTerms(network.peer(3))).toEqual(logTerms(network.peer(1)));
+  });
+
+  test('a rejection that comes late or twice moves nothing', () => {
+    const network = new Network();
+    network.add(1, disk(logOf(three, [1, 1, 1, 1, 1])));
+    network.add(2, disk(logOf(three, [1, 1, 1, 1, 1])));
+    network.add(3, disk(logOf(three, [1])));
+    network.drop = ({ from }) => from === id(3);
+    const leader = network.peer(1);
+    leader.raft.campaign();
+    network.settle();
+    const third = (): unknown => {
+      const found = leader.status.progress.find(({ peer }) => peer === id(3));
+      return [found?.state, found?.nextIndex];
+    };
+    const rejection = (index: number, hint: number): Message => ({
+      type: 'AppendEntriesResponse',
+      from: id(3),
+      to: id(1),
+      term: leader.status.term,
+      matchIndex: 0,
+      rejected: { index, hint: { term: 1, index: hint } },
+    });
+    expect(third()).toEqual(['probe', 7]);
+    // Asked about 6; answers about anything else are somebody's old ones.
+    leader.raft.step(rejection(4, 2));
+    leader.raft.step(rejection(7, 7));
+    expect(third()).toEqual(['probe', 7]);
+    leader.raft.step(rejection(6, 2));
+    expect(third()).toEqual(['probe', 3]);
+    leader.raft.step(rejection(6, 2));
+    expect(third()).toEqual(['probe', 3]);
+    network.heal();
+    network.tick(2);
+    expect(third()).toEqual(['replicate', 8]);
+    leader.raft.step(rejection(6, 2));
+    expect(third()).toEqual(['replicate', 8]);
   });
 
   test('L12 an empty follower costs one rejection', () => {

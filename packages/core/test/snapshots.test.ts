@@ -119,6 +119,31 @@ describe('installing', () => {
     ).toEqual([50]);
   });
 
+  test('S1 what becomes durable while a snapshot is installed is not handed out beside it', () => {
+    const peer = solo(disk(logOf(voters(1, 2, 3), [1])));
+    peer.autoSync = false;
+    peer.autoInstall = false;
+    peer.raft.step({
+      type: 'AppendEntries',
+      from: id(2),
+      to: id(1),
+      term: 1,
+      prevEntry: { term: 1, index: 2 },
+      leaderCommit: 3,
+      entries: [entry(1, 3)],
+    });
+    peer.raft.step(install(metaAt(1, 50), 1));
+    drain(peer);
+    expect(peer.status.commitIndex).toBe(3);
+    expect(peer.appliedIndex).toBe(0);
+    peer.sync();
+    drain(peer);
+    expect(peer.appliedIndex).toBe(0);
+    peer.install();
+    drain(peer);
+    expect(peer.status.lastApplied).toBe(50);
+  });
+
   test('S2 a stale snapshot is ignored and answered with the commit index', () => {
     const peer = solo(disk(logOf(voters(1, 2, 3), [1, 1, 1]), { commitIndex: 4 }));
     drain(peer);
