@@ -379,7 +379,7 @@ export class Member implements Consensus, HostedReplica {
       this.#genesis = result.genesis;
       return result.genesis;
     }
-    const { namespace, label, formation } = this.#options;
+    const { namespace, label, formation, clock } = this.#options;
     const register = this.#network?.register ?? null;
     const { run, storage } = opened;
     const genesis: Genesis = {
@@ -404,7 +404,15 @@ export class Member implements Consensus, HostedReplica {
       ),
     };
     const hardState = { currentTerm: 1, votedFor: null, commitIndex: 1 };
-    await persistFounding(storage, hardState, entry);
+    await persistFounding(
+      storage,
+      { hardState, entry },
+      {
+        clock,
+        signal: this.#stopping.signal,
+        full: (isFull) => this.#status.setFull(isFull),
+      },
+    );
     this.#state?.apply(entry);
     this.#genesis = genesis;
     this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };

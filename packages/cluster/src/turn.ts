@@ -19,6 +19,7 @@ import type {
 } from '@quorate/core';
 import type { Clock } from './contracts/clock.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
+import { sleep } from './deadline.ts';
 import { isQuorateError, QuorateError } from './errors.ts';
 
 export type TurnEvents = {
@@ -201,13 +202,31 @@ export class Turn {
   }
 }
 
-/** Writes what a founder starts from: batch 0, before there is a core that could number batches. */
+/**
+ * Writes what a founder starts from: batch 0, before there is a core that could number batches. A
+ * full disk is waited for (D5); `signal` ends that with `STORAGE_FULL`.
+ */
 export async function persistFounding(
   storage: LogStorage,
-  hardState: HardState,
-  entry: Entry,
+  founding: { readonly hardState: HardState; readonly entry: Entry },
+  waiting: {
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    readonly full: (isFull: boolean) => void;
+  },
 ): Promise<void> {
-  await storage.persist({ number: 0, hardState, entries: [entry] });
+  const { hardState, entry } = founding;
+  for (;;) {
+    try {
+      await storage.persist({ number: 0, hardState, entries: [entry] });
+      waiting.full(false);
+      return;
+    } catch (error) {
+      if (!isQuorateError(error, 'STORAGE_FULL') || waiting.signal.aborted) throw error;
+      waiting.full(true);
+      await sleep(waiting.clock, fullRetryMs, waiting.signal);
+    }
+  }
 }
 
 /** One batch that has the effect of `first` and then `second`, made durable at once. */

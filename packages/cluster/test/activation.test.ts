@@ -18,4 +18,16 @@ describe('a cluster that is not active yet', () => {
     await world.wait(read);
     expect(answered).toBe(true);
   });
+
+  test('D5 F6 is founded once there is room on the disk', async () => {
+    const world = new World();
+    const alone = world.member('a');
+    world.disk(alone).full = true;
+    void alone.start();
+    await world.clock.advance(5_000);
+    expect(alone.status.phase).not.toBe('stopped');
+    world.disk(alone).full = false;
+    await world.append(alone, 'x');
+    expect(world.log(alone)).toEqual(['x']);
+  });
 });
