@@ -509,11 +509,12 @@ describe('the leader', () => {
     expect(third()).toEqual(['probe', 7]);
     // Asked about 6; answers about anything else are somebody's old ones.
     leader.raft.step(rejection(4, 2));
+    expect(third()).toEqual(['probe', 7]);
     leader.raft.step(rejection(7, 7));
     expect(third()).toEqual(['probe', 7]);
     leader.raft.step(rejection(6, 2));
     expect(third()).toEqual(['probe', 3]);
-    leader.raft.step(rejection(6, 2));
+    leader.raft.step(rejection(6, 1));
     expect(third()).toEqual(['probe', 3]);
     network.heal();
     network.tick(2);
