@@ -71,6 +71,8 @@ export type ClaimKeeperOptions = {
   readonly clusterId: string;
   readonly generation: number;
   readonly founder: string;
+  /** The register's group as the genesis names it (Z11); another group decides nothing here. */
+  readonly group: string;
   /** The register names another cluster: this one acknowledges nothing (any more). */
   readonly superseded: () => void;
   /** How often strangers with another secret were refused. */
@@ -128,10 +130,11 @@ export class ClaimKeeper {
   }
 
   async #read(): Promise<ClaimRecord | null> {
-    const { register, clusterId } = this.#options;
+    const { register, clusterId, group } = this.#options;
     try {
       const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
       if (this.#stopped.signal.aborted) return null;
+      if (register.group !== group) return null;
       this.#options.refused(refusedCount);
       const other = record !== null && record.claim.clusterId !== clusterId;
       // Whoever joined, or restarted, may learn here first that its cluster acknowledges.

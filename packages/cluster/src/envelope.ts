@@ -82,7 +82,14 @@ export function timeOf(data: Uint8Array): number {
 export function decodeEntry(data: Uint8Array): { readonly time: number; readonly body: EntryBody } {
   const reader = new ByteReader(data);
   const time = reader.varint();
-  return { time, body: readBody(reader) };
+  try {
+    return { time, body: readBody(reader) };
+  } catch (cause) {
+    // Z21: it is committed, so others understand it; whoever does not must not go on.
+    throw new QuorateError('OUTDATED', 'Cannot apply an entry that this release does not know', {
+      cause,
+    });
+  }
 }
 
 /** Checks that a body forwarded by another member is one, before a leader puts it into its log. */

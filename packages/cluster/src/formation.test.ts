@@ -90,7 +90,11 @@ class Bench {
     if (!ok) throw new Error('the claim was not set');
   }
 
-  keeper(clusterId: string, active = false): { keeper: ClaimKeeper; superseded: number[] } {
+  keeper(
+    clusterId: string,
+    active = false,
+    group = 'test',
+  ): { keeper: ClaimKeeper; superseded: number[] } {
     const superseded: number[] = [];
     const keeper = new ClaimKeeper(
       {
@@ -99,6 +103,7 @@ class Bench {
         clusterId,
         generation: 1,
         founder: idOf('f'),
+        group,
         superseded: () => superseded.push(this.clock.now()),
         refused: () => undefined,
       },
@@ -321,6 +326,16 @@ describe('ClaimKeeper', () => {
     expect(await bench.clock.wait(keeper.activate())).toBe(false);
     expect(superseded.length).toBe(1);
     expect(await bench.claim()).toMatchObject({ clusterId: idOf('cd'), state: 'claimed' });
+    keeper.stop();
+  });
+
+  test('Z11 a register of another group supersedes nobody and activates nothing', async () => {
+    const bench = new Bench();
+    await bench.set({ clusterId: idOf('cd'), state: 'active' });
+    const { keeper, superseded } = bench.keeper(idOf('ab'), false, 'another');
+    expect(await bench.clock.wait(keeper.activate())).toBe(false);
+    await bench.clock.advance(120_000);
+    expect(superseded).toEqual([]);
     keeper.stop();
   });
 

@@ -420,7 +420,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   #startReplica(genesis: Genesis): void {
-    const { clock, random, formation } = this.#options;
+    const { clock, random } = this.#options;
     const register = this.#network?.register ?? null;
     const opened = this.#opened;
     const state = this.#state;
@@ -430,7 +430,7 @@ export class Member implements Consensus, HostedReplica {
     }
     const { run, storage, loaded } = opened;
     const initial: InitialState = { ...loaded, appliedIndex: state.appliedIndex };
-    if (formation !== 'isolated' && register !== null) {
+    if (register !== null && genesis.register !== 'isolated') {
       this.#claim = new ClaimKeeper(
         {
           register,
@@ -438,6 +438,7 @@ export class Member implements Consensus, HostedReplica {
           clusterId: genesis.clusterId,
           generation: genesis.generation,
           founder: genesis.founder,
+          group: genesis.register,
           superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
           refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
         },

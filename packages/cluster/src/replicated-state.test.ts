@@ -217,6 +217,17 @@ describe('the envelope', () => {
     );
   });
 
+  test('Z21 a committed entry of an unknown kind is OUTDATED: the replica must not go on', () => {
+    const unknown = new Uint8Array([99]);
+    expect(() => decodeEntry(stamp(5, unknown))).toThrow(
+      expect.objectContaining({ code: 'OUTDATED' }) as Error,
+    );
+    // From another member, before it is in any log, it is only a bad request.
+    expect(() => decodeBody(unknown)).toThrow(
+      expect.objectContaining({ code: 'BAD_REQUEST' }) as Error,
+    );
+  });
+
   test('any bytes are a body or an expected failure', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (junk) => {
