@@ -18,6 +18,8 @@ export class Daemon {
   readonly name: string;
   /** What it printed with `--json`, each line that is an object. */
   readonly events: Event[] = [];
+  /** What it said aside, on stderr. */
+  readonly asides: string[] = [];
   readonly ended: Promise<Ending>;
   readonly #child: ChildProcess;
   readonly #log: string[] = [];
@@ -30,7 +32,10 @@ export class Daemon {
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error(`Cannot read what ${name} says`);
     createInterface({ input: stdout }).on('line', (line) => this.#hear(line));
-    createInterface({ input: stderr }).on('line', (line) => this.#note(line));
+    createInterface({ input: stderr }).on('line', (line) => {
+      this.asides.push(line);
+      this.#note(line);
+    });
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', (code, signal) => {

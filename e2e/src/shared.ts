@@ -1,5 +1,5 @@
 /** One world for all tests of a file. */
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { World } from './world.ts';
 
 /**
@@ -12,6 +12,10 @@ export function sharedWorld(setUp: (world: World) => Promise<void>): void {
     world = await World.create();
     await setUp(world);
   }, 240_000);
-  afterAll(() => world?.dispose());
+  afterAll(async () => {
+    const oddities = world?.oddities();
+    await world?.dispose();
+    expect(oddities).toEqual([]);
+  });
   beforeEach(({ onTestFailed }) => onTestFailed(() => console.error(world?.tails())));
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { Daemon } from './daemon.ts';
 import type { Event } from './daemon.ts';
 import { demand } from './gateway.ts';
@@ -75,6 +76,13 @@ export class World {
     return this.#daemons.map((daemon) => daemon.tail()).join('\n');
   }
 
+  /** What no process should ever say: warnings of the runtime, traces of what nobody caught. */
+  oddities(): string[] {
+    return this.#daemons.flatMap(({ name, asides }) =>
+      asides.filter((line) => !expectedAside.test(line)).map((line) => `${name}: ${line}`),
+    );
+  }
+
   async until<T>(
     what: string,
     look: () => Promise<T | undefined | false> | T | undefined | false,
@@ -142,6 +150,7 @@ export async function inWorld(body: (world: World) => Promise<void>): Promise<vo
   const world = await World.create();
   try {
     await body(world);
+    expect(world.oddities()).toEqual([]);
   } catch (error) {
     if (error instanceof Error && !error.message.includes(world.tails())) {
       error.message += `\n${world.tails()}`;
@@ -303,4 +312,5 @@ async function freePort(): Promise<number> {
   throw new Error('Cannot find a free port');
 }
 
+const expectedAside = /^(Namespace \S+ is public|This relay only carries traffic)/;
 const taken = new Set<number>();
