@@ -13,23 +13,25 @@ import type {
   SoftState,
   Status,
 } from '@quorate/core';
+import { Activation } from './activation.ts';
 import { Autopilot } from './autopilot.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import type { Clock, RandomBytes } from './contracts/clock.ts';
 import type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
-import { encodeBody, stamp, timeOf } from './envelope.ts';
+import { stamp } from './envelope.ts';
 import { isQuorateError, QuorateError } from './errors.ts';
-import { decodeJoinRequest, encodeJoinAnswer } from './formation.ts';
 import { Forwarding } from './forwarding.ts';
 import type { RunFacts } from './hello.ts';
-import { memberFactsFromCbor } from './policy.ts';
+import { MembershipRequests } from './membership-requests.ts';
 import type { Policy } from './policy.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
 import type { ReplicatedState } from './replicated-state.ts';
+import { ReplicatedTime } from './replicated-time.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
 import { SnapshotTransfer } from './snapshot-transfer.ts';
+import { Snapshotter } from './snapshotter.ts';
 import { Turn } from './turn.ts';
 import type { Outbox } from './turn.ts';
 
@@ -89,18 +91,15 @@ export class Replica implements Consensus {
   readonly #forwarding: Forwarding;
   readonly #transfer: SnapshotTransfer;
   readonly #autopilot: Autopilot;
+  readonly #activation: Activation;
+  readonly #membership: MembershipRequests;
+  readonly #snapshotter: Snapshotter;
+  readonly #time: ReplicatedTime;
   #softState: SoftState;
   #tickedAt: number;
   #cancelTick: () => void = () => undefined;
   #autopilotAt = 0;
   #renewedAt = 0;
-  /** Replicated time as this leader continues it (Z24). */
-  #lastTime: number;
-  #timeBase: { readonly time: number; readonly at: number };
-  #activating = false;
-  #snapshotting = false;
-  #entriesSinceSnapshot = 0;
-  #bytesSinceSnapshot = 0;
   #stopped: QuorateError | null = null;
 
   constructor(options: ReplicaOptions) {
@@ -122,9 +121,8 @@ export class Replica implements Consensus {
     const status = this.#raft.status();
     this.#softState = { role: status.role, term: status.term, leader: status.leader };
     this.#tickedAt = clock.now();
-    this.#lastTime = state.time;
-    this.#timeBase = { time: state.time, at: clock.now() };
-    this.#noteTimes(options.initial.entries);
+    this.#time = new ReplicatedTime(clock, state.time);
+    this.#time.note(options.initial.entries);
     const schedule = (): void => this.#turn.schedule();
     this.#forwarding = new Forwarding({
       nodeId,
@@ -182,14 +180,38 @@ export class Replica implements Consensus {
         schedule();
       },
     });
+    this.#activation = new Activation({
+      clock,
+      state,
+      leads: () => this.#softState.role === 'leader',
+      register: () => options.events.activate(),
+      propose: (body) => this.#proposeStamped([body]).ok,
+    });
+    this.#membership = new MembershipRequests({
+      nodeId,
+      clock,
+      state,
+      autopilot: this.#autopilot,
+      activation: this.#activation,
+      leader: () => this.#softState.leader,
+      stopped: () => this.#stopped,
+      request: (to, method, body, asked) => options.network.request(to, method, body, asked),
+    });
+    this.#snapshotter = new Snapshotter({
+      raft: this.#raft,
+      storage: options.storage,
+      state,
+      policy,
+      failed: (error) => this.#failed(asStorageError(error)),
+    });
     this.#turn = new Turn(this.#raft, options.storage, clock, options.network, {
       collect: () => {
         this.#proposals.collect();
         // Z10: until it is active this may be the cluster that loses, so a read waits like a write.
         if (this.#state.activated) this.#reads.collect();
-        else if (this.#reads.pendingCount > 0) this.#activate();
+        else if (this.#reads.pendingCount > 0) this.#activation.begin();
       },
-      appended: (entries) => this.#noteTimes(entries),
+      appended: (entries) => this.#time.note(entries),
       committed: (entries) => this.#apply(entries),
       reads: (reads) => this.#reads.answered(reads),
       softState: (next) => this.#onSoftState(next),
@@ -270,12 +292,14 @@ export class Replica implements Consensus {
       case 'join':
       case 'leave':
       case 'vacate':
-        return this.#answerMembership(request, signal, true);
+        return this.#membership.answer(request.method, request.body, signal, true);
       // The same, asked by a member that was asked: one hop and no more.
       case 'join-here':
+        return this.#membership.answer('join', request.body, signal, false);
       case 'leave-here':
+        return this.#membership.answer('leave', request.body, signal, false);
       case 'vacate-here':
-        return this.#answerMembership(request, signal, false);
+        return this.#membership.answer('vacate', request.body, signal, false);
       case 'renew':
         // Z27: only a leader's word counts; elsewhere the renewal would be lost silently.
         if (this.#softState.role !== 'leader') {
@@ -290,14 +314,7 @@ export class Replica implements Consensus {
 
   /** Has `nodeId` removed from the membership (Z18); resolves when that is committed. */
   async leave(nodeId: NodeId, signal: AbortSignal): Promise<void> {
-    const body = new ByteWriter(16).hex(nodeId).finish();
-    await this.#askLeader('leave', body, signal);
-  }
-
-  /** Hints that the leader is gone. */
-  campaign(): void {
-    this.#raft.campaign();
-    this.#turn.schedule();
+    await this.#membership.ask('leave', nodeId, signal);
   }
 
   /**
@@ -310,7 +327,7 @@ export class Replica implements Consensus {
     if (!isVoter || this.#stopped !== null) return;
     const others = voters.filter((id) => id !== this.nodeId && this.#options.network.isLinked(id));
     if (others.length <= voters.length / 2 && this.#hasStandIn(voters)) {
-      await this.#askLeader('vacate', new ByteWriter(16).hex(this.nodeId).finish(), signal);
+      await this.#membership.ask('vacate', this.nodeId, signal);
       return;
     }
     if (!this.#yieldLeadership()) return;
@@ -341,6 +358,8 @@ export class Replica implements Consensus {
     this.#cancelTick();
     this.#turn.stop();
     this.#transfer.close();
+    this.#snapshotter.stop();
+    this.#activation.stop();
     this.#autopilot.leadershipChanged(false);
     this.#proposals.close(error);
     this.#reads.rejectAll(error);
@@ -363,104 +382,19 @@ export class Replica implements Consensus {
       );
   }
 
-  async #askLeader(method: string, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    for (;;) {
-      const leader = this.#softState.leader;
-      try {
-        if (leader === this.nodeId) {
-          return await this.#answerMembership({ to: leader, method, body }, signal, false);
-        }
-        if (leader !== null) {
-          const options = { timeoutMs: membershipTimeoutMs, signal };
-          return await this.#options.network.request(leader, `${method}-here`, body, options);
-        }
-      } catch (error) {
-        if (!isQuorateError(error) || signal.aborted || error.code === 'BAD_REQUEST') throw error;
-      }
-      if (signal.aborted || this.#stopped !== null) {
-        throw this.#stopped ?? new QuorateError('NO_LEADER', `Cannot ${method}: no leader in time`);
-      }
-      await new Promise<void>((resolve) => this.#options.clock.setTimeout(resolve, retryMs));
-    }
-  }
-
-  async #answerMembership(
-    { method, body }: RpcRequest,
-    signal: AbortSignal,
-    mayForward: boolean,
-  ): Promise<Uint8Array> {
-    const leader = this.#softState.leader;
-    if (leader !== this.nodeId) {
-      if (leader === null || !mayForward) {
-        throw new QuorateError('NO_LEADER', `Cannot ${method}: this member does not lead`);
-      }
-      const options = { timeoutMs: membershipTimeoutMs, signal };
-      return this.#options.network.request(leader, `${method}-here`, body, options);
-    }
-    const genesis = this.#state.genesis;
-    if (genesis === null || !(await this.#ensureActivated(signal))) {
-      throw new QuorateError('NO_LEADER', `Cannot ${method}: the cluster is not active yet`);
-    }
-    switch (method.replace('-here', '')) {
-      case 'join': {
-        const { nodeId, facts } = decodeJoinRequest(body);
-        await this.#autopilot.join(nodeId, memberFactsFromCbor(facts), signal);
-        return encodeJoinAnswer(genesis);
-      }
-      case 'leave':
-        await this.#autopilot.leave(new ByteReader(body).hex(16), signal);
-        return noBytes;
-      default:
-        await this.#autopilot.vacate(new ByteReader(body).hex(16), signal);
-        return noBytes;
-    }
-  }
-
-  async #ensureActivated(signal: AbortSignal): Promise<boolean> {
-    while (!this.#state.activated && !signal.aborted && this.#stopped === null) {
-      this.#activate();
-      await new Promise<void>((resolve) =>
-        this.#options.clock.setTimeout(resolve, activationPollMs),
-      );
-    }
-    return this.#state.activated;
-  }
-
   #proposeAsLeader(bodies: readonly Uint8Array[]): ReturnType<Raft['propose']> | 'wait' {
     if (!this.#state.activated) {
-      this.#activate();
+      this.#activation.begin();
       return 'wait';
     }
     return this.#proposeStamped(bodies);
   }
 
   #proposeStamped(bodies: readonly Uint8Array[]): ReturnType<Raft['propose']> {
-    const elapsed = Math.max(0, Math.floor(this.#options.clock.now() - this.#timeBase.at));
-    this.#lastTime = Math.max(this.#lastTime, this.#timeBase.time + elapsed);
-    const time = this.#lastTime;
+    const time = this.#time.stamp();
     const result = this.#raft.propose(bodies.map((body) => stamp(time, body)));
     if (result.ok) this.#turn.schedule();
     return result;
-  }
-
-  /** Z10: `claimed` becomes `active` before anything is acknowledged to anybody. */
-  #activate(): void {
-    if (this.#activating || this.#softState.role !== 'leader') return;
-    this.#activating = true;
-    this.#options.events.activate().then(
-      (active) => {
-        const proposed =
-          active &&
-          this.#stopped === null &&
-          !this.#state.activated &&
-          this.#proposeStamped([encodeBody({ type: 'activated' })]).ok;
-        // Once is enough per term: a leader's own entry is lost only together with its leadership.
-        this.#activating = proposed;
-      },
-      () => {
-        this.#activating = false;
-      },
-    );
   }
 
   #apply(entries: readonly Entry[]): void {
@@ -469,9 +403,7 @@ export class Replica implements Consensus {
       const applied = this.#state.apply(entry);
       this.#forwarding.applied(applied);
       this.#proposals.applied(applied);
-      this.#bytesSinceSnapshot += entry.data.length;
     }
-    this.#entriesSinceSnapshot += entries.length;
     this.#state.flush();
     this.#raft.applied(this.#state.appliedIndex);
     this.#reads.applied();
@@ -482,40 +414,7 @@ export class Replica implements Consensus {
     // What waited for the activation may go now.
     if (this.#state.activated !== activated) this.#turn.schedule();
     this.#options.events.progressed();
-    this.#maybeSnapshot();
-  }
-
-  #maybeSnapshot(): void {
-    const { policy, storage } = this.#options;
-    const due =
-      this.#entriesSinceSnapshot >= policy.snapshotEntries ||
-      this.#bytesSinceSnapshot >= policy.snapshotBytes;
-    if (!due || this.#snapshotting) return;
-    const meta = this.#raft.snapshotMetaAt(this.#state.appliedIndex);
-    if (meta === null) return;
-    const chunks = this.#state.snapshot();
-    this.#snapshotting = true;
-    this.#entriesSinceSnapshot = 0;
-    this.#bytesSinceSnapshot = 0;
-    const through = Math.max(0, meta.index - policy.trailingEntries);
-    storage
-      .saveSnapshot(meta, chunks)
-      .then(() => {
-        // Meanwhile a newer snapshot may have been installed; the core ignores an older one.
-        if (this.#stopped !== null) return undefined;
-        this.#raft.compact(meta, through);
-        return storage.compact(through);
-      })
-      .then(
-        () => {
-          this.#snapshotting = false;
-        },
-        (error: unknown) => {
-          this.#snapshotting = false;
-          // A snapshot is a convenience until the log must shrink: try again with the next one.
-          if (!isQuorateError(error, 'STORAGE_FULL')) this.#failed(asStorageError(error));
-        },
-      );
+    this.#snapshotter.applied(entries);
   }
 
   #receivedSnapshot(message: Message): void {
@@ -528,9 +427,8 @@ export class Replica implements Consensus {
   #installed(meta: SnapshotMeta, bytes: Uint8Array): void {
     this.#transfer.installed();
     this.#state.restore(bytes, meta);
-    this.#entriesSinceSnapshot = 0;
-    this.#bytesSinceSnapshot = 0;
-    this.#lastTime = Math.max(this.#lastTime, this.#state.time);
+    this.#snapshotter.restored();
+    this.#time.restored(this.#state.time);
     this.#forwarding.restored(meta.index);
     this.#proposals.restored();
     // What was confirmed at an index that the snapshot holds waits for nothing more.
@@ -544,10 +442,10 @@ export class Replica implements Consensus {
     const before = this.#softState;
     this.#softState = next;
     if (next.role === 'leader' && before.role !== 'leader') {
-      this.#timeBase = { time: this.#lastTime, at: this.#options.clock.now() };
+      this.#time.lead();
     }
     if ((next.role === 'leader') !== (before.role === 'leader')) {
-      this.#activating = false;
+      this.#activation.leadershipChanged();
       this.#autopilot.leadershipChanged(next.role === 'leader');
     }
     if (next.leader !== before.leader || next.term !== before.term) {
@@ -556,16 +454,6 @@ export class Replica implements Consensus {
       if (next.leader !== null) this.#turn.schedule();
     }
     this.#options.events.softState(next);
-  }
-
-  /** Z24: a new leader goes on from the newest entry's time. */
-  #noteTimes(entries: readonly Entry[]): void {
-    for (let i = entries.length - 1; i >= 0; i--) {
-      const entry = entries[i];
-      if (entry?.type !== 'normal') continue;
-      this.#lastTime = Math.max(this.#lastTime, timeOf(entry.data));
-      return;
-    }
   }
 
   #scheduleTick(): void {
@@ -597,7 +485,7 @@ export class Replica implements Consensus {
       if (this.#softState.role === 'leader') {
         if (this.#raft.status().membership.voters.length > 0) this.#autopilot.tick();
         const asked = this.#proposals.pendingCount + this.#reads.pendingCount > 0;
-        if (!this.#state.activated && asked) this.#activate();
+        if (!this.#state.activated && asked) this.#activation.begin();
         // A leader that cannot write holds up whoever waits for it: one with a working disk leads better.
         if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.#yieldLeadership();
       }
@@ -651,6 +539,3 @@ function asFatal(error: unknown): QuorateError {
 
 const noBytes = new Uint8Array(0);
 const ticksAtOnceMax = 1_000;
-const membershipTimeoutMs = 10_000;
-const retryMs = 100;
-const activationPollMs = 10;
