@@ -207,6 +207,25 @@ export class SafetyChecker {
       fail(`state machine safety: ${id} applies another command at ${index}`);
   }
 
+  /**
+   * Whether everything acknowledged outlives that `victim` is lost for good after those in `gone`:
+   * each membership that may be in force somewhere keeps a majority without them.
+   */
+  outlives(victim: NodeId, gone: ReadonlySet<NodeId>): boolean {
+    const lost = new Set([...gone, victim]);
+    const keepsMajority = (voters: readonly NodeId[]): boolean =>
+      voters.length === 0 || voters.filter((id) => !lost.has(id)).length * 2 > voters.length;
+    for (const { id, memberships, commitIndex } of this.#replicas.values()) {
+      if (gone.has(id)) continue;
+      const inForce = memberships.findLastIndex(({ index }) => index <= commitIndex);
+      for (const { membership } of memberships.slice(Math.max(0, inForce))) {
+        if (!keepsMajority(membership.voters)) return false;
+        if (!keepsMajority(membership.votersOutgoing)) return false;
+      }
+    }
+    return true;
+  }
+
   /** What `id` has applied, as far as this checker knows. */
   appliedIndex(id: NodeId): number {
     return this.#replica(id).appliedIndex;

@@ -35,6 +35,7 @@ export type ClusterWeather = {
   readonly cutEveryMs: number;
   readonly resetEveryMs: number;
   readonly leaveEveryMs: number;
+  readonly wipeEveryMs: number;
   readonly diskFailureEveryMs: number;
   readonly diskFullEveryMs: number;
   readonly registerDownEveryMs: number;
@@ -102,6 +103,7 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
     cutEveryMs: perhaps(1_500, 15_000),
     resetEveryMs: perhaps(300, 5_000),
     leaveEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
+    wipeEveryMs: prng.chance(0.2) ? prng.between(5_000, 20_000) : 0,
     diskFailureEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
     diskFullEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
     registerDownEveryMs: perhaps(3_000, 15_000),

@@ -4,7 +4,7 @@
  * cluster again, with everything acknowledged in it, once.
  */
 import { QuorateError, isQuorateError } from '@quorate/cluster';
-import type { Cipher } from '@quorate/cluster';
+import type { Cipher, MemberInfo } from '@quorate/cluster';
 import { createPlainCipher } from '@quorate/cluster/memory';
 import type { NodeId, PersistBatch } from '@quorate/core';
 import { SafetyChecker, SafetyViolation } from './checker.ts';
@@ -59,6 +59,8 @@ class ClusterWorld implements SimHostWorld {
   readonly #checkerOf = new Map<NodeId, SafetyChecker>();
   readonly #founderOf = new Map<string, NodeId>();
   readonly #counts: Record<string, number> = {};
+  /** Replicas whose disk was wiped. */
+  readonly #lost = new Set<NodeId>();
   #failure: Error | null = null;
   #calm = false;
 
@@ -267,6 +269,9 @@ class ClusterWorld implements SimHostWorld {
     this.#repeat(weather.leaveEveryMs, () => {
       this.#leave(this.#victim());
     });
+    this.#repeat(weather.wipeEveryMs, () => {
+      this.#wipe(this.#victim());
+    });
     this.#repeat(weather.diskFailureEveryMs, () => {
       const host = this.#victim();
       if (host !== undefined) host.disk.failing = true;
@@ -354,6 +359,22 @@ class ClusterWorld implements SimHostWorld {
     );
   }
 
+  /** M9: the machine loses its disk for good, where what was acknowledged can outlive that. */
+  #wipe(host: SimHost | undefined): void {
+    const nodeId = host?.nodeId;
+    if (host === undefined || nodeId == null || host.process?.closing !== false) return;
+    const checker = this.checkerOf(nodeId);
+    if (checker === null || !checker.outlives(nodeId, this.#lost)) return;
+    this.#lost.add(nodeId);
+    this.#count('wiped disks');
+    this.#note(`wipe ${host.id}`);
+    host.crash();
+    host.disk.wipe();
+    this.#later(this.#prng.between(10, 5_000), () => {
+      this.#start(host);
+    });
+  }
+
   #gone(process: SimProcess, pauseMs: number): void {
     const { host } = process;
     if (host.process !== process) return;
@@ -428,13 +449,17 @@ class ClusterWorld implements SimHostWorld {
   }
 
   async #settle(): Promise<void> {
-    const deadline = this.clock.now() + healMs;
+    const healedAt = this.clock.now();
+    const deadline = healedAt + healMs;
+    // First everything that came due while somebody was frozen.
+    await this.#runUntil(healedAt + 1);
     while (!this.#isHealthy()) {
       if (this.clock.now() >= deadline) {
         throw new Error(`Liveness: not healthy ${healMs} ms after healing\n${this.#describe()}`);
       }
       await this.#runUntil(this.clock.now() + 500);
     }
+    this.#counts['healed after ms'] = Math.round(this.clock.now() - healedAt);
     const processes = this.#hosts.flatMap(({ process }) => (process === null ? [] : [process]));
     await this.#await(
       'a last write',
@@ -467,24 +492,31 @@ class ClusterWorld implements SimHostWorld {
 
   /** One cluster, everybody in it and up to date, as many voters as there should be. */
   #isHealthy(): boolean {
-    const statuses = this.#hosts.map(({ process }) =>
-      process === null || process.closing ? null : process.member.status,
+    const statuses = this.#hosts.flatMap(({ process }) =>
+      process === null || process.closing ? [] : [process.member.status],
     );
-    const first = statuses[0];
-    if (first == null) return false;
-    const { maxVoters = 5 } = this.weather.policy;
-    const seats = Math.min(maxVoters, this.#hosts.length);
-    const votersWanted = seats % 2 === 1 ? seats : seats - 1;
-    const nodeIds = new Set(statuses.map((status) => status?.nodeId));
+    const [first] = statuses;
+    if (first === undefined || statuses.length < this.#hosts.length) return false;
+    const nodeIds = statuses.map(({ nodeId }) => nodeId);
     return statuses.every(
       (status) =>
-        status?.phase === 'ready' &&
+        status.phase === 'ready' &&
         status.clusterId === first.clusterId &&
         status.raft.leader === first.raft.leader &&
         status.raft.appliedIndex === first.raft.appliedIndex &&
-        status.members.filter(({ kind }) => kind === 'voter').length === votersWanted &&
-        [...nodeIds].every((nodeId) => status.members.some((one) => one.nodeId === nodeId)),
+        nodeIds.every((nodeId) => status.members.some((one) => one.nodeId === nodeId)) &&
+        this.#isWellSeated(status.members),
     );
+  }
+
+  /** A seat whose disk is lost goes to whoever can take it, and stays while nobody can (Z18). */
+  #isWellSeated(members: readonly MemberInfo[]): boolean {
+    const voters = members.filter(({ kind }) => kind === 'voter').map(({ nodeId }) => nodeId);
+    const lostCount = voters.filter((nodeId) => this.#lost.has(nodeId)).length;
+    if (lostCount > 0) return voters.length - lostCount === this.#hosts.length;
+    const { maxVoters = 5 } = this.weather.policy;
+    const seatCount = Math.min(maxVoters, this.#hosts.length);
+    return voters.length === (seatCount % 2 === 1 ? seatCount : seatCount - 1);
   }
 
   async #runUntil(untilMs: number): Promise<void> {

@@ -91,6 +91,11 @@ export class VirtualDisk {
     if (!this.durable) this.platter = blank();
   }
 
+  /** Everything on the medium is lost. Nobody may hold it. */
+  wipe(): void {
+    this.platter = blank();
+  }
+
   syncMs(): number {
     const { syncMsMin, syncMsMax, stallChance } = this.conditions;
     const syncMs = this.prng.between(syncMsMin, syncMsMax);
