@@ -3,15 +3,14 @@
  * state, meets others, founds or joins, and goes on from where it was after a restart. What the
  * layers above hold is this: `propose`, `readBarrier` and a status that says in words how it is.
  */
-import { decodeMembershipEntry, encodeMembershipEntry, plainMembership } from '@quorate/core';
-import type { Entry, InitialState, Message, NodeId } from '@quorate/core';
+import type { InitialState, Message, NodeId } from '@quorate/core';
 import { concatBytes, hexFromBytes } from './bytes.ts';
 import { decodeCborMap, encodeCbor } from './cbor.ts';
 import { ClaimKeeper } from './claim.ts';
 import type { Cipher } from './contracts/cipher.ts';
 import type { Clock, RandomBytes } from './contracts/clock.ts';
 import type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
-import type { LoadedLog, LogStorage, Run } from './contracts/log-storage.ts';
+import type { LogStorage } from './contracts/log-storage.ts';
 import type { Register } from './contracts/register.ts';
 import type { Rendezvous } from './contracts/rendezvous.ts';
 import type { StateMachine } from './contracts/state-machine.ts';
@@ -25,14 +24,12 @@ import type { RunFacts } from './hello.ts';
 import { Host } from './host.ts';
 import type { HostedReplica } from './host.ts';
 import { MemberStatus } from './member-status.ts';
+import { foundingOf, genesisOf, openReplica } from './opening.ts';
+import type { Opened } from './opening.ts';
 import { createPolicy, featureLevel } from './policy.ts';
 import type { Genesis, Policy } from './policy.ts';
 import { Replica } from './replica.ts';
-import {
-  decodeMembershipContext,
-  encodeMembershipContext,
-  ReplicatedState,
-} from './replicated-state.ts';
+import type { ReplicatedState } from './replicated-state.ts';
 import type { RpcRequest } from './rpc.ts';
 import type { ClusterStatus } from './status.ts';
 import { persistFounding } from './turn.ts';
@@ -72,8 +69,6 @@ export type MemberNetwork = {
   readonly close?: () => Promise<void>;
 };
 
-type Opened = { readonly storage: LogStorage; readonly run: Run; readonly loaded: LoadedLog };
-
 export class Member implements Consensus, HostedReplica {
   readonly #options: MemberOptions;
   readonly #policyWishes: Policy;
@@ -88,7 +83,6 @@ export class Member implements Consensus, HostedReplica {
   #network: MemberNetwork | null = null;
   #host: Host | null = null;
   #genesis: Genesis | null = null;
-  #state: ReplicatedState | null = null;
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
   #cacheDue = false;
@@ -115,7 +109,7 @@ export class Member implements Consensus, HostedReplica {
         run: this.#opened?.run ?? null,
         durable: this.#opened?.storage.durable ?? false,
         genesis: this.#genesis,
-        state: this.#state,
+        state: this.#opened?.state ?? null,
         replica: this.#replica,
         host: this.#host,
       }),
@@ -258,37 +252,16 @@ export class Member implements Consensus, HostedReplica {
 
   async #open(): Promise<void> {
     const { createStorage, random, stateMachine } = this.#options;
-    const storage = createStorage();
-    const run = await storage.open({
-      create: true,
-      newNodeId: hexFromBytes(random(16)),
-      nonce: hexFromBytes(random(8)),
+    const opened = await openReplica(createStorage(), {
+      stateMachine,
+      emptyState: this.#emptyState,
+      random,
     });
-    const loaded = await storage.load();
-    const state = new ReplicatedState(stateMachine);
-    if (loaded.snapshot === null) stateMachine.restore(this.#emptyState);
-    else {
-      const stored = await storage.readSnapshot();
-      if (stored === null) {
-        throw new QuorateError('STORAGE_CORRUPT', 'Cannot read the snapshot that the log rests on');
-      }
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of stored.chunks) chunks.push(chunk);
-      state.restore(concatBytes(chunks), stored.meta);
-    }
-    // What is known to be committed shows at once, marked stale until a leader confirms.
-    for (const entry of loaded.entries) {
-      if (entry.index > state.appliedIndex && entry.index <= loaded.hardState.commitIndex) {
-        state.apply(entry);
-      }
-    }
-    state.flush();
-    this.#opened = { storage, run, loaded };
-    this.#state = state;
-    this.#genesis = state.genesis ?? genesisOf(loaded.entries);
+    this.#opened = opened;
+    this.#genesis = opened.state.genesis ?? genesisOf(opened.loaded.entries);
     this.#host?.add(this);
     this.#status.changed();
-    if (this.#stopping.signal.aborted) await storage.close();
+    if (this.#stopping.signal.aborted) await opened.storage.close();
   }
 
   async #startHost(): Promise<void> {
@@ -391,30 +364,15 @@ export class Member implements Consensus, HostedReplica {
       featureLevel,
       policy: this.#policyWishes,
     };
-    const entry: Entry = {
-      term: 1,
-      index: 1,
-      type: 'membership',
-      data: encodeMembershipEntry(
-        plainMembership({ voters: [run.nodeId], learners: [] }),
-        encodeMembershipContext({
-          genesis,
-          members: new Map([[run.nodeId, { label, durable: storage.durable }]]),
-        }),
-      ),
-    };
-    const hardState = { currentTerm: 1, votedFor: null, commitIndex: 1 };
-    await persistFounding(
-      storage,
-      { hardState, entry },
-      {
-        clock,
-        signal: this.#stopping.signal,
-        full: (isFull) => this.#status.setFull(isFull),
-      },
-    );
-    this.#state?.apply(entry);
+    const founding = foundingOf(genesis, { label, durable: storage.durable });
+    await persistFounding(storage, founding, {
+      clock,
+      signal: this.#stopping.signal,
+      full: (isFull) => this.#status.setFull(isFull),
+    });
+    opened.state.apply(founding.entry);
     this.#genesis = genesis;
+    const { hardState, entry } = founding;
     this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
     return genesis;
   }
@@ -423,12 +381,9 @@ export class Member implements Consensus, HostedReplica {
     const { clock, random } = this.#options;
     const register = this.#network?.register ?? null;
     const opened = this.#opened;
-    const state = this.#state;
     const host = this.#host;
-    if (opened === null || state === null || host === null) {
-      throw new RangeError('Cannot run: not open');
-    }
-    const { run, storage, loaded } = opened;
+    if (opened === null || host === null) throw new RangeError('Cannot run: not open');
+    const { run, storage, loaded, state } = opened;
     const initial: InitialState = { ...loaded, appliedIndex: state.appliedIndex };
     if (register !== null && genesis.register !== 'isolated') {
       this.#claim = new ClaimKeeper(
@@ -488,7 +443,7 @@ export class Member implements Consensus, HostedReplica {
       'SUPERSEDED',
       'The register names another cluster; this one acknowledges nothing any more',
     );
-    if (this.#state?.activated === true) {
+    if (this.#opened.state.activated) {
       this.#fail(error);
       return;
     }
@@ -672,13 +627,6 @@ export class Member implements Consensus, HostedReplica {
     // A store that is still being opened is closed by whoever opens it.
     await this.#opened?.storage.close();
   }
-}
-
-/** The genesis, as entry 1 carries it, whether it is known to be committed or not. */
-function genesisOf(entries: readonly Entry[]): Genesis | null {
-  const first = entries[0];
-  if (first?.index !== 1 || first.type !== 'membership') return null;
-  return decodeMembershipContext(decodeMembershipEntry(first.data).context).genesis;
 }
 
 const leaveTimeoutMs = 20_000;
