@@ -220,7 +220,7 @@ function disorder(observations: readonly Observation[]): string[] {
       next = byEnd[ended];
     }
     if (one.value < known || (one.type === 'increment' && one.value === known)) {
-      wrong.push(`an ${one.type} returned ${one.value} after ${known} was known`);
+      wrong.push(`the next ${one.type} returned ${one.value} after ${known} was known`);
     }
   }
   return wrong;

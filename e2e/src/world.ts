@@ -13,8 +13,8 @@ import type { UntilOptions } from './wait.ts';
 
 export type MemberOptions = {
   readonly namespace?: string;
-  /** Default: a directory of the member's own. */
-  readonly data?: string;
+  /** Default: a directory of the member's own; null: none. */
+  readonly data?: string | null;
   /** Default: the address of the world's relay. */
   readonly relay?: string;
   readonly secretFile?: string;
@@ -225,7 +225,7 @@ export class RelaySeat extends Seat {
 
 export class MemberSeat extends Seat {
   readonly namespace: string;
-  readonly data: string;
+  readonly data: string | null;
   readonly gateway: string;
   readonly #relay: string;
   readonly #flags: readonly string[];
@@ -234,7 +234,7 @@ export class MemberSeat extends Seat {
   constructor(world: World, label: string, relay: RelaySeat, port: number, options: MemberOptions) {
     super(world, label);
     this.namespace = options.namespace ?? 'e2e';
-    this.data = options.data ?? world.path(`node-${label}`);
+    this.data = options.data === undefined ? world.path(`node-${label}`) : options.data;
     this.gateway = `http://127.0.0.1:${port}`;
     this.#relay = options.relay ?? relay.address;
     const secret = options.secretFile === undefined ? [] : ['--secret-file', options.secretFile];
@@ -252,7 +252,7 @@ export class MemberSeat extends Seat {
       'node',
       ...['--namespace', this.namespace],
       ...['--relay', this.#relay],
-      ...['--data', this.data],
+      ...(this.data === null ? [] : ['--data', this.data]),
       ...['--gateway', this.gateway.replace('http://', '')],
       ...['--label', this.label],
       ...this.#flags,

@@ -1,7 +1,7 @@
 /** One cluster, its members started at once, used the way a person and a program use it. */
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { quorate, quorateJson } from '../src/command.ts';
+import { quorate, quorateJson, start } from '../src/command.ts';
 import { demand, entry } from '../src/gateway.ts';
 import type { Status } from '../src/gateway.ts';
 import { sharedWorld } from '../src/shared.ts';
@@ -305,6 +305,60 @@ describe('help, mistakes and failures', () => {
     });
   });
 
+  it('a member can be told everything by variables, and tells a person its life in sentences', async () => {
+    const port = (await world.relay('port')).port;
+    const child = start(['node'], {
+      cwd: world.directory,
+      env: {
+        QUORATE_NAMESPACE: 'variables',
+        QUORATE_RELAY: relay.address,
+        QUORATE_GATEWAY: `127.0.0.1:${port}`,
+        QUORATE_LABEL: 'by variables',
+      },
+    });
+    let text = '';
+    child.stdout?.setEncoding('utf8').on('data', (more: string) => (text += more));
+    child.stderr?.setEncoding('utf8').on('data', (more: string) => (text += more));
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const show = { describe: () => text };
+    await world.until('it leads', () => text.includes('Leading in term'), show);
+    await quorateJson(['put', 'k', 'v', '--gateway', `127.0.0.1:${port}`]);
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    for (const sentence of [
+      /^Keeping data in \.\/quorate-data /m,
+      /^Namespace variables is public/m,
+      /^Member [0-9a-f]{8} is up$/m,
+      new RegExp(`^Listening for clients on http://127.0.0.1:${port}$`, 'm'),
+      /^Members: by variables$/m,
+      /^Stopped$/m,
+    ]) {
+      expect(text).toMatch(sentence);
+    }
+    expect(text).not.toContain('{');
+  });
+
+  it('only relay and node load libp2p', async () => {
+    const hooks =
+      'export async function load(url, c, next) { process._rawDebug(url); return next(url, c) }';
+    const register = `import { register } from 'node:module'; register(${JSON.stringify(asModule(hooks))})`;
+    const env = { NODE_OPTIONS: `--import=${asModule(register)}` };
+    const loaded = async (...args: string[]): Promise<string> =>
+      (await quorate(args, { env })).stderr;
+    for (const args of [
+      ['status', ...at(0)],
+      ['get', 'k', ...at(0)],
+      ['secret', 'generate'],
+    ]) {
+      const urls = await loaded(...args);
+      expect(urls).toContain('quorate.js');
+      expect(urls, args.join(' ')).not.toMatch(/libp2p/);
+    }
+    expect(
+      await loaded('node', '--namespace', 'x', '--relay', 'ws://h:1', '--data', '/dev/null/x'),
+    ).toMatch(/libp2p/);
+  });
+
   it('secret generate makes a new secret each time', async () => {
     const one = await quorateJson<{ secret: string }>(['secret', 'generate']);
     const two = await quorateJson<{ secret: string }>(['secret', 'generate']);
@@ -373,6 +427,10 @@ describe('the gateway', () => {
     expect(await daemon.stop()).toEqual({ code: 0, signal: null });
   });
 });
+
+function asModule(source: string): string {
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
 
 /** By hand, for `fetch` sets these headers itself. */
 async function post(

@@ -62,12 +62,36 @@ describe('members that start', () => {
       expect(await entry(b.gateway, 'early')).toBeNull();
     }));
 
-  it('F12 in two namespaces on one relay: two clusters that know nothing of each other', () =>
+  it('F6 Z10 a founder killed before its first write bricks nothing: another founds, it joins as fresh', () =>
+    inWorld(async (world) => {
+      const relay = await world.relay();
+      await relay.start();
+      const a = await world.member('a', relay);
+      await a.start();
+      await world.voters([a]);
+      const { clusterId } = await a.status();
+      await a.kill();
+
+      const b = await world.member('b', relay);
+      await b.start();
+      await quorateJson(['put', 'k', 'of b', '--gateway', b.gateway]);
+      expect((await b.status()).clusterId).not.toBe(clusterId);
+      const before = a.nodeId;
+      await a.start();
+      await world.until('the superseded founder is a member of the other cluster', async () => {
+        const [own, other] = await Promise.all([a.status(), b.status()]);
+        return own.phase === 'ready' && own.clusterId === other.clusterId;
+      });
+      expect((await a.status()).nodeId).not.toBe(before);
+      expect(await entry(a.gateway, 'k')).toMatchObject({ value: 'of b' });
+    }));
+
+  it('F12 in two namespaces on one relay and in one directory: two clusters that know nothing of each other', () =>
     inWorld(async (world) => {
       const relay = await world.relay();
       await relay.start();
       const red = await world.member('a', relay, { namespace: 'red' });
-      const blue = await world.member('a', relay, { namespace: 'blue', data: world.path('blue') });
+      const blue = await world.member('a', relay, { namespace: 'blue', data: red.data });
       await Promise.all([red.start(), blue.start()]);
       await demand(red.gateway, 'put', { key: 'colour', value: 'red' });
       await demand(blue.gateway, 'put', { key: 'colour', value: 'blue' });
@@ -101,11 +125,13 @@ describe('what refuses', () => {
       expect(await a.daemon.stop()).toEqual({ code: 0, signal: null });
     }));
 
-  it('D6 a data directory in use: the second process is STORAGE_LOCKED, the first goes on', () =>
+  it('D6 a data directory in use, however long its name: the second process is STORAGE_LOCKED, the first goes on', () =>
     inWorld(async (world) => {
       const relay = await world.relay();
       await relay.start();
-      const holder = await world.member('a', relay);
+      // Longer than the name of a socket can be.
+      const data = world.path('d'.repeat(120), 'data');
+      const holder = await world.member('a', relay, { data });
       await holder.start();
       await demand(holder.gateway, 'put', { key: 'k', value: 'before' });
       const before = await holder.status();

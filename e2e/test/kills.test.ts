@@ -1,10 +1,11 @@
 /** The main promise, tried with SIGKILL: what was acknowledged stays, and nothing happens twice. */
 import { expect, it } from 'vitest';
-import { entries } from '../src/gateway.ts';
+import { demand, entries, entry } from '../src/gateway.ts';
 import { Load } from '../src/load.ts';
 import { inWorld } from '../src/world.ts';
 
 const kills = 20;
+const freezes = 4;
 
 it(
   `F10 D8 C1 C5 K1 the leader is killed ${kills} times under load: every acknowledged write is there, counters are exact, retried writes are applied once, a watch misses nothing`,
@@ -57,3 +58,31 @@ it(
     }),
   900_000,
 );
+
+it('R4 R6 E7 C5 the leader is frozen under load and thawed: others lead on, it answers nothing stale', () =>
+  inWorld(async (world) => {
+    const { members } = await world.cluster(3);
+    const load = new Load(members.map((member) => member.gateway));
+    for (let round = 1; round <= freezes; round++) {
+      const leader = await world.leader(members);
+      const { term } = await leader.status();
+      leader.daemon.signal('SIGSTOP');
+      const rest = members.filter((member) => member !== leader);
+      await world.until('another one leads', async () => {
+        const states = await Promise.all(rest.map((member) => member.status()));
+        return states.every((status) => status.leader !== null && status.term > term);
+      });
+      const { value } = await demand<{ value: number }>(rest[0]?.gateway ?? '', 'increment', {
+        key: 'meanwhile',
+      });
+      expect(value).toBe(round);
+      // Asked while it sleeps, answered when it wakes, and believes for a moment that it leads.
+      const asked = entry(leader.gateway, 'meanwhile');
+      leader.daemon.signal('SIGCONT');
+      expect(await asked).toMatchObject({ value: round });
+      await world.voters(members);
+    }
+    await load.stop();
+    await world.caughtUp(members);
+    for (const member of members) expect(await load.complaints(member.gateway)).toEqual([]);
+  }));

@@ -75,6 +75,30 @@ it('Z18 leave --node removes a member through another one: its process ends and 
     expect(again.stderr).toContain('No member');
   }));
 
+it('Z16 a member in memory has a full copy and no vote, and is forgotten once it is gone', () =>
+  inWorld(async (world) => {
+    const { relay, members } = await world.cluster(1);
+    const [a] = members as [MemberSeat];
+    const memory = ['--ephemeral'];
+    const m = await world.member('m', relay, { data: null, flags: memory });
+    const n = await world.member('n', relay, { data: null, flags: memory });
+    await demand(a.gateway, 'put', { key: 'k', value: 'v' });
+    await Promise.all([m.start(), n.start()]);
+    await membership(world, [a, m, n], 1);
+    await demand(n.gateway, 'put', { key: 'k', value: 'by n' });
+    for (const member of [a, m]) {
+      expect(await entry(member.gateway, 'k')).toMatchObject({ value: 'by n' });
+    }
+    // Two disks more, and all three disks vote; memory never does.
+    const [b, c] = [await world.member('b', relay), await world.member('c', relay)];
+    await Promise.all([b.start(), c.start()]);
+    await membership(world, [a, b, c, m, n], 3);
+    expect(idsOf((await a.status()).members, 'learner')).toEqual([m.nodeId, n.nodeId].sort());
+
+    await n.kill();
+    await membership(world, [a, b, c, m], 3);
+  }));
+
 it('F1 Z16 Z19 five members are five voters; one that dies for good is replaced by a learner', () =>
   inWorld(async (world) => {
     const { relay, members } = await world.cluster(5);
