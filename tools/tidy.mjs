@@ -52,6 +52,8 @@ function checkArrowsDeclared() {
 
 const suites = {
   'storage-fs': ['logStorageConformance'],
+  'storage-indexeddb': ['logStorageConformance'],
+  'transport-tabs': ['transportConformance', 'rendezvousConformance'],
   'transport-libp2p': ['transportConformance', 'registerConformance', 'rendezvousConformance'],
   crypto: ['cipherConformance'],
   kv: ['stateMachineConformance'],

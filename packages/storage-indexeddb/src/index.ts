@@ -1,0 +1,2 @@
+export { IndexedDbStorage } from './indexeddb-storage.ts';
+export type { IndexedDbStorageOptions } from './indexeddb-storage.ts';
