@@ -100,7 +100,12 @@ export class SafetyChecker {
     const vote = { term: batch.hardState.currentTerm, votedFor: batch.hardState.votedFor };
     this.#checkVote(replica, replica.writtenVote, vote);
     replica.writtenVote = vote;
-    for (const entry of batch.entries) this.#append(replica, entry);
+    batch.entries.forEach((entry, position) => {
+      if (entry.index !== (batch.entries[0]?.index ?? 0) + position) {
+        fail(`${id} writes a batch with ${entry.index} at position ${position}`);
+      }
+      this.#append(replica, entry);
+    });
     this.#commitTo(replica, batch.hardState.commitIndex);
   }
 

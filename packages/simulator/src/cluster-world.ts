@@ -59,6 +59,8 @@ class ClusterWorld implements SimHostWorld {
   readonly #checkerOf = new Map<NodeId, SafetyChecker>();
   readonly #founderOf = new Map<string, NodeId>();
   readonly #counts: Record<string, number> = {};
+  /** Replicas that asked to leave. */
+  readonly #leavers = new Set<NodeId>();
   /** Replicas whose disk was wiped. */
   readonly #lost = new Set<NodeId>();
   #failure: Error | null = null;
@@ -176,6 +178,15 @@ class ClusterWorld implements SimHostWorld {
     if (reason === 'STORAGE_FAILED') {
       this.#note(`failed ${process.host.id}`);
       this.#crashAndRestart(process.host);
+      return;
+    }
+    if (reason === 'REMOVED' && nodeId !== null && this.#leavers.has(nodeId)) {
+      // Its call to leave timed out, and then it was let go all the same.
+      this.#note(`removed ${process.host.id}`);
+      process.closing = true;
+      this.#later(this.#prng.between(10, 5_000), () => {
+        this.#gone(process, 0);
+      });
       return;
     }
     this.fail(new SafetyViolation(`${process.host.id} stopped: ${reason}: ${status.message}`));
@@ -340,6 +351,7 @@ class ClusterWorld implements SimHostWorld {
     if (host === undefined || process == null || process.closing) return;
     if (this.#hosts.filter((one) => one.process !== null).length < 2) return;
     this.#note(`leave ${host.id}`);
+    if (host.nodeId !== null) this.#leavers.add(host.nodeId);
     const pauseMs = this.#prng.between(10, 5_000);
     process.closing = true;
     process.member.leave().then(

@@ -15,6 +15,8 @@ import type { WorldOptions, WorldResult } from './world.ts';
 /** Strengths drawn once per seed: most worlds have few kinds of trouble, some have all. */
 type Weather = {
   readonly settings: CoreNodeSettings;
+  /** The shortest election timeout. */
+  readonly timeoutMs: number;
   readonly stormMs: number;
   readonly delayMsMin: number;
   readonly delayMsMax: number;
@@ -33,10 +35,12 @@ type Weather = {
   readonly changeEveryMs: number;
   readonly transferEveryMs: number;
   readonly campaignEveryMs: number;
+  /** Crashes, freezes and cuts hit a leader with this chance, else anybody. */
+  readonly aimAtLeaderChance: number;
 };
 
-/** How long a healed world may take to become one cluster again. */
-const healMs = 60_000;
+/** Election timeouts that a healed world may take to become one cluster again. */
+const healTimeouts = 60;
 
 export function runCoreWorld(options: WorldOptions): WorldResult {
   const world = new CoreWorld(options);
@@ -174,7 +178,7 @@ class CoreWorld implements CoreNodeWorld {
           });
         }, this.#delay());
       },
-      this.#netPrng.between(1, this.calm ? 2 : this.#weather.snapshotMsMax),
+      this.#netPrng.between(0.1, this.calm ? 1 : this.#weather.snapshotMsMax),
     );
   }
 
@@ -225,31 +229,25 @@ class CoreWorld implements CoreNodeWorld {
       this.#read();
     });
     this.#repeat(weather.crashEveryMs, () => {
-      const node = this.#prng.pick(this.#nodes);
+      const node = this.#victim();
       if (!node.running) return;
       this.#count('crashes');
       this.#note('crash', node.id);
       node.crash();
-      this.clock.setTimeout(
-        () => {
-          this.#start(node);
-        },
-        this.#prng.between(10, 6_000),
-      );
+      this.#later(0.01, 4, () => {
+        this.#start(node);
+      });
     });
     this.#repeat(weather.freezeEveryMs, () => {
-      const node = this.#prng.pick(this.#nodes);
+      const node = this.#victim();
       const clock = node.clock;
       if (clock === null) return;
       this.#count('freezes');
       this.#note('freeze', node.id);
       clock.freeze();
-      this.clock.setTimeout(
-        () => {
-          clock.thaw();
-        },
-        this.#prng.between(100, 8_000),
-      );
+      this.#later(0.1, 6, () => {
+        clock.thaw();
+      });
     });
     this.#repeat(weather.cutEveryMs, () => {
       this.#cutSomething();
@@ -330,7 +328,7 @@ class CoreWorld implements CoreNodeWorld {
       }
     } else {
       // Two sides; the leader on the smaller one, now and then.
-      const leader = kind === 2 ? this.#anyLeader() : undefined;
+      const leader = kind === 2 ? this.#victim() : undefined;
       const size = 1 + prng.int(Math.max(1, others.length - 1));
       const side = new Set(leader === undefined ? others.slice(0, size) : [leader]);
       for (const a of others) {
@@ -338,13 +336,10 @@ class CoreWorld implements CoreNodeWorld {
       }
     }
     this.#note('cut', ...made);
-    this.clock.setTimeout(
-      () => {
-        for (const key of made) this.#cuts.delete(key);
-        this.#note('uncut', ...made);
-      },
-      prng.between(200, 10_000),
-    );
+    this.#later(0.2, 8, () => {
+      for (const key of made) this.#cuts.delete(key);
+      this.#note('uncut', ...made);
+    });
   }
 
   #changeMembership(): void {
@@ -401,10 +396,11 @@ class CoreWorld implements CoreNodeWorld {
   }
 
   #settle(): void {
-    const deadline = this.clock.now() + healMs;
+    const { timeoutMs } = this.#weather;
+    const deadline = this.clock.now() + healTimeouts * timeoutMs;
     let last = -1;
     for (;;) {
-      this.clock.runSync(this.clock.now() + 1_000);
+      this.clock.runSync(this.clock.now() + timeoutMs);
       const leaders = this.#nodes.filter((node) => node.raft?.status().role === 'leader');
       const [leader] = leaders;
       if (leaders.length === 1 && leader?.raft != null) {
@@ -413,7 +409,9 @@ class CoreWorld implements CoreNodeWorld {
       }
       if (last !== -1 && !this.#acknowledged.has(last) && !this.#isUnderWay(last)) last = -1;
       if (this.clock.now() >= deadline) {
-        throw new Error(`Liveness: no progress ${healMs} ms after healing\n${this.#describe()}`);
+        throw new Error(
+          `Liveness: no progress ${healTimeouts} election timeouts after healing\n${this.#describe()}`,
+        );
       }
     }
     this.#checkEnd();
@@ -523,6 +521,18 @@ class CoreWorld implements CoreNodeWorld {
     next();
   }
 
+  /** After so many election timeouts. */
+  #later(from: number, to: number, callback: () => void): void {
+    this.clock.setTimeout(callback, this.#prng.between(from, to) * this.#weather.timeoutMs);
+  }
+
+  #victim(): CoreNode {
+    const leader = this.#prng.chance(this.#weather.aimAtLeaderChance)
+      ? this.#anyLeader()
+      : undefined;
+    return leader ?? this.#prng.pick(this.#nodes);
+  }
+
   /** One of those that believe they lead, stale ones too. */
   #anyLeader(): CoreNode | undefined {
     const leaders = this.#nodes.filter(
@@ -572,21 +582,28 @@ class CoreWorld implements CoreNodeWorld {
   }
 }
 
+/**
+ * Everything is measured in election timeouts, so that a world sees many terms whatever its pace:
+ * what breaks consensus happens between leaders.
+ */
 function drawWeather(prng: Prng): Weather {
+  const tickMs = prng.pick([5, 20, 50]);
+  const electionTimeoutTicksMin = prng.pick([5, 10, 20]);
+  const timeoutMs = tickMs * electionTimeoutTicksMin;
   /** A fault is absent in half of the worlds. */
   const perhaps = (from: number, to: number): number =>
     prng.chance(0.5) ? 0 : prng.between(from, to);
-  const electionTimeoutTicksMin = prng.pick([5, 10, 20]);
+  const every = (from: number, to: number): number => perhaps(from * timeoutMs, to * timeoutMs);
   const slowDisk = prng.chance(0.2);
   return {
     settings: {
       syncMsMin: 0.1,
-      syncMsMax: slowDisk ? prng.between(50, 800) : prng.between(0.2, 20),
+      syncMsMax: timeoutMs * (slowDisk ? prng.between(0.1, 0.8) : prng.between(0.001, 0.05)),
       stallChance: perhaps(0.001, 0.02),
       snapshotEvery: prng.pick([5, 20, 100, 1_000]),
       trailing: prng.pick([0, 1, 10, 100]),
-      tickMs: 50,
-      applyDelayMsMax: prng.pick([0, 0, 5, 200]),
+      tickMs,
+      applyDelayMsMax: prng.pick([0, 0, 0.01, 0.2]) * timeoutMs,
       heartbeatTicks: prng.pick([1, 2]),
       electionTimeoutTicksMin,
       electionTimeoutTicksMax: electionTimeoutTicksMin * 2,
@@ -594,23 +611,25 @@ function drawWeather(prng: Prng): Weather {
       inflightCountMax: prng.pick([1, 2, 8, 64]),
       inflightBytesMax: prng.pick([256, 65_536]),
     },
-    stormMs: prng.between(10_000, 60_000),
+    timeoutMs,
+    stormMs: timeoutMs * prng.between(40, 150),
     delayMsMin: 0.1,
-    delayMsMax: prng.pick([0.5, 2, 20, 60]),
+    delayMsMax: Math.max(0.2, timeoutMs * prng.pick([0.001, 0.01, 0.05, 0.2])),
     inOrder: prng.chance(0.3),
-    lossChance: perhaps(0.001, 0.2),
+    lossChance: perhaps(0.001, 0.3),
     duplicateChance: perhaps(0.001, 0.2),
     throughCodec: prng.chance(0.3),
-    snapshotMsMax: prng.pick([2, 100, 3_000]),
+    snapshotMsMax: timeoutMs * prng.pick([0.01, 0.1, 3]),
     snapshotLossChance: perhaps(0.05, 0.5),
-    proposeEveryMs: prng.pick([5, 20, 100, 500]),
+    proposeEveryMs: timeoutMs * prng.pick([0.02, 0.1, 0.5]),
     proposalBytesMax: prng.pick([1, 20, 300]),
-    crashEveryMs: perhaps(500, 10_000),
-    freezeEveryMs: perhaps(1_000, 10_000),
-    cutEveryMs: perhaps(500, 10_000),
-    changeEveryMs: perhaps(200, 5_000),
-    transferEveryMs: perhaps(500, 5_000),
-    campaignEveryMs: perhaps(200, 5_000),
+    crashEveryMs: every(0.5, 10),
+    freezeEveryMs: every(1, 10),
+    cutEveryMs: every(0.5, 10),
+    changeEveryMs: every(0.3, 5),
+    transferEveryMs: every(0.5, 5),
+    campaignEveryMs: every(0.2, 5),
+    aimAtLeaderChance: prng.pick([0, 0.3, 0.8]),
   };
 }
 

@@ -15,7 +15,10 @@ const counterKey = 'counter';
 const receiptPrefix = 'receipt/';
 const registerKeys = ['register/a', 'register/b', 'register/c'];
 
-type Receipt = 'pending' | 'acknowledged' | 'not-applied' | 'unknown';
+type Fate = 'pending' | 'acknowledged' | 'not-applied' | 'unknown';
+
+/** One call: `caller` is one life of one member. Numbers are given in call order. */
+type Receipt = { readonly caller: string; fate: Fate };
 
 export class Workload {
   /** By number: what the client was told. */
@@ -76,11 +79,12 @@ export class Workload {
         `${name}: the counter is ${counter}, receipts ${present.size} (C1)`,
       );
     }
-    for (const [number, receipt] of this.#receipts) {
-      if (receipt === 'acknowledged' && !present.has(number)) {
+    this.#checkCallOrder(entries);
+    for (const [number, { fate }] of this.#receipts) {
+      if (fate === 'acknowledged' && !present.has(number)) {
         throw new SafetyViolation(`${name}: acknowledged receipt ${number} is lost`);
       }
-      if (receipt === 'not-applied' && present.has(number)) {
+      if (fate === 'not-applied' && present.has(number)) {
         throw new SafetyViolation(`${name}: receipt ${number} was said to be not applied (C3)`);
       }
     }
@@ -90,6 +94,25 @@ export class Workload {
     for (const key of registerKeys) {
       const entry = await kv.getEntry<number>(key, { timeoutMs });
       this.#checkRead(key, this.#floors.get(key) ?? 0, entry);
+    }
+  }
+
+  /** Calls on one handle take effect in call order, whatever was retried in between. */
+  #checkCallOrder(
+    entries: readonly { readonly key: string; readonly modRevision: number }[],
+  ): void {
+    const newest = new Map<string, { readonly number: number; readonly revision: number }>();
+    const byRevision = [...entries].sort((a, b) => a.modRevision - b.modRevision);
+    for (const { key, modRevision: revision } of byRevision) {
+      const number = Number(key.slice(receiptPrefix.length));
+      const caller = this.#receipts.get(number)?.caller ?? '';
+      const before = newest.get(caller);
+      if (before !== undefined && before.number > number) {
+        throw new SafetyViolation(
+          `${caller}: call ${number} took effect at ${revision}, after call ${before.number} at ${before.revision}`,
+        );
+      }
+      newest.set(caller, { number, revision });
     }
   }
 
@@ -103,14 +126,24 @@ export class Workload {
       const kind = prng.int(4);
       if (kind === 0) await this.#read(process, prng.pick(registerKeys));
       else if (kind === 1) await this.#write(process, prng);
-      else await this.#addReceipt(process, prng, undefined).catch(ignoreExpected);
+      else await this.#addReceipts(process, prng);
       this.underWay -= 1;
     }
   }
 
+  /** Several calls at once, as a page does that does not wait for each. */
+  async #addReceipts(process: SimProcess, prng: Prng): Promise<void> {
+    const callCount = prng.chance(0.2) ? 1 + prng.int(8) : 1;
+    const calls = Array.from({ length: callCount }, () =>
+      this.#addReceipt(process, prng, undefined).catch(ignoreExpected),
+    );
+    await Promise.all(calls);
+  }
+
   async #addReceipt(process: SimProcess, prng: Prng, timeoutMs: number | undefined): Promise<void> {
     const number = this.#nextNumber++;
-    this.#receipts.set(number, 'pending');
+    const receipt: Receipt = { caller: `${process.host.id} ${process.number}`, fate: 'pending' };
+    this.#receipts.set(number, receipt);
     try {
       await process.kv.batch(
         [
@@ -119,12 +152,12 @@ export class Workload {
         ],
         timeoutMs === undefined ? {} : { timeoutMs },
       );
-      this.#receipts.set(number, 'acknowledged');
+      receipt.fate = 'acknowledged';
       this.#count('acknowledged');
     } catch (error) {
       if (!isQuorateError(error)) throw error;
       this.#count(error.code);
-      this.#receipts.set(number, error.outcome);
+      receipt.fate = error.outcome;
       if (error.outcome === 'unknown' && prng.chance(0.5)) {
         // Z28: a doubt can end; nobody waits for it here.
         error
@@ -132,7 +165,7 @@ export class Workload {
           .then(({ outcome }) => {
             this.#count(`settled ${outcome}`);
             if (outcome === 'unknown') return;
-            this.#receipts.set(number, outcome === 'applied' ? 'acknowledged' : 'not-applied');
+            receipt.fate = outcome === 'applied' ? 'acknowledged' : 'not-applied';
           })
           .catch(this.#fail);
       }
