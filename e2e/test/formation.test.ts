@@ -111,7 +111,9 @@ describe('what refuses', () => {
     inWorld(async (world) => {
       const relay = await world.relay('carrier', []);
       await relay.start();
-      expect(relay.daemon.tail(50)).toContain('only carries traffic');
+      await world.until('the relay says so', () =>
+        relay.daemon.asides.some((line) => line.includes('only carries traffic')),
+      );
       const a = await world.member('a', relay);
       a.launch();
       const answer = await world.until('the member says why it waits', async () => {
