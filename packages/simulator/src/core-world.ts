@@ -587,6 +587,29 @@ class CoreWorld implements CoreNodeWorld {
  * what breaks consensus happens between leaders.
  */
 function drawWeather(prng: Prng): Weather {
+  const weather = drawSwarm(prng);
+  if (prng.chance(0.8)) return weather;
+  // Leaders that die between two small messages, again and again: the land of figure 8.
+  const { timeoutMs, settings } = weather;
+  return {
+    ...weather,
+    settings: {
+      ...settings,
+      syncMsMax: timeoutMs * 0.01,
+      appendBytesMax: prng.pick([1, 64]),
+      inflightCountMax: prng.pick([1, 2]),
+    },
+    delayMsMax: timeoutMs * prng.pick([0.05, 0.2]),
+    proposeEveryMs: timeoutMs * prng.pick([0.1, 0.5]),
+    crashEveryMs: timeoutMs * prng.between(0.8, 2),
+    cutEveryMs: timeoutMs * prng.between(0.8, 2),
+    freezeEveryMs: 0,
+    changeEveryMs: 0,
+    aimAtLeaderChance: 0.9,
+  };
+}
+
+function drawSwarm(prng: Prng): Weather {
   const tickMs = prng.pick([5, 20, 50]);
   const electionTimeoutTicksMin = prng.pick([5, 10, 20]);
   const timeoutMs = tickMs * electionTimeoutTicksMin;
