@@ -21,6 +21,19 @@ export function countTests(report, code) {
   };
 }
 
+/** Counts Playwright's JSON report, in the same way. A test that passed only when run again failed. */
+export function countBrowserTests(report, code) {
+  if (report === undefined) return { passed: 0, failed: 1, skipped: 0, tests: 0 };
+  const { stats, errors } = JSON.parse(report);
+  const failed = stats.unexpected + stats.flaky + errors.length;
+  return {
+    passed: stats.expected,
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: stats.skipped,
+    tests: stats.expected + stats.unexpected + stats.flaky,
+  };
+}
+
 /**
  * A table of stages and, alone on its last line, `N passed, N failed`; with the exit code that
  * follows: 1 when anything failed, or when stages of tests ran not one test.

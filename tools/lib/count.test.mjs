@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countTests, summarise } from './count.mjs';
+import { countBrowserTests, countTests, summarise } from './count.mjs';
 
 const report = (over) =>
   JSON.stringify({
@@ -28,6 +28,25 @@ describe('countTests()', () => {
   test('counts an error outside of every test, and a run that left no report', () => {
     expect(countTests(report({}), 1).failed).toBe(1);
     expect(countTests(undefined, 1)).toEqual({ passed: 0, failed: 1, skipped: 0, tests: 0 });
+  });
+});
+
+describe('countBrowserTests()', () => {
+  const stats = { expected: 5, unexpected: 1, flaky: 1, skipped: 2 };
+
+  test('counts a test that passed only the second time as failed', () => {
+    const counts = countBrowserTests(JSON.stringify({ stats, errors: [] }), 1);
+    expect(counts).toEqual({ passed: 5, failed: 2, skipped: 2, tests: 7 });
+  });
+
+  test('counts errors outside of every test, a bad exit, and a run that left no report', () => {
+    const clean = { ...stats, unexpected: 0, flaky: 0 };
+    const count = (errors, code) =>
+      countBrowserTests(JSON.stringify({ stats: clean, errors }), code).failed;
+    expect(count([], 0)).toBe(0);
+    expect(count([{ message: 'no such file' }], 1)).toBe(1);
+    expect(count([], 1)).toBe(1);
+    expect(countBrowserTests(undefined, 1).failed).toBe(1);
   });
 });
 

@@ -3,6 +3,7 @@
 // A stage of tests counts its tests. Every other stage counts as one check: passed or failed.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { runBrowserTests } from './browsers.mjs';
 import { countTests, summarise } from './count.mjs';
 import { run, runBin } from './run.mjs';
 import { root } from './workspace.mjs';
@@ -60,6 +61,7 @@ export const stages = {
     run(node, ['tools/pack.mjs'], limit(10)),
   ),
   e2e: tests('real processes', ['--project', 'e2e'], 40),
+  browsers: { what: 'real browsers', run: () => runBrowserTests([], limit(10)) },
 };
 
 /** `pnpm check`: fast enough to run before each commit. */

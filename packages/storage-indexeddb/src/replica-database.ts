@@ -4,8 +4,8 @@
  * Each one is strict (D7) and reads the replica's head first (Z4): another identity, another run or
  * a number of writes that is not ours ends this run for good. Connections come and go (browsers
  * close them at will, and Firefox's stays read-only after a lack of space), the replica stays: a
- * lost connection is opened again once per transaction, and the head tells whether the transaction
- * that was under way had happened.
+ * lost connection is opened again, a few times per transaction, and the head tells whether the
+ * transaction that was under way had happened.
  */
 import { QuorateError, assert } from '@quorate/cluster';
 import type { OpenOptions, Run } from '@quorate/cluster';
@@ -122,16 +122,14 @@ export class ReplicaDatabase {
     mode: Mode,
     callback: (store: IDBObjectStore) => T | PromiseLike<T>,
   ): Promise<T> {
-    try {
-      return await this.#attempt(mode, callback, false);
-    } catch (error) {
-      if (!(error instanceof ConnectionLost)) throw error;
-    }
-    this.#forget();
-    try {
-      return await this.#attempt(mode, callback, true);
-    } catch (error) {
-      throw storageError(error, `use ${this.#name}`);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(mode, callback, attempt > 1);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+        if (attempt === attemptsMax) throw storageError(error, `use ${this.#name}`);
+        this.#forget();
+      }
     }
   }
 
@@ -235,12 +233,24 @@ export class ReplicaDatabase {
   }
 
   #connect(create: boolean): Promise<IDBDatabase> {
-    const connecting = this.#request(create);
+    const connecting = this.#requestUntilAnswered(create);
     this.#connection = connecting;
     connecting.catch(() => {
       if (this.#connection === connecting) this.#connection = null;
     });
     return connecting;
+  }
+
+  /** While site data are being cleared, a browser closes connections that are not even open yet. */
+  async #requestUntilAnswered(create: boolean): Promise<IDBDatabase> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#request(create);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+        if (attempt === attemptsMax) throw storageError(error, `open ${this.#name}`);
+      }
+    }
   }
 
   #request(create: boolean): Promise<IDBDatabase> {
@@ -256,6 +266,7 @@ export class ReplicaDatabase {
       request.onerror = () => {
         const { error } = request;
         if (empty) reject(lost(this.#name, 'there is no such database'));
+        else if (error?.name === 'AbortError') reject(new ConnectionLost(error));
         else if (error?.name === 'VersionError') {
           const wanted = `it was written by a newer release, wanted version ${databaseVersion}`;
           reject(new QuorateError('OUTDATED', `Cannot open ${this.#name}: ${wanted}`));
@@ -322,3 +333,6 @@ function faultOf(stored: Head | undefined, head: Head, mode: Mode, again: boolea
 function lost(name: string, reason: string): QuorateError {
   return new QuorateError('STORAGE_LOST', `Cannot use ${name}: ${reason}`);
 }
+
+/** How often a connection may be lost under one transaction before that is a failure. */
+const attemptsMax = 5;

@@ -1,4 +1,3 @@
-import { rejects } from 'node:assert/strict';
 import type { LoadedLog, LogStorage, Run } from '@quorate/cluster';
 import type { Entry, PersistBatch, SnapshotMeta } from '@quorate/core';
 
@@ -41,5 +40,9 @@ export function indexesOf(log: LoadedLog): number[] {
 
 /** Fails unless `promise` rejects with an error of this code. */
 export async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  await rejects(promise, (error: { readonly code?: unknown }) => error.code === code);
+  const outcome = await promise.then(
+    () => 'resolved',
+    (error: unknown) => (error instanceof Error && 'code' in error ? error.code : String(error)),
+  );
+  if (outcome !== code) throw new Error(`Wanted a rejection with ${code}, got ${String(outcome)}`);
 }

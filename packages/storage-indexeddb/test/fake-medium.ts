@@ -57,6 +57,8 @@ export class FakeView {
   failure: string | null = null;
   /** What the next connections report instead of what was asked for. */
   durability: IDBTransactionDurability | null = null;
+  /** So many of the next openings are aborted, as happens while site data are being cleared. */
+  abortedOpenings = 0;
   /** While true, writing transactions happen, and report that their connection was closed. */
   silent = false;
   readonly #onClose: (() => void)[] = [];
@@ -66,6 +68,13 @@ export class FakeView {
     this.factory = {
       open: (name: string, version?: number) => {
         if (this.#dead) return {};
+        if (this.abortedOpenings > 0) {
+          this.abortedOpenings -= 1;
+          const error = new DOMException('The connection was closed.', 'AbortError');
+          const aborted = { error, onerror: () => {} };
+          queueMicrotask(() => aborted.onerror());
+          return aborted;
+        }
         const request = real.open(name, version);
         request.addEventListener('success', () => this.#watch(request.result));
         return request;

@@ -85,6 +85,22 @@ test('a connection that the browser closed is opened again', async () => {
   expect(indexesOf(log)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
+test('an opening that the browser aborts is tried again, but not for ever', async () => {
+  const medium = new FakeMedium();
+  const { storage } = await opened(medium.storage());
+  await storage.persist(batchOf(1, 1, 1, 3));
+  medium.view.disconnect();
+  medium.view.abortedOpenings = 3;
+  await storage.persist(batchOf(2, 1, 3, 5));
+  medium.view.disconnect();
+  medium.view.abortedOpenings = 1000;
+  await rejectsWith(storage.persist(batchOf(3, 1, 5, 6)), 'STORAGE_FAILED');
+  expect(medium.view.abortedOpenings).toBeGreaterThan(0);
+  await storage.close();
+  const { log } = await opened(medium.storage(), 2);
+  expect(indexesOf(log)).toEqual([1, 2, 3, 4]);
+});
+
 test('a write that the closing of the connection undid is carried out after all', async () => {
   const medium = new FakeMedium();
   const { storage } = await opened(medium.storage());

@@ -1,0 +1,75 @@
+// Real browsers: where they come from, and how their tests are run and counted.
+//
+// On Debian, as root, they come from the system's packages; elsewhere from Playwright. One that cannot
+// be had is skipped, loudly: what was not tried is not said to work.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { countBrowserTests } from './count.mjs';
+import { environment, run, runBin } from './run.mjs';
+import { root } from './workspace.mjs';
+
+/** By the name of the Playwright project. */
+const browsers = {
+  chromium: { path: '/usr/bin/chromium', systemPackage: 'chromium' },
+  firefox: { path: '/usr/bin/firefox-esr', systemPackage: 'firefox-esr' },
+};
+
+/** Runs the specs in every browser that can be had; resolves with their counts. */
+export async function runBrowserTests(args, options) {
+  const names = await obtainBrowsers();
+  const missing = Object.keys(browsers).filter((name) => !names.includes(name));
+  let result = { passed: 0, failed: 0, skipped: 0, tests: 0 };
+  if (names.length > 0) result = await runSpecs(names, args, options);
+  for (const name of missing) {
+    console.log(`\n!!! SKIPPED: ${name} could not be had, and nothing was tried in it !!!\n`);
+  }
+  const counts = `${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`;
+  console.log(`browsers: ${names.join(', ') || 'none'}: ${counts}`);
+  return { ...result, skipped: result.skipped + missing.length };
+}
+
+async function runSpecs(names, args, options) {
+  const directory = mkdtempSync(`${tmpdir()}/quorate-browsers-`);
+  const report = `${directory}/report.json`;
+  const projects = names.flatMap((name) => ['--project', name]);
+  const { code } = await runBin(
+    '@playwright/test',
+    'playwright',
+    ['test', ...projects, '--reporter=list,json', ...args],
+    { ...options, cwd: root, env: { ...environment, PLAYWRIGHT_JSON_OUTPUT_NAME: report } },
+  );
+  const text = existsSync(report) ? readFileSync(report, 'utf8') : undefined;
+  rmSync(directory, { recursive: true, force: true });
+  return countBrowserTests(text, code);
+}
+
+/** The names of those that are there, after an attempt to get those that are not. */
+async function obtainBrowsers() {
+  const wanting = [];
+  for (const name of Object.keys(browsers)) if (!(await isThere(name))) wanting.push(name);
+  if (wanting.length > 0) await install(wanting);
+  const there = [];
+  for (const name of Object.keys(browsers)) if (await isThere(name)) there.push(name);
+  return there;
+}
+
+async function isThere(name) {
+  if (existsSync(browsers[name].path)) return true;
+  const playwright = await import('@playwright/test');
+  return existsSync(playwright[name].executablePath());
+}
+
+async function install(names) {
+  const limits = { timeoutMs: 5 * 60_000 };
+  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
+    const packages = names.map((name) => browsers[name].systemPackage);
+    const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
+    console.log(`browsers: installing ${packages.join(', ')} from the system's packages`);
+    await run('apt-get', ['update', '-q'], { ...limits, env, quiet: true });
+    const args = ['install', '-y', '-q', '--no-install-recommends', ...packages];
+    await run('apt-get', args, { ...limits, env, quiet: true });
+    return;
+  }
+  console.log(`browsers: installing ${names.join(', ')} from Playwright`);
+  await runBin('@playwright/test', 'playwright', ['install', ...names], { ...limits, quiet: true });
+}
