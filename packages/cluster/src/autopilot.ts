@@ -139,7 +139,6 @@ export class Autopilot {
       seats,
       leader: nodeId,
       maxVoters: policy.maxVoters,
-      electionTimeoutMs: policy.electionTimeoutMsMin,
       replaceAfterMs: policy.replaceAfterMs,
       forgetAfterMs: policy.forgetAfterMs,
       forgetMemoryAfterMs: policy.forgetMemoryAfterMs,
@@ -163,14 +162,11 @@ export class Autopilot {
 
   /** A leader that is to lose its vote lets another voter lead first, where there is one. */
   #stepAside(plan: Plan, seats: readonly Seat[]): boolean {
-    const { nodeId, raft, policy } = this.#options;
+    const { nodeId, raft } = this.#options;
     if (plan.voters.includes(nodeId)) return false;
     const successor = seats.find(
       (seat) =>
-        seat.voter &&
-        seat.nodeId !== nodeId &&
-        plan.voters.includes(seat.nodeId) &&
-        seat.silentMs < policy.electionTimeoutMsMin,
+        seat.voter && seat.nodeId !== nodeId && plan.voters.includes(seat.nodeId) && seat.heard,
     );
     if (successor === undefined) return false;
     raft.transferLeadership(successor.nodeId);
@@ -195,6 +191,7 @@ export class Autopilot {
         voter,
         durable: state.members.get(id)?.durable ?? false,
         silentMs: self ? 0 : silentMs,
+        heard: self || one?.recentActive === true,
         caughtUp: self || (one?.recentActive === true && one.matchIndex >= this.#commitIndexBefore),
         leaving: this.#leaving.has(id),
         vacating: (this.#vacating.get(id) ?? Number.NEGATIVE_INFINITY) > now,

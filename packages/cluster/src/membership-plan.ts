@@ -9,8 +9,10 @@ export type Seat = {
   readonly nodeId: NodeId;
   readonly voter: boolean;
   readonly durable: boolean;
-  /** Milliseconds since it was last heard; 0 for the leader itself. */
+  /** Milliseconds since it was last heard, or since this term began; 0 for the leader itself. */
   readonly silentMs: number;
+  /** It spoke to this leader within an election timeout (Z19): more than the benefit of a doubt. */
+  readonly heard: boolean;
   /** Durable up to the commit index of a moment ago (Z19). */
   readonly caughtUp: boolean;
   /** It asked to be removed. */
@@ -23,7 +25,6 @@ export type PlanOptions = {
   readonly seats: readonly Seat[];
   readonly leader: NodeId;
   readonly maxVoters: number;
-  readonly electionTimeoutMs: number;
   readonly replaceAfterMs: number;
   readonly forgetAfterMs: number;
   readonly forgetMemoryAfterMs: number;
@@ -86,7 +87,7 @@ function mustGo(seat: Seat, options: PlanOptions, present: readonly Seat[]): boo
 
 function mayVote(seat: Seat, options: PlanOptions, present: readonly Seat[]): boolean {
   if (seat.voter || seat.leaving || seat.vacating || !seat.caughtUp) return false;
-  if (seat.silentMs >= options.electionTimeoutMs) return false;
+  if (!seat.heard) return false;
   return seat.durable || !options.seats.some((one) => one.durable) || present.length === 0;
 }
 
@@ -105,10 +106,12 @@ function planLearners(options: PlanOptions, voters: readonly NodeId[]): NodeId[]
   return learners.sort(compare);
 }
 
-/** Z18: steady states have 1, 3 or 5 voters; the leader and the most reachable keep their seats. */
+/** Z18: steady states have 1, 3 or 5 voters; the leader and those it hears keep their seats. */
 function shrinkToOdd(voters: readonly NodeId[], options: PlanOptions): NodeId[] {
   const ranked = [...voters].sort((a, b) => {
     if (a === options.leader || b === options.leader) return a === options.leader ? -1 : 1;
+    const [heardA, heardB] = [isHeard(a, options), isHeard(b, options)];
+    if (heardA !== heardB) return heardA ? -1 : 1;
     return silence(a, options) - silence(b, options) || compare(a, b);
   });
   const count = ranked.length % 2 === 1 ? ranked.length : ranked.length - 1;
@@ -118,7 +121,7 @@ function shrinkToOdd(voters: readonly NodeId[], options: PlanOptions): NodeId[] 
 /** Z19, all of it that a proposer can know. */
 function votersMayChange(options: PlanOptions, next: readonly NodeId[]): boolean {
   const before = options.seats.filter((seat) => seat.voter);
-  const heard = (nodeId: NodeId): boolean => silence(nodeId, options) < options.electionTimeoutMs;
+  const heard = (nodeId: NodeId): boolean => isHeard(nodeId, options);
   const majorityHeard = (ids: readonly NodeId[]): boolean =>
     ids.filter(heard).length > ids.length / 2;
   if (next.length === 0 || next.length % 2 === 0) return false;
@@ -126,6 +129,10 @@ function votersMayChange(options: PlanOptions, next: readonly NodeId[]): boolean
   const leaving = before.filter((seat) => !next.includes(seat.nodeId));
   const lost = leaving.filter((seat) => !heard(seat.nodeId)).length;
   return lost <= (before.length - 1) / 2;
+}
+
+function isHeard(nodeId: NodeId, options: PlanOptions): boolean {
+  return options.seats.find((seat) => seat.nodeId === nodeId)?.heard ?? false;
 }
 
 function silence(nodeId: NodeId, options: PlanOptions): number {
