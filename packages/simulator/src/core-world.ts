@@ -397,10 +397,18 @@ class CoreWorld implements CoreNodeWorld {
 
   #settle(): void {
     const { timeoutMs } = this.#weather;
-    const deadline = this.clock.now() + healTimeouts * timeoutMs;
+    const limitMs = healTimeouts * timeoutMs;
+    const healedAt = this.clock.now();
+    let deadline = healedAt + limitMs;
+    let progress = this.checker.commitIndex;
     let last = -1;
     for (;;) {
       this.clock.runSync(this.clock.now() + timeoutMs);
+      if (this.checker.commitIndex > progress) {
+        // A backlog may be long where messages are small; what counts is that it shrinks.
+        progress = this.checker.commitIndex;
+        deadline = Math.min(this.clock.now() + limitMs, healedAt + 50 * limitMs);
+      }
       const leaders = this.#nodes.filter((node) => node.raft?.status().role === 'leader');
       const [leader] = leaders;
       if (leaders.length === 1 && leader?.raft != null) {
