@@ -38,7 +38,7 @@ export type PageApi = {
     readonly ups: number;
     readonly downs: readonly string[];
     readonly received: number;
-    start(topic: string): Promise<string>;
+    start(topic: string, timing?: { readonly goneAfterMs: number }): Promise<string>;
     send(count: number, bytes: number): Promise<void>;
     closeOnPagehide(): void;
   };

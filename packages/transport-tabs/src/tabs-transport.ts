@@ -306,10 +306,11 @@ class TabsTransport implements Transport {
     };
     this.#links.set(host, link);
     if (this.#locks !== null && lock !== null) {
-      this.#unwatch.set(
-        link,
-        watchLock(this.#locks, lock, () => link.goDown('gone')),
-      );
+      const gone = (): void => {
+        const cancel = this.#clock.setTimeout(() => link.goDown('gone'), this.#timing.goneAfterMs);
+        this.#unwatch.set(link, cancel);
+      };
+      this.#unwatch.set(link, watchLock(this.#locks, lock, gone));
     }
     const wish = this.#wishes.get(host);
     if (wish !== undefined) wish.retryMs = this.#timing.retryMsMin;

@@ -5,6 +5,11 @@ export type TabsTiming = {
   readonly pingIntervalMs: number;
   /** A link that was silent for so long is dead. Default 4,000. */
   readonly silentAfterMs: number;
+  /**
+   * Between a tab's lock coming free and its links going down. The lock travels its own way, and may
+   * overtake what the tab said last. Default 50.
+   */
+  readonly goneAfterMs: number;
   /** For the answer to a hello; a tab that is there answers within a turn. Default 1,000. */
   readonly helloTimeoutMs: number;
   /** First pause after an unanswered hello; doubles, jittered, up to `retryMsMax`. Default 100. */
@@ -16,6 +21,7 @@ export type TabsTiming = {
 export const defaultTiming: TabsTiming = {
   pingIntervalMs: 1_000,
   silentAfterMs: 4_000,
+  goneAfterMs: 50,
   helloTimeoutMs: 1_000,
   retryMsMin: 100,
   retryMsMax: 2_000,

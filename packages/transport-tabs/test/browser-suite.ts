@@ -4,6 +4,7 @@ import type { HostId, Link, Rendezvous, Transport } from '@quorate/cluster';
 import { rendezvousConformance, transportConformance } from '@quorate/cluster/conformance';
 import { createTabsRendezvous } from '../src/tabs-rendezvous.ts';
 import { createTabsTransport } from '../src/tabs-transport.ts';
+import type { TabsTiming } from '../src/timing.ts';
 
 type Register = (name: string, run: () => Promise<void>) => void;
 
@@ -60,8 +61,9 @@ export const tabsPage = {
   received: 0,
 
   /** Starts, announces itself and connects to everybody who does. Resolves with the host's id. */
-  async start(topic: string): Promise<HostId> {
-    const transport = createTabsTransport({ topic, clock: systemClock, random: systemRandom });
+  async start(topic: string, timing: Partial<TabsTiming> = {}): Promise<HostId> {
+    const options = { topic, clock: systemClock, random: systemRandom, timing };
+    const transport = createTabsTransport(options);
     this.transport = transport;
     await transport.start({
       linkUp: (link) => {

@@ -86,6 +86,23 @@ test('B2 the lock of a crashed tab tells before its silence does', async () => {
   expect(a.downs).toEqual(['gone']);
 });
 
+test('Z6 what a tab said last is heard, though its lock came free before', async () => {
+  const topic = newTopic();
+  const locks = locksOf();
+  const timing = { pingIntervalMs: 1_000_000, silentAfterMs: 4_000_000, goneAfterMs: 1_000_000 };
+  const a = await host(topic, { locks, timing });
+  const b = await host(topic, { locks, timing });
+  a.transport.connect(b.transport.host, b.transport.addresses());
+  await until(() => a.links.length === 1 && b.links.length === 1);
+  locks.kill(`quorate ${topic} tab ${b.transport.host}`);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  b.links[0]?.send('raft', new Uint8Array(3));
+  await b.transport.close();
+  await until(() => a.downs.length === 1);
+  expect(a.downs).toEqual(['closed']);
+  expect(a.frames).toEqual([new Uint8Array(3)]);
+});
+
 test('a new run under an old id replaces the link of the run before', async () => {
   const topic = newTopic();
   const a = await host(topic);
