@@ -300,10 +300,10 @@ class ClusterWorld implements SimHostWorld {
     this.#repeat(weather.registerDownEveryMs, () => {
       this.#count('register outages');
       this.register.up = false;
-      this.network.rendezvousUp = false;
+      this.network.meetingPoint.up = false;
       this.#later(prng.between(500, 10_000), () => {
         this.register.up = true;
-        this.network.rendezvousUp = true;
+        this.network.meetingPoint.up = true;
       });
     });
   }

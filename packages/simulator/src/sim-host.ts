@@ -109,7 +109,7 @@ export class SimHost {
         Promise.resolve({
           transport: network.transport(this.id, clock),
           register: register.client(this.id, clock),
-          rendezvous: network.rendezvous(this.id, clock),
+          rendezvous: network.meetingPoint.client(this.id, clock),
         }),
       stateMachine: this.#observed(machine),
       policy: weather.policy,

@@ -49,7 +49,7 @@ describe('VirtualNetwork', () => {
             networks.get(namespace) ?? new VirtualNetwork({ clock, prng: new Prng(1), conditions });
           networks.set(namespace, network);
           const host = `host-${(count += 1)}`;
-          return { host, rendezvous: network.rendezvous(host, new ProcessClock(clock)) };
+          return { host, rendezvous: network.meetingPoint.client(host, new ProcessClock(clock)) };
         },
         cleanup: async () => {
           stop();

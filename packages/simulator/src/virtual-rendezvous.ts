@@ -1,0 +1,83 @@
+/** Where hosts of the virtual network find each other, while it is up. */
+import type { Announcement, HostId, Rendezvous } from '@quorate/cluster';
+import { QuorateError } from '@quorate/cluster';
+import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
+
+/** How long a host that died is still named. */
+const announcementTtlMs = 5_000;
+
+export class VirtualMeetingPoint {
+  /** False: nobody is told anything. */
+  up = true;
+  readonly #clock: VirtualClock;
+  readonly #delay: () => number;
+  readonly #announcements = new Map<HostId, Announcement>();
+  readonly #watchers = new Map<HostId, Set<(announcement: Announcement) => void>>();
+
+  constructor(clock: VirtualClock, delay: () => number) {
+    this.#clock = clock;
+    this.#delay = delay;
+  }
+
+  /** The rendezvous as `host` sees it, in the life of `process`. */
+  client(host: HostId, process: ProcessClock): Rendezvous {
+    const watchers = new Set<(announcement: Announcement) => void>();
+    this.#watchers.set(host, watchers);
+    let closed = false;
+    return {
+      announce: (announcement) => {
+        this.#clock.setTimeout(() => {
+          if (closed || !process.alive) return;
+          this.#announcements.set(host, announcement);
+          if (!this.up) return;
+          for (const [other, listeners] of this.#watchers) {
+            if (other === host) continue;
+            for (const listener of listeners) listener(announcement);
+          }
+        }, this.#delay());
+      },
+      list: (signal) =>
+        new Promise((resolve, reject) => {
+          const fail = (): void => {
+            reject(new QuorateError('UNREACHABLE', `Cannot list hosts: no answer`));
+          };
+          signal.addEventListener('abort', fail);
+          this.#clock.setTimeout(() => {
+            process.enter(() => {
+              if (!this.up) return fail();
+              resolve([...this.#announcements.values()].filter((one) => one.host !== host));
+            });
+          }, 2 * this.#delay());
+        }),
+      watch: (listener) => {
+        const guarded = (announcement: Announcement): void => {
+          process.enter(() => {
+            if (watchers.has(guarded)) listener(announcement);
+          });
+        };
+        watchers.add(guarded);
+        this.#clock.setTimeout(() => {
+          for (const announcement of this.#announcements.values()) {
+            if (announcement.host !== host) guarded(announcement);
+          }
+        }, 2 * this.#delay());
+        return () => watchers.delete(guarded);
+      },
+      close: () => {
+        closed = true;
+        watchers.clear();
+        this.#announcements.delete(host);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** The process of `host` died without a word. */
+  crash(host: HostId): void {
+    this.#watchers.delete(host);
+    const announcement = this.#announcements.get(host);
+    this.#clock.setTimeout(() => {
+      if (this.#announcements.get(host) === announcement) this.#announcements.delete(host);
+    }, announcementTtlMs);
+  }
+}
