@@ -1,0 +1,271 @@
+/**
+ * What goes wrong in a world of whole members: processes die, stop, freeze and leave, links are cut
+ * and reset, disks fail, fill up and are lost, the register is away. All of it heals by itself or
+ * with `end`.
+ */
+import { isQuorateError } from '@quorate/cluster';
+import type { NodeId } from '@quorate/core';
+import type { SafetyChecker } from './checker.ts';
+import type { ClusterWeather } from './cluster-weather.ts';
+import type { Prng } from './prng.ts';
+import type { SimHost, SimProcess } from './sim-host.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+import type { VirtualNetwork } from './virtual-network.ts';
+import type { VirtualRegister } from './virtual-register.ts';
+
+/** What a storm needs of its world. */
+export type StormWorld = {
+  readonly clock: VirtualClock;
+  readonly hosts: readonly SimHost[];
+  readonly weather: ClusterWeather;
+  readonly network: VirtualNetwork;
+  readonly register: VirtualRegister;
+  start(host: SimHost): void;
+  /** Puts clients to work at a process. */
+  work(process: SimProcess): void;
+  changed(process: SimProcess): void;
+  checkerOf(nodeId: NodeId): SafetyChecker | null;
+  count(what: string): void;
+  note(what: string): void;
+  fail(error: unknown): void;
+};
+
+export class Storm {
+  /** Replicas whose disk was wiped. */
+  readonly lost: Set<NodeId> = new Set();
+  /** Replicas that asked to leave. */
+  readonly leavers: Set<NodeId> = new Set();
+  readonly #world: StormWorld;
+  readonly #weather: ClusterWeather;
+  readonly #prng: Prng;
+  #over = false;
+
+  constructor(world: StormWorld, prng: Prng) {
+    this.#world = world;
+    this.#weather = world.weather;
+    this.#prng = prng;
+  }
+
+  /** Lets the troubles of this world's weather come and go until `end`. */
+  begin(): void {
+    const weather = this.#weather;
+    const prng = this.#prng;
+    this.#repeat(weather.crashEveryMs, () => {
+      this.crashAndRestart(this.#victim());
+    });
+    this.#repeat(weather.stopEveryMs, () => {
+      this.#stopAndRestart(this.#victim());
+    });
+    this.#repeat(weather.freezeEveryMs, () => {
+      const clock = this.#victim()?.process?.clock;
+      if (clock === undefined) return;
+      this.#world.count('freezes');
+      this.#world.note('freeze');
+      clock.freeze();
+      this.#later(prng.between(100, 8_000), () => {
+        clock.thaw();
+      });
+    });
+    this.#repeat(weather.cutEveryMs, () => {
+      this.#cutSomething();
+    });
+    this.#repeat(weather.resetEveryMs, () => {
+      if (this.#world.hosts.length < 2) return;
+      const [a, b] = prng.shuffle(this.#world.hosts);
+      if (a !== undefined && b !== undefined) this.#world.network.dropLink(a.id, b.id);
+      this.#world.count('resets');
+    });
+    this.#repeat(weather.leaveEveryMs, () => {
+      this.#leave(this.#victim());
+    });
+    this.#repeat(weather.wipeEveryMs, () => {
+      this.#wipe(this.#victim());
+    });
+    this.#repeat(weather.diskFailureEveryMs, () => {
+      const host = this.#victim();
+      if (host !== undefined) host.disk.failing = true;
+      this.#world.count('disk failures');
+    });
+    this.#repeat(weather.diskFullEveryMs, () => {
+      const disk = this.#victim()?.disk;
+      if (disk === undefined) return;
+      this.#world.count('full disks');
+      disk.full = true;
+      this.#later(prng.between(500, 8_000), () => {
+        disk.full = false;
+      });
+    });
+    this.#repeat(weather.registerDownEveryMs, () => {
+      this.#world.count('register outages');
+      this.#world.register.up = false;
+      this.#world.network.meetingPoint.up = false;
+      this.#later(prng.between(500, 10_000), () => {
+        this.#world.register.up = true;
+        this.#world.network.meetingPoint.up = true;
+      });
+    });
+  }
+
+  #victim(): SimHost | undefined {
+    const living = this.#world.hosts.filter((host) => host.process?.closing === false);
+    if (living.length === 0) return undefined;
+    const leader = living.find((host) => host.process?.member.status.raft.role === 'leader');
+    if (leader !== undefined && this.#prng.chance(this.#weather.aimAtLeaderChance)) return leader;
+    return this.#prng.pick(living);
+  }
+
+  crashAndRestart(host: SimHost | undefined): void {
+    if (host?.process == null) return;
+    this.#world.count('crashes');
+    this.#world.note(`crash ${host.id}`);
+    host.crash();
+    this.#later(this.#prng.between(10, this.#prng.pick([100, 3_000, 15_000])), () => {
+      this.#world.start(host);
+    });
+  }
+
+  /** As SIGTERM does: hands over, flushes, keeps the seat. */
+  #stopAndRestart(host: SimHost | undefined): void {
+    const process = host?.process;
+    if (host === undefined || process == null || process.closing) return;
+    this.#world.count('stops');
+    this.#world.note(`stop ${host.id}`);
+    process.closing = true;
+    process.kv.close();
+    const pauseMs = this.#prng.between(10, 5_000);
+    process.member
+      .close()
+      .then(() => {
+        this.gone(process, pauseMs);
+      })
+      .catch((error: unknown) => {
+        this.#world.fail(error);
+      });
+  }
+
+  /** F9: leaves, and comes back as somebody new. */
+  #leave(host: SimHost | undefined): void {
+    const process = host?.process;
+    if (host === undefined || process == null || process.closing) return;
+    if (this.#world.hosts.filter((one) => one.process !== null).length < 2) return;
+    this.#world.note(`leave ${host.id}`);
+    if (host.nodeId !== null) this.leavers.add(host.nodeId);
+    const pauseMs = this.#prng.between(10, 5_000);
+    process.closing = true;
+    process.member.leave().then(
+      () => {
+        this.#world.count('left');
+        this.gone(process, pauseMs);
+      },
+      (error: unknown) => {
+        if (!isQuorateError(error)) return this.#world.fail(error);
+        this.#world.count('could not leave');
+        process.closing = false;
+        // It may have failed meanwhile.
+        this.#world.changed(process);
+        if (host.process !== process) return;
+        this.#world.work(process);
+      },
+    );
+  }
+
+  /** M9: the machine loses its disk for good, where what was acknowledged can outlive that. */
+  #wipe(host: SimHost | undefined): void {
+    const nodeId = host?.nodeId;
+    if (host === undefined || nodeId == null || host.process?.closing !== false) return;
+    const checker = this.#world.checkerOf(nodeId);
+    if (checker === null || !checker.outlives(nodeId, this.lost)) return;
+    this.lost.add(nodeId);
+    this.#world.count('wiped disks');
+    this.#world.note(`wipe ${host.id}`);
+    host.crash();
+    host.disk.wipe();
+    this.#later(this.#prng.between(10, 5_000), () => {
+      this.#world.start(host);
+    });
+  }
+
+  /** A process that ended by itself: its machine starts another after a while. */
+  gone(process: SimProcess, pauseMs: number): void {
+    const { host } = process;
+    if (host.process !== process) return;
+    host.crash();
+    this.#later(pauseMs, () => {
+      this.#world.start(host);
+    });
+  }
+
+  #cutSomething(): void {
+    if (this.#world.hosts.length < 2) return;
+    this.#world.count('cuts');
+    const prng = this.#prng;
+    const others = prng.shuffle(this.#world.hosts);
+    const made: [string, string][] = [];
+    const cut = (from: SimHost, to: SimHost): void => {
+      if (from === to || this.#world.network.isCut(from.id, to.id)) return;
+      made.push([from.id, to.id]);
+    };
+    const one = this.#victim() ?? prng.pick(others);
+    switch (prng.int(4)) {
+      case 0: {
+        // One pair, one way or both (F5).
+        const other = others.find((host) => host !== one) ?? one;
+        cut(one, other);
+        if (prng.chance(0.5)) cut(other, one);
+        break;
+      }
+      case 1: {
+        // One that cannot hear, or cannot be heard (E10).
+        const deaf = prng.chance(0.5);
+        for (const other of others) cut(deaf ? other : one, deaf ? one : other);
+        break;
+      }
+      case 2:
+        for (const other of others) {
+          cut(one, other);
+          cut(other, one);
+        }
+        break;
+      default: {
+        const side = new Set(others.slice(0, 1 + prng.int(others.length - 1)));
+        for (const a of others) {
+          for (const b of others) if (side.has(a) !== side.has(b)) cut(a, b);
+        }
+      }
+    }
+    this.#world.note(`cut ${made.map((pair) => pair.join('>')).join(' ')}`);
+    for (const [from, to] of made) this.#world.network.setCut(from, to, true);
+    this.#later(prng.between(200, prng.pick([2_000, 12_000])), () => {
+      for (const [from, to] of made) this.#world.network.setCut(from, to, false);
+    });
+  }
+
+  #repeat(everyMs: number, callback: () => void): void {
+    if (everyMs === 0) return;
+    this.#later(this.#prng.between(0.2, 1.8) * everyMs, () => {
+      if (this.#over) return;
+      callback();
+      this.#repeat(everyMs, callback);
+    });
+  }
+
+  /** Begins nothing new, and mends what would take its time. */
+  end(): void {
+    const { network, register, hosts } = this.#world;
+    this.#over = true;
+    network.heal();
+    network.conditions.delayMsMax = Math.min(network.conditions.delayMsMax, 5);
+    register.heal();
+    for (const { disk, process } of hosts) {
+      disk.full = false;
+      disk.failing = false;
+      disk.conditions.stallChance = 0;
+      disk.conditions.syncMsMax = Math.min(disk.conditions.syncMsMax, 2);
+      process?.clock.thaw();
+    }
+  }
+
+  #later(delayMs: number, callback: () => void): void {
+    this.#world.clock.setTimeout(callback, delayMs);
+  }
+}
