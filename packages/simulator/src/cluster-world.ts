@@ -166,6 +166,11 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     return checker;
   }
 
+  forget(nodeId: NodeId): void {
+    this.#checkerOf.delete(nodeId);
+    this.#checkers.delete(nodeId);
+  }
+
   changed(process: SimProcess): void {
     const { status } = process.member;
     const { nodeId } = process.host;

@@ -39,6 +39,8 @@ export type SimHostWorld = {
   checkerOf(nodeId: NodeId): SafetyChecker | null;
   /** A replica wrote its first batch: whose cluster is it? */
   enrol(host: SimHost, nodeId: NodeId, batch: PersistBatch): SafetyChecker;
+  /** A replica begins with nothing, whatever it tried to write before: it belongs to no cluster. */
+  forget(nodeId: NodeId): void;
   changed(process: SimProcess): void;
   /** Runs a check; what it throws ends the world, and not the member that happens to run it. */
   guard(check: () => void): void;
@@ -65,6 +67,7 @@ export class SimHost {
       tap: {
         opened: ({ nodeId }) => {
           this.nodeId = nodeId;
+          if (this.disk.isBlank) world.forget(nodeId);
           world.guard(() => world.checkerOf(nodeId)?.started(nodeId));
         },
         written: (batch) => {

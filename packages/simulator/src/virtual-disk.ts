@@ -91,6 +91,12 @@ export class VirtualDisk {
     if (!this.durable) this.platter = blank();
   }
 
+  /** Nothing of a log is stored. */
+  get isBlank(): boolean {
+    const { hardState, snapshot, entries } = this.platter;
+    return hardState.currentTerm === 0 && snapshot === null && entries.length === 0;
+  }
+
   /** Everything on the medium is lost. Nobody may hold it. */
   wipe(): void {
     this.platter = blank();
