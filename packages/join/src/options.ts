@@ -15,8 +15,8 @@ export type JoinOptions = {
    */
   readonly relays?: readonly (string | URL)[];
   /**
-   * What members share: text from `quorate secret generate`, or 32 bytes; several for a rotation,
-   * the primary first. `'public'` says that everybody may read and write; with `relays` one of the
+   * What members share: text from `quorate secret generate`, or 32 bytes. Of
+   * several the first names the cluster, links accept the others too; the register does not move yet. `'public'` says that everybody may read and write; with `relays` one of the
    * two must be said.
    */
   readonly secret?: SecretSource;
