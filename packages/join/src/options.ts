@@ -15,9 +15,10 @@ export type JoinOptions = {
    */
   readonly relays?: readonly (string | URL)[];
   /**
-   * What members share: text from `quorate secret generate`, or 32 bytes. Of
-   * several the first names the cluster, links accept the others too; the register does not move yet. `'public'` says that everybody may read and write; with `relays` one of the
-   * two must be said.
+   * What members share: text from `quorate secret generate`, or 32 bytes. Of several the first names
+   * the cluster and links accept the others too; moving a cluster to another secret is not there
+   * yet. `'public'` says that everybody may read and write; with `relays` one of the two must be
+   * said.
    */
   readonly secret?: SecretSource;
   /** Names this member in status, errors and tools: 1 to 64 characters. Default: chosen by chance. */
