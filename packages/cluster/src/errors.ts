@@ -135,6 +135,13 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(codes, text);
 }
 
+/** Whatever stopped a replica, as an expected failure; what is none of ours is `CONSENSUS_FATAL`. */
+export function asFatal(error: unknown): QuorateError {
+  if (isQuorateError(error)) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new QuorateError('CONSENSUS_FATAL', text, { cause: error });
+}
+
 /** States an invariant of ours. A failure is a bug: it is never caught inside, the node stops. */
 export function assert(condition: boolean, invariant: string): asserts condition {
   if (!condition) throw new Error(`Invariant broken: ${invariant}`);

@@ -16,7 +16,7 @@ import type { Rendezvous } from './contracts/rendezvous.ts';
 import type { StateMachine } from './contracts/state-machine.ts';
 import type { Transport } from './contracts/transport.ts';
 import { sleep, withDeadline } from './deadline.ts';
-import { isQuorateError, QuorateError } from './errors.ts';
+import { asFatal, isQuorateError, QuorateError } from './errors.ts';
 import { form } from './formation.ts';
 import type { FormationProgress, FormationResult } from './formation.ts';
 import { announcementsFrom } from './hello.ts';
@@ -592,16 +592,7 @@ export class Member implements Consensus, HostedReplica {
 
   #fail(error: unknown): void {
     if (this.#stopping.signal.aborted) return;
-    const failure = isQuorateError(error)
-      ? error
-      : new QuorateError(
-          'CONSENSUS_FATAL',
-          error instanceof Error ? error.message : String(error),
-          {
-            cause: error,
-          },
-        );
-    this.#status.fail(failure);
+    this.#status.fail(asFatal(error));
     void this.close({ handOver: false });
   }
 

@@ -20,7 +20,7 @@ import type { Clock, RandomBytes } from './contracts/clock.ts';
 import type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
 import { stamp } from './envelope.ts';
-import { isQuorateError, QuorateError } from './errors.ts';
+import { asFatal, isQuorateError, QuorateError } from './errors.ts';
 import { Forwarding } from './forwarding.ts';
 import type { RunFacts } from './hello.ts';
 import { MembershipRequests } from './membership-requests.ts';
@@ -529,12 +529,6 @@ export class Replica implements Consensus {
 function asStorageError(error: unknown): QuorateError {
   if (isQuorateError(error)) return error;
   return new QuorateError('STORAGE_FAILED', 'The store failed', { cause: error });
-}
-
-function asFatal(error: unknown): QuorateError {
-  if (isQuorateError(error)) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  return new QuorateError('CONSENSUS_FATAL', text, { cause: error });
 }
 
 const noBytes = new Uint8Array(0);

@@ -20,7 +20,7 @@ import type {
 import type { Clock } from './contracts/clock.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
 import { sleep } from './deadline.ts';
-import { isQuorateError, QuorateError } from './errors.ts';
+import { asFatal, isQuorateError, QuorateError } from './errors.ts';
 
 export type TurnEvents = {
   /** Before the core is asked: hand it proposals and reads that gathered. */
@@ -239,12 +239,6 @@ export function joinBatches(first: PersistBatch, second: PersistBatch): PersistB
     hardState: second.hardState,
     entries: kept.length === 0 ? second.entries : [...kept, ...second.entries],
   };
-}
-
-function asFatal(error: unknown): QuorateError {
-  if (isQuorateError(error)) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  return new QuorateError('CONSENSUS_FATAL', text, { cause: error });
 }
 
 const entriesPerTurnMax = 4_096;
