@@ -30,6 +30,8 @@ const codes = {
   CLOSED: { outcome: 'not-applied', retryable: false, acts: 'application' },
   /** This member is removed from the cluster. */
   REMOVED: { outcome: 'not-applied', retryable: false, acts: 'operator' },
+  /** This browser or page lacks what a member needs; the message says what. */
+  UNSUPPORTED: { outcome: 'not-applied', retryable: false, acts: 'operator' },
   /** This handle lives on a rendering server and never starts a member. */
   SERVER: { outcome: 'not-applied', retryable: false, acts: 'application' },
   /** The cluster speaks a feature level that this release does not know. */

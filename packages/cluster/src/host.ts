@@ -209,8 +209,8 @@ export class Host {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopWatching();
-    await this.#options.rendezvous?.close();
-    await this.#options.transport.close();
+    // Both begin at once: a page that is being left has no later (Z6).
+    await Promise.all([this.#options.rendezvous?.close(), this.#options.transport.close()]);
     for (const peer of this.#peers.values()) peer.down('closed');
   }
 

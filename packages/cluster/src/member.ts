@@ -39,14 +39,15 @@ export type MemberOptions = {
   readonly label: string;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** A new instance on the same store at each call. */
-  readonly createStorage: () => LogStorage;
-  readonly cipher: Cipher;
+  /** A new instance on the same store at each call; waited for where a store has to be come by. */
+  readonly createStorage: () => LogStorage | Promise<LogStorage>;
   /** Called once, when the store is held: a second process on one store never reaches the network. */
   readonly network: () => Promise<MemberNetwork>;
   readonly stateMachine: StateMachine;
   /** `join` never founds a cluster; `isolated` founds one without a register. Default `auto`. */
   readonly formation?: 'auto' | 'join' | 'isolated';
+  /** May a replica in memory found a cluster where the register is empty? Default true. */
+  readonly memoryMayFound?: boolean;
   /** The founder's wishes; ignored where a cluster exists. */
   readonly policy?: Partial<Policy>;
   /** Addresses of members to dial, beside those that the rendezvous names. */
@@ -62,6 +63,7 @@ export type MemberOptions = {
 /** How a member reaches others. It is the member's from then on, and closed with it. */
 export type MemberNetwork = {
   readonly transport: Transport;
+  readonly cipher: Cipher;
   /** Null only with formation `isolated`. */
   readonly register: Register | null;
   readonly rendezvous: Rendezvous | null;
@@ -79,6 +81,7 @@ export class Member implements Consensus, HostedReplica {
   readonly #emptyState: Uint8Array;
   readonly #linkWaiters = new Set<() => void>();
   readonly #runningWaiters = new Set<(replica: Replica | QuorateError) => void>();
+  #storage: LogStorage | null = null;
   #opened: Opened | null = null;
   #network: MemberNetwork | null = null;
   #host: Host | null = null;
@@ -192,6 +195,28 @@ export class Member implements Consensus, HostedReplica {
     return this.#closing;
   }
 
+  /**
+   * Ends this run synchronously, as a page must that is being left (Z6): a leader posts who should
+   * lead instead, and nothing is flushed or waited for. The data stay and so does the seat.
+   */
+  drop(): void {
+    this.#replica?.resign();
+    this.#end();
+    this.#closing ??= this.#close(false);
+    void this.#host?.close();
+    this.#storage?.drop?.();
+  }
+
+  /** Asks one of `preferred` to lead in this one's place; false when it leads not, or none can. */
+  yieldLeadership(preferred: readonly NodeId[]): boolean {
+    return this.#replica?.yieldLeadership(preferred) ?? false;
+  }
+
+  /** A hint that nobody leads: asks for votes at once. Ignored where a leader is known. */
+  campaign(): void {
+    this.#replica?.campaign();
+  }
+
   // What the host asks of the replica it runs.
 
   facts(): RunFacts {
@@ -252,7 +277,13 @@ export class Member implements Consensus, HostedReplica {
 
   async #open(): Promise<void> {
     const { createStorage, random, stateMachine } = this.#options;
-    const opened = await openReplica(createStorage(), {
+    const storage = await createStorage();
+    this.#storage = storage;
+    if (this.#stopping.signal.aborted) {
+      await storage.close();
+      return;
+    }
+    const opened = await openReplica(storage, {
       stateMachine,
       emptyState: this.#emptyState,
       random,
@@ -269,7 +300,7 @@ export class Member implements Consensus, HostedReplica {
     const network = await this.#options.network();
     const host = new Host({
       transport: network.transport,
-      cipher: this.#options.cipher,
+      cipher: network.cipher,
       clock: this.#options.clock,
       rendezvous: network.rendezvous,
       onRefused: (_host, error) => {
@@ -319,7 +350,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async #form(): Promise<Genesis> {
-    const { clock, random, formation, label } = this.#options;
+    const { clock, random, formation, label, memoryMayFound = true } = this.#options;
     const opened = this.#opened;
     const host = this.#host;
     const register = this.#network?.register ?? null;
@@ -332,7 +363,7 @@ export class Member implements Consensus, HostedReplica {
     const { run, storage } = opened;
     const result = await form({
       register: formation === 'isolated' ? null : register,
-      mayFound: formation !== 'join',
+      mayFound: formation !== 'join' && (storage.durable || memoryMayFound),
       nodeId: run.nodeId,
       facts: { label, durable: storage.durable },
       clock,
@@ -606,6 +637,15 @@ export class Member implements Consensus, HostedReplica {
         if (!isQuorateError(error)) throw error;
       });
     }
+    this.#end();
+    await this.#host?.close();
+    await this.#network?.close?.();
+    // A store that is still being opened is closed by whoever opens it.
+    await this.#opened?.storage.close();
+  }
+
+  /** From here on this member does nothing any more; what it holds is let go by its caller. */
+  #end(): void {
     this.#stopping.abort();
     const closed = new QuorateError('CLOSED', 'This member was closed');
     this.#status.fail(closed);
@@ -613,10 +653,6 @@ export class Member implements Consensus, HostedReplica {
     this.#stopReplica(reason);
     for (const tell of [...this.#runningWaiters]) tell(reason);
     this.#onLinksChanged();
-    await this.#host?.close();
-    await this.#network?.close?.();
-    // A store that is still being opened is closed by whoever opens it.
-    await this.#opened?.storage.close();
   }
 }
 

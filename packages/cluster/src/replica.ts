@@ -330,7 +330,7 @@ export class Replica implements Consensus {
       await this.#membership.ask('vacate', this.nodeId, signal);
       return;
     }
-    if (!this.#yieldLeadership()) return;
+    if (!this.yieldLeadership()) return;
     while (!signal.aborted && this.#softState.role === 'leader' && this.#stopped === null) {
       await new Promise<void>((resolve) =>
         this.#options.clock.setTimeout(resolve, this.#options.policy.tickMs),
@@ -338,17 +338,34 @@ export class Replica implements Consensus {
     }
   }
 
-  /** Asks the most advanced voter within reach to take over; false when nobody can. */
-  #yieldLeadership(): boolean {
+  /**
+   * Asks one of `preferred` to lead, the most advanced voter of them within reach; of all voters
+   * where none is preferred. False when this one does not lead, or nobody can take over.
+   */
+  yieldLeadership(preferred?: readonly NodeId[]): boolean {
+    if (this.#stopped !== null) return false;
     const { role, membership, progress } = this.#raft.status();
     if (role !== 'leader') return false;
     const successor = progress
       .filter(({ peer }) => membership.voters.includes(peer))
+      .filter(({ peer }) => preferred === undefined || preferred.includes(peer))
       .filter(({ peer, recentActive }) => recentActive && this.#options.network.isLinked(peer))
       .sort((a, b) => b.matchIndex - a.matchIndex)[0];
     if (successor === undefined || !this.#raft.transferLeadership(successor.peer)) return false;
     this.#turn.schedule();
     return true;
+  }
+
+  /** The last word of a page that is being left: who should lead instead. Posted at once (Z6). */
+  resign(): void {
+    if (this.yieldLeadership()) this.#turn.runNow();
+  }
+
+  /** A hint that nobody leads, such as all the locks of a profile: asks for votes now (DESIGN §13). */
+  campaign(): void {
+    if (this.#stopped !== null || this.#softState.leader !== null) return;
+    this.#raft.campaign();
+    this.#turn.schedule();
   }
 
   /** Stops at once; nothing is flushed, for what is not durable was not acknowledged. */
@@ -487,7 +504,7 @@ export class Replica implements Consensus {
         const asked = this.#proposals.pendingCount + this.#reads.pendingCount > 0;
         if (!this.#state.activated && asked) this.#activation.begin();
         // A leader that cannot write holds up whoever waits for it: one with a working disk leads better.
-        if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.#yieldLeadership();
+        if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.yieldLeadership();
       }
     }
     this.#renewSession(now);

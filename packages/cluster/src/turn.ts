@@ -87,6 +87,11 @@ export class Turn {
     this.#clock.defer(() => this.#run());
   }
 
+  /** Runs a turn now: for the last words of a replica that has no later (Z6). */
+  runNow(): void {
+    this.#run();
+  }
+
   /** After this nothing is persisted, sent or applied any more. */
   stop(): void {
     this.#stopped = true;

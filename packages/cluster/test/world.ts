@@ -136,10 +136,10 @@ export class World {
       clock,
       random: seededBytes(this.#runCount),
       createStorage: () => new MemoryStorage(disk),
-      cipher,
       network: () =>
         Promise.resolve({
           transport: this.network.transport(host),
+          cipher,
           register: slow
             ? slowed(this.registers.register(cipher), pause)
             : this.registers.register(cipher),

@@ -107,10 +107,10 @@ export class SimHost {
       clock,
       random: (count) => prng.bytes(count),
       createStorage: () => this.disk.storage(clock),
-      cipher,
       network: () =>
         Promise.resolve({
           transport: network.transport(this.id, clock),
+          cipher,
           register: register.client(this.id, clock),
           rendezvous: network.meetingPoint.client(this.id, clock),
         }),

@@ -91,4 +91,11 @@ export interface LogStorage {
 
   /** Waits for what was accepted, then releases the store. Idempotent. */
   close(): Promise<void>;
+
+  /**
+   * Ends this opening synchronously, without waiting for anything, as a page must that is being left
+   * (Z6): what waits rejects with `CLOSED`. Absent where nothing can be left so suddenly but by a
+   * crash.
+   */
+  drop?(): void;
 }

@@ -30,6 +30,7 @@ export const assembleNode: Assemble = (options, machine) => {
     const hasRelays = (options.relays ?? []).length > 0;
     return {
       transport: opened.transport(cipher.topic),
+      cipher,
       register: hasRelays ? opened.register(cipher) : null,
       rendezvous: hasRelays ? opened.rendezvous(cipher) : null,
       close: () => opened.close(),
@@ -48,7 +49,6 @@ export const assembleNode: Assemble = (options, machine) => {
             directory: join(directory, 'log'),
             takeOver: options.takeOver ?? false,
           }),
-    cipher,
     network,
     stateMachine: machine,
     formation: options.formation ?? 'auto',
