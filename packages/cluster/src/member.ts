@@ -44,6 +44,8 @@ export type MemberOptions = {
   /** Called once, when the store is held: a second process on one store never reaches the network. */
   readonly network: () => Promise<MemberNetwork>;
   readonly stateMachine: StateMachine;
+  /** Its snapshot before any command; taken from it now where absent: then it has to be fresh. */
+  readonly emptyState?: Uint8Array;
   /** `join` never founds a cluster; `isolated` founds one without a register. Default `auto`. */
   readonly formation?: 'auto' | 'join' | 'isolated';
   /** May a replica in memory found a cluster where the register is empty? Default true. */
@@ -102,7 +104,7 @@ export class Member implements Consensus, HostedReplica {
     this.#policyWishes = createPolicy(options.policy);
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
-    this.#emptyState = concatBytes([...options.stateMachine.snapshot()]);
+    this.#emptyState = options.emptyState ?? concatBytes([...options.stateMachine.snapshot()]);
     this.#status = new MemberStatus({
       namespace: options.namespace,
       label: options.label,
@@ -197,10 +199,11 @@ export class Member implements Consensus, HostedReplica {
 
   /**
    * Ends this run synchronously, as a page must that is being left (Z6): a leader posts who should
-   * lead instead, and nothing is flushed or waited for. The data stay and so does the seat.
+   * lead instead, none of `leaving`, and nothing is flushed or waited for. The data stay and so does
+   * the seat.
    */
-  drop(): void {
-    this.#replica?.resign();
+  drop(leaving: readonly NodeId[] = []): void {
+    this.#replica?.resign((nodeId) => !leaving.includes(nodeId));
     this.#end();
     this.#closing ??= this.#close(false);
     void this.#host?.close();
@@ -209,7 +212,7 @@ export class Member implements Consensus, HostedReplica {
 
   /** Asks one of `preferred` to lead in this one's place; false when it leads not, or none can. */
   yieldLeadership(preferred: readonly NodeId[]): boolean {
-    return this.#replica?.yieldLeadership(preferred) ?? false;
+    return this.#replica?.yieldLeadership((nodeId) => preferred.includes(nodeId)) ?? false;
   }
 
   /** A hint that nobody leads: asks for votes at once. Ignored where a leader is known. */

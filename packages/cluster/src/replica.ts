@@ -339,16 +339,15 @@ export class Replica implements Consensus {
   }
 
   /**
-   * Asks one of `preferred` to lead, the most advanced voter of them within reach; of all voters
-   * where none is preferred. False when this one does not lead, or nobody can take over.
+   * Asks the most advanced voter within reach to lead, of those that `may`. False when this one does
+   * not lead, or nobody can take over.
    */
-  yieldLeadership(preferred?: readonly NodeId[]): boolean {
+  yieldLeadership(may: (nodeId: NodeId) => boolean = () => true): boolean {
     if (this.#stopped !== null) return false;
     const { role, membership, progress } = this.#raft.status();
     if (role !== 'leader') return false;
     const successor = progress
-      .filter(({ peer }) => membership.voters.includes(peer))
-      .filter(({ peer }) => preferred === undefined || preferred.includes(peer))
+      .filter(({ peer }) => membership.voters.includes(peer) && may(peer))
       .filter(({ peer, recentActive }) => recentActive && this.#options.network.isLinked(peer))
       .sort((a, b) => b.matchIndex - a.matchIndex)[0];
     if (successor === undefined || !this.#raft.transferLeadership(successor.peer)) return false;
@@ -357,8 +356,8 @@ export class Replica implements Consensus {
   }
 
   /** The last word of a page that is being left: who should lead instead. Posted at once (Z6). */
-  resign(): void {
-    if (this.yieldLeadership()) this.#turn.runNow();
+  resign(may: (nodeId: NodeId) => boolean): void {
+    if (this.yieldLeadership(may)) this.#turn.runNow();
   }
 
   /** A hint that nobody leads, such as all the locks of a profile: asks for votes now (DESIGN §13). */

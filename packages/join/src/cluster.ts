@@ -1,17 +1,11 @@
 /** The handle that `joinCluster` gives out: what an application sees of its cluster. */
 import { QuorateError } from '@quorate/cluster';
-import type {
-  Applied,
-  CallOptions,
-  ClusterStatus,
-  Consensus,
-  Member,
-  MemberInfo,
-} from '@quorate/cluster';
+import type { Applied, CallOptions, ClusterStatus, Consensus, MemberInfo } from '@quorate/cluster';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
 import { inertStatus } from './options.ts';
 import type { JoinOptions } from './options.ts';
+import type { Assemble, Assembled, Runner } from './runner.ts';
 
 export type ClusterEvents = {
   role: {
@@ -56,18 +50,6 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-/** What a preset makes for one namespace. */
-export type Assembled = {
-  readonly member: Member;
-  peerId(): string | null;
-  addresses(): readonly string[];
-};
-
-export type Assemble = (
-  options: JoinOptions & { readonly label: string },
-  machine: KvStateMachine,
-) => Assembled;
-
 /** One member with all its parts; several handles may share it. */
 export class ClusterCore implements Consensus {
   readonly namespace: string;
@@ -94,10 +76,10 @@ export class ClusterCore implements Consensus {
         subscribe: (listener) => this.subscribe(listener),
       },
     });
-    this.#assembled?.member.subscribe(() => {
+    this.#assembled?.runner.subscribe(() => {
       for (const listener of [...this.#listeners]) listener(this.status);
     });
-    void this.#assembled?.member.start();
+    void this.#assembled?.runner.start();
   }
 
   get label(): string {
@@ -105,7 +87,7 @@ export class ClusterCore implements Consensus {
   }
 
   get status(): ClusterStatus {
-    return this.#assembled?.member.status ?? this.#inert;
+    return this.#assembled?.runner.status ?? this.#inert;
   }
 
   get peerId(): string | null {
@@ -141,15 +123,15 @@ export class ClusterCore implements Consensus {
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await this.#assembled?.member.close();
+      await this.#assembled?.runner.close();
       this.kv.close();
     })();
     return this.#closing;
   }
 
-  #running(): Member {
+  #running(): Runner {
     if (this.#assembled === null) throw new QuorateError('SERVER', this.#inert.message);
-    return this.#assembled.member;
+    return this.#assembled.runner;
   }
 }
 

@@ -1,4 +1,4 @@
-export { joinCluster } from './join-cluster.ts';
+export { joinCluster } from './node/join-cluster.ts';
 export type { Cluster, ClusterEvents } from './cluster.ts';
 export type { JoinOptions } from './options.ts';
 export { createSecret } from './secret.ts';

@@ -30,10 +30,15 @@ export type JoinOptions = {
   readonly formation?: 'auto' | 'join' | 'isolated';
   /** The founder's wishes for the whole cluster; ignored where it exists. */
   readonly policy?: Partial<Policy>;
-  /** Where this member keeps its replica. In Node without it, and without `storage: 'memory'`, the handle is inert. */
+  /** Where this member keeps its replica, in Node: without it and without `storage: 'memory'` the handle is inert. */
   readonly dataDir?: string;
-  /** `memory` forgets everything with the process: such a member never votes beside durable ones. */
+  /** `memory` forgets everything with the process or tab: such a member never votes beside durable ones. */
   readonly storage?: 'auto' | 'memory';
+  /**
+   * Replicas that a browser profile keeps of this namespace, run by whichever of its tabs are open:
+   * 1, 3 or 5, the same in all of them. Default 3. Not of Node.
+   */
+  readonly slots?: number;
   /** Opens a `dataDir` that another machine held and did not close; only a person can know. */
   readonly takeOver?: boolean;
   /** Where to listen, such as `/ip4/0.0.0.0/tcp/7900/ws`. Default: the loopback, on a port that is kept. */
@@ -76,6 +81,9 @@ export function checkJoinOptions(options: JoinOptions): void {
     throw new TypeError(
       "Cannot join over relays without a secret: wanted secret: '…', or secret: 'public' to let everybody in",
     );
+  }
+  if (options.slots !== undefined && ![1, 3, 5].includes(options.slots)) {
+    throw new RangeError(`Cannot join with ${options.slots} slots: wanted 1, 3 or 5`);
   }
   checkTimeout('writeTimeoutMs', options.writeTimeoutMs);
   checkTimeout('readTimeoutMs', options.readTimeoutMs);

@@ -8,8 +8,8 @@ import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';
 import { createLibp2pHost } from '@quorate/transport-libp2p';
 import type { Libp2pHost } from '@quorate/transport-libp2p';
-import type { Assemble } from '../cluster.ts';
 import type { JoinOptions } from '../options.ts';
+import type { Assemble } from '../runner.ts';
 import { keepHostKey, readPort, writePort } from './host-files.ts';
 
 /** Makes a member of this process; nothing is opened before it is started. */
@@ -58,7 +58,7 @@ export const assembleNode: Assemble = (options, machine) => {
     ...(options.readTimeoutMs === undefined ? {} : { readTimeoutMs: options.readTimeoutMs }),
   });
   return {
-    member,
+    runner: member,
     peerId: () => host?.peerId ?? null,
     addresses: () => host?.addresses() ?? [],
   };

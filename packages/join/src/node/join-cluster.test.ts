@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import { joinCluster } from './join-cluster.ts';
-import type { JoinOptions } from './options.ts';
+import type { JoinOptions } from '../options.ts';
 
 const opened: Cluster[] = [];
 const directories: string[] = [];

@@ -1,0 +1,269 @@
+/**
+ * One life of a page's member: from its start, or its return from the back/forward cache, to the
+ * moment in which the page is left or frozen (Z6). It runs the replicas of the slots that this tab
+ * holds; the page reads and writes through the first of them, or, where every slot is taken, through
+ * a learner in memory.
+ *
+ * Each replica is a host of its own: one that is handed to another tab takes no link of its
+ * neighbours along.
+ */
+import { Member, QuorateError } from '@quorate/cluster';
+import type {
+  ClusterStatus,
+  LogStorage,
+  MemberNetwork,
+  MemberOptions,
+  Policy,
+} from '@quorate/cluster';
+import { createPlainCipher, MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
+import { KvStateMachine } from '@quorate/kv';
+import { createIndexedDbRegister, IndexedDbStorage } from '@quorate/storage-indexeddb';
+import { createTabsRendezvous, createTabsTransport } from '@quorate/transport-tabs';
+import type { JoinOptions } from '../options.ts';
+import { checkEnvironment } from './environment.ts';
+import type { Environment } from './environment.ts';
+import { Slots } from './slots.ts';
+
+export type TabLifeOptions = {
+  readonly join: JoinOptions & { readonly label: string };
+  /** The page's own state; it outlives this life. */
+  readonly machine: KvStateMachine;
+  readonly emptyState: Uint8Array;
+  readonly environment: Environment;
+  readonly changed: () => void;
+};
+
+export class TabLife {
+  /** What the page reads and writes through. */
+  readonly primary: Member;
+  readonly #options: TabLifeOptions;
+  /** Replicas beside the primary, by slot. */
+  readonly #others = new Map<number, Member>();
+  readonly #name: string;
+  readonly #unsubscribe: () => void;
+  #slots: Slots | null = null;
+  /** The primary's slot; null: it lives in memory. Undefined until that is known. */
+  #slot: number | null | undefined;
+  #asked = false;
+  #over = false;
+
+  constructor(options: TabLifeOptions) {
+    this.#options = options;
+    this.#name = realmName(options.join.namespace);
+    const { storage } = options.join;
+    this.primary = this.#member(
+      options.join.label,
+      options.machine,
+      storage === 'memory' ? () => memory() : () => this.#takeStorage(),
+      options.emptyState,
+    );
+    this.#unsubscribe = this.primary.subscribe(() => this.#changed());
+  }
+
+  /** True where the page's tabs keep something that outlives them. */
+  get durable(): boolean {
+    return typeof this.#slot === 'number' || this.#others.size > 0;
+  }
+
+  shown(): void {
+    this.#slots?.shown();
+  }
+
+  /** Lets go of everything in one step, as a page must that is being left (Z6). */
+  drop(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#unsubscribe();
+    const leaving = this.#replicas();
+    for (const member of this.#members()) member.drop(leaving);
+    this.#slots?.close();
+  }
+
+  /** Hands over what it can, and ends. */
+  async close(): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    // One after the other, for a neighbour that is leaving too is no good successor.
+    for (const member of [...this.#others.values(), this.primary]) await member.close();
+    this.#unsubscribe();
+    this.#slots?.close();
+  }
+
+  /** Comes by a slot; called again when the primary archived its store and is to begin anew (Z10). */
+  async #takeStorage(): Promise<LogStorage> {
+    const { environment } = this.#options;
+    const { locks, indexedDB } = checkEnvironment(environment);
+    if (this.#slot === undefined) {
+      this.#slots = new Slots({
+        name: this.#name,
+        count: slotCount(this.#options.join),
+        tab: hex(environment.random(8)),
+        locks,
+        channel: new BroadcastChannel(`quorate ${this.#name} slots`),
+        clock: environment.clock,
+        events: {
+          adopted: (slot) => this.#adopt(slot, indexedDB),
+          spare: (slot) => this.#spare(slot),
+          isNeeded: () => isShortOfVoters(this.primary.status),
+          isVisible: () => environment.page.document.visibilityState === 'visible',
+          replicas: () => this.#replicas(),
+          yieldTo: (replicas) => {
+            for (const member of this.#members()) member.yieldLeadership(replicas);
+          },
+        },
+      });
+      this.#slot = await this.#slots.first();
+    }
+    return this.#slot === null ? memory() : this.#store(this.#slot, indexedDB);
+  }
+
+  #adopt(slot: number, indexedDB: IDBFactory): void {
+    if (this.#over) return;
+    const { label } = this.#options.join;
+    const member = this.#member(`${label.slice(0, 60)} (${slot + 1})`, new KvStateMachine(), () =>
+      this.#store(slot, indexedDB),
+    );
+    this.#others.set(slot, member);
+    member.subscribe(() => {
+      if (!hasEnded(member.status) || this.#others.get(slot) !== member || this.#over) return;
+      // It says why in its own status only; another tab, or this one later, tries again.
+      this.#others.delete(slot);
+      void member.close().then(() => this.#slots?.giveUp(slot));
+    });
+    void member.start();
+  }
+
+  /** The page reads through its primary, so that one stays. */
+  #spare(slot: number): Promise<void> | false {
+    const member = this.#others.get(slot);
+    if (member === undefined) return false;
+    this.#others.delete(slot);
+    return member.close();
+  }
+
+  #members(): Member[] {
+    return [this.primary, ...this.#others.values()];
+  }
+
+  #replicas(): string[] {
+    return this.#members().flatMap(({ status }) => status.nodeId ?? []);
+  }
+
+  #changed(): void {
+    const { status } = this.primary;
+    if (hasEnded(status) && !this.#over) {
+      // Its trouble stands in the status; the slots are free for tabs that can use them.
+      void this.close();
+    }
+    this.#campaignIfAlone(status);
+    this.#options.changed();
+  }
+
+  /** All slots in one hand: nobody else can lead, so there is nothing to wait for (DESIGN §13). */
+  #campaignIfAlone(status: ClusterStatus): void {
+    if (status.phase !== 'electing') {
+      this.#asked = false;
+      return;
+    }
+    if (this.#asked || this.#slots?.hasAll !== true || isShortOfVoters(status)) return;
+    this.#asked = true;
+    this.primary.campaign();
+  }
+
+  #member(
+    label: string,
+    stateMachine: KvStateMachine,
+    createStorage: MemberOptions['createStorage'],
+    emptyState?: Uint8Array,
+  ): Member {
+    const { join, environment } = this.#options;
+    const { formation, policy, writeTimeoutMs, readTimeoutMs } = join;
+    return new Member({
+      namespace: join.namespace,
+      label,
+      clock: environment.clock,
+      clockName: environment.clockName(),
+      random: environment.random,
+      createStorage,
+      memoryMayFound: false,
+      network: () => this.#network(),
+      stateMachine,
+      ...(emptyState === undefined ? {} : { emptyState }),
+      formation: formation ?? 'auto',
+      policy: { ...tabsPolicy, maxVoters: slotCount(join), ...policy },
+      ...(writeTimeoutMs === undefined ? {} : { writeTimeoutMs }),
+      ...(readTimeoutMs === undefined ? {} : { readTimeoutMs }),
+    });
+  }
+
+  async #network(): Promise<MemberNetwork> {
+    const { join, environment } = this.#options;
+    const { clock, random } = environment;
+    const { locks, indexedDB } = checkEnvironment(environment);
+    const cipher = await cipherOf(join, environment);
+    const topic = `${this.#name} ${cipher.topic}`;
+    const register = createIndexedDbRegister({ name: this.#name, indexedDB, locks });
+    return {
+      transport: createTabsTransport({ topic, clock, random }),
+      cipher,
+      register,
+      rendezvous: createTabsRendezvous({ topic, clock }),
+      close: async () => register.close(),
+    };
+  }
+
+  #store(slot: number, indexedDB: IDBFactory): LogStorage {
+    // The slot's lock is held for as long as this store is open.
+    return new IndexedDbStorage({ name: `quorate ${this.#name} ${slot}`, indexedDB, locks: null });
+  }
+}
+
+/** Z35: what tabs keep without relays is another realm than what they keep with them. */
+function realmName(namespace: string): string {
+  return `tabs ${namespace}`;
+}
+
+function slotCount({ slots = 3 }: JoinOptions): number {
+  return slots;
+}
+
+function memory(): LogStorage {
+  return new MemoryStorage(new MemoryDisk({ durable: false }));
+}
+
+function hasEnded({ phase }: ClusterStatus): boolean {
+  return phase === 'stopped' || phase === 'outdated';
+}
+
+/** No majority of the voters is within reach, or it is not even known who they are. */
+function isShortOfVoters({ members, clusterId }: ClusterStatus): boolean {
+  const voters = members.filter(({ kind }) => kind === 'voter');
+  if (voters.length === 0) return clusterId !== null;
+  return voters.filter(({ reachable }) => reachable).length <= voters.length / 2;
+}
+
+/** Without a secret the origin is the boundary: whoever runs scripts in it can read its data anyway. */
+async function cipherOf(
+  { namespace, secret }: JoinOptions,
+  { random }: Environment,
+): Promise<MemberNetwork['cipher']> {
+  if (secret === undefined || secret === 'public') return createPlainCipher({ namespace });
+  const { createCipher } = await import('@quorate/crypto');
+  try {
+    return createCipher({ namespace, secrets: secret, random });
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new QuorateError('BAD_SECRET', text, { cause });
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Among tabs a round trip is a fraction of a millisecond (DESIGN §16). */
+const tabsPolicy: Partial<Policy> = {
+  heartbeatMs: 50,
+  electionTimeoutMsMin: 400,
+  electionTimeoutMsMax: 800,
+};

@@ -1,0 +1,134 @@
+/**
+ * A page's share in the cluster of its profile, over all its lives: a page that comes back from the
+ * back/forward cache, or thaws, goes on as new runs of the same replicas (Z1, Z6), and the handles
+ * that the application holds go on with it.
+ */
+import type { Applied, CallOptions, ClusterStatus } from '@quorate/cluster';
+import type { KvStateMachine } from '@quorate/kv';
+import type { JoinOptions } from '../options.ts';
+import type { Runner } from '../runner.ts';
+import type { Environment } from './environment.ts';
+import { watchPage } from './page-life.ts';
+import { TabLife } from './tab-life.ts';
+
+export class TabRunner implements Runner {
+  readonly #options: JoinOptions & { readonly label: string };
+  readonly #machine: KvStateMachine;
+  readonly #environment: Environment;
+  readonly #emptyState: Uint8Array;
+  readonly #listeners = new Set<() => void>();
+  #life: TabLife;
+  #left = false;
+  #closed = false;
+  #persisted = false;
+  #stopWatching: () => void = () => undefined;
+  #status: { readonly of: ClusterStatus; readonly shown: ClusterStatus } | null = null;
+
+  /** `machine` is fresh. */
+  constructor(
+    options: JoinOptions & { readonly label: string },
+    machine: KvStateMachine,
+    environment: Environment,
+  ) {
+    this.#options = options;
+    this.#machine = machine;
+    this.#environment = environment;
+    this.#emptyState = join([...machine.snapshot()]);
+    this.#life = this.#newLife();
+  }
+
+  get status(): ClusterStatus {
+    const status = this.#life.primary.status;
+    const durability = this.#durability();
+    if (this.#status?.of !== status || this.#status.shown.durability !== durability) {
+      this.#status = { of: status, shown: { ...status, durability } };
+    }
+    return this.#status.shown;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  async start(): Promise<void> {
+    this.#stopWatching = watchPage(this.#environment.page, {
+      left: () => {
+        this.#left = true;
+        this.#life.drop();
+      },
+      returned: () => this.#return(),
+      shown: () => this.#life.shown(),
+    });
+    void this.#environment.isPersisted().then((persisted) => {
+      this.#persisted = persisted;
+      this.#changed();
+    });
+    await this.#life.primary.start();
+  }
+
+  ready(signal?: AbortSignal): Promise<void> {
+    return this.#life.primary.ready(signal);
+  }
+
+  propose(command: Uint8Array, options?: CallOptions): Promise<Applied> {
+    return this.#life.primary.propose(command, options);
+  }
+
+  readBarrier(options?: CallOptions): Promise<void> {
+    return this.#life.primary.readBarrier(options);
+  }
+
+  leave(options: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void> {
+    return this.#life.primary.leave(options);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopWatching();
+    await this.#life.close();
+  }
+
+  #return(): void {
+    if (!this.#left || this.#closed) return;
+    this.#left = false;
+    this.#life = this.#newLife();
+    void this.#life.primary.start();
+    this.#changed();
+  }
+
+  #newLife(): TabLife {
+    const life = new TabLife({
+      join: this.#options,
+      machine: this.#machine,
+      emptyState: this.#emptyState,
+      environment: this.#environment,
+      changed: () => {
+        if (this.#life === life) this.#changed();
+      },
+    });
+    return life;
+  }
+
+  /** What a browser may evict when space is short is kept by its best effort only. */
+  #durability(): ClusterStatus['durability'] {
+    if (!this.#life.durable) return 'memory';
+    return this.#persisted ? 'disk' : 'best-effort';
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function join(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
