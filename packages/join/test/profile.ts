@@ -1,0 +1,120 @@
+/** A browser profile in a test: Web Locks with queues, and channels that its tabs talk on. */
+import type { SlotChannel, SlotLocks, SlotMessage } from '../src/browser/slots.ts';
+
+type Waiter = {
+  readonly tab: string;
+  readonly callback: (lock: unknown) => Promise<void> | undefined;
+  readonly settle: (error?: unknown) => void;
+  holding: boolean;
+};
+
+export class Profile {
+  /** For each lock who has it, and behind it who waits. */
+  readonly #queues = new Map<string, Waiter[]>();
+  readonly #channels = new Set<ProfileChannel>();
+  readonly #crashed = new Set<string>();
+
+  /** As `navigator.locks` of one tab. */
+  locks(tab: string): SlotLocks {
+    return {
+      request: async (name, options, callback) => {
+        await Promise.resolve();
+        const queue = this.#queue(name);
+        if (options.ifAvailable === true && queue.length > 0) {
+          await callback(null);
+          return;
+        }
+        await new Promise<void>((resolve, reject) => {
+          const waiter: Waiter = {
+            tab,
+            callback,
+            settle: (error) => (error === undefined ? resolve() : reject(error as Error)),
+            holding: false,
+          };
+          if (options.signal?.aborted === true) {
+            reject(new Error('AbortError'));
+            return;
+          }
+          queue.push(waiter);
+          options.signal?.addEventListener('abort', () => {
+            if (waiter.holding || !queue.includes(waiter)) return;
+            queue.splice(queue.indexOf(waiter), 1);
+            reject(new Error('AbortError'));
+          });
+          this.#grant(name);
+        });
+      },
+      query: async () => ({
+        held: [...this.#queues].flatMap(([name, queue]) =>
+          queue.filter(({ holding }) => holding).map((waiter) => ({ name, clientId: waiter.tab })),
+        ),
+      }),
+    };
+  }
+
+  channel(tab: string): SlotChannel {
+    const channel = new ProfileChannel(tab, (message) => {
+      for (const other of this.#channels) {
+        if (other !== channel && !this.#crashed.has(tab)) other.receive(message);
+      }
+    });
+    this.#channels.add(channel);
+    return channel;
+  }
+
+  /** The tab is gone without a word: its locks are free, its requests forgotten. */
+  crash(tab: string): void {
+    this.#crashed.add(tab);
+    for (const channel of this.#channels) if (channel.tab === tab) this.#channels.delete(channel);
+    for (const [name, queue] of this.#queues) {
+      for (const waiter of queue.filter((one) => one.tab === tab)) {
+        queue.splice(queue.indexOf(waiter), 1);
+      }
+      this.#grant(name);
+    }
+  }
+
+  #queue(name: string): Waiter[] {
+    const queue = this.#queues.get(name) ?? [];
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  #grant(name: string): void {
+    const queue = this.#queue(name);
+    const [next] = queue;
+    if (next === undefined || next.holding) return;
+    next.holding = true;
+    queueMicrotask(() => {
+      if (this.#crashed.has(next.tab)) return;
+      void Promise.resolve(next.callback({ name })).then(() => {
+        if (queue[0] === next) queue.shift();
+        next.settle();
+        this.#grant(name);
+      });
+    });
+  }
+}
+
+class ProfileChannel implements SlotChannel {
+  readonly tab: string;
+  onmessage: ((event: MessageEvent) => void) | null = null;
+  readonly #post: (message: SlotMessage) => void;
+
+  constructor(tab: string, post: (message: SlotMessage) => void) {
+    this.tab = tab;
+    this.#post = post;
+  }
+
+  postMessage(message: SlotMessage): void {
+    this.#post(message);
+  }
+
+  receive(message: SlotMessage): void {
+    queueMicrotask(() => this.onmessage?.({ data: message } as MessageEvent));
+  }
+
+  close(): void {
+    this.onmessage = null;
+  }
+}
