@@ -132,6 +132,13 @@ export class Host {
     return runs;
   }
 
+  /** What a run that is linked or hosted here says of itself; null for any other. */
+  factsOf(nodeId: NodeId): RunFacts | null {
+    const hosted = this.#replicas.get(nodeId);
+    if (hosted !== undefined) return hosted.facts();
+    return this.#routes.get(nodeId)?.hello?.runs.find((run) => run.nodeId === nodeId) ?? null;
+  }
+
   linkTo(nodeId: NodeId): Link | null {
     return this.#routes.get(nodeId)?.link ?? null;
   }

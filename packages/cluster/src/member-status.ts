@@ -2,7 +2,7 @@
  * What a member says about itself: derived from what the parts know, never stored twice, handed out
  * as one immutable snapshot per change.
  */
-import type { NodeId } from '@quorate/core';
+import type { NodeId, Status } from '@quorate/core';
 import type { Clock } from './contracts/clock.ts';
 import type { Run } from './contracts/log-storage.ts';
 import { QuorateError } from './errors.ts';
@@ -27,7 +27,7 @@ export type MemberStatusOptions = {
   readonly namespace: string;
   readonly label: string;
   readonly clock: Clock;
-  readonly clockName: string;
+  readonly clockName: () => string;
   readonly view: () => MemberView;
 };
 
@@ -149,7 +149,8 @@ export class MemberStatus {
   #derive(): ClusterStatus {
     const view = this.#options.view();
     const { run, genesis, state, replica, durable } = view;
-    const members = membersOf(view);
+    const status = replica?.status() ?? null;
+    const members = membersOf(view, status);
     const missing = this.#missing(members);
     const phase = this.#phase(view, members);
     return {
@@ -164,10 +165,14 @@ export class MemberStatus {
       message: this.#message(phase, missing),
       missing,
       durability: durable ? 'disk' : 'memory',
-      copies: copiesOf(members, view),
+      copies: copiesOf(members, status),
       pendingWrites: replica?.pendingWrites ?? 0,
       members,
-      raft: raftOf(view, state, this.#options.clockName, this.#counters),
+      raft: {
+        ...raftOf(run, state, status),
+        clock: this.#options.clockName(),
+        counters: Object.fromEntries(this.#counters),
+      },
     };
   }
 
@@ -230,9 +235,8 @@ export class MemberStatus {
   }
 }
 
-function membersOf({ run, state, replica, host, genesis }: MemberView): MemberInfo[] {
+function membersOf({ run, state, host, genesis }: MemberView, status: Status | null): MemberInfo[] {
   if (state === null || genesis === null) return [];
-  const status = replica?.status();
   const { voters, votersOutgoing, learners } = status?.membership ?? state.membership;
   const leader = status?.leader ?? null;
   const info = (nodeId: NodeId, kind: MemberInfo['kind']): MemberInfo => {
@@ -242,7 +246,8 @@ function membersOf({ run, state, replica, host, genesis }: MemberView): MemberIn
     const progress = status?.progress.find((one) => one.peer === nodeId);
     return {
       nodeId,
-      label: facts?.label ?? nodeId.slice(0, 8),
+      // What a linked run says of itself is newer than what it said when it joined.
+      label: host?.factsOf(nodeId)?.label ?? facts?.label ?? nodeId.slice(0, 8),
       kind,
       reachable: self || host?.isLinked(nodeId) === true,
       leader: nodeId === leader,
@@ -261,8 +266,7 @@ function membersOf({ run, state, replica, host, genesis }: MemberView): MemberIn
   ];
 }
 
-function copiesOf(members: readonly MemberInfo[], { replica }: MemberView): number {
-  const status = replica?.status();
+function copiesOf(members: readonly MemberInfo[], status: Status | null): number {
   if (status?.role !== 'leader') {
     return members.filter((one) => one.kind === 'voter' && one.reachable).length;
   }
@@ -270,16 +274,14 @@ function copiesOf(members: readonly MemberInfo[], { replica }: MemberView): numb
 }
 
 function raftOf(
-  { replica, run }: MemberView,
+  run: Run | null,
   state: ReplicatedState | null,
-  clock: string,
-  counters: ReadonlyMap<string, number>,
-): RaftStatus {
-  const status = replica?.status();
+  status: Status | null,
+): Omit<RaftStatus, 'clock' | 'counters'> {
   const votes = status?.membership.voters.includes(status.nodeId) === true;
   const follows = status?.role === 'follower' && !votes;
   return {
-    role: status === undefined ? 'none' : follows ? 'learner' : status.role,
+    role: status === null ? 'none' : follows ? 'learner' : status.role,
     term: status?.term ?? 0,
     leader: status?.leader ?? null,
     commitIndex: status?.commitIndex ?? 0,
@@ -289,7 +291,5 @@ function raftOf(
     snapshotIndex: status?.snapshot?.index ?? 0,
     epoch: run?.epoch ?? 0,
     time: state?.time ?? 0,
-    clock,
-    counters: Object.fromEntries(counters),
   };
 }

@@ -59,7 +59,7 @@ export type MemberOptions = {
   /** Default 5,000. */
   readonly readTimeoutMs?: number;
   /** Named in the status: what drives the ticks. */
-  readonly clockName?: string;
+  readonly clockName?: () => string;
 };
 
 /** How a member reaches others. It is the member's from then on, and closed with it. */
@@ -109,7 +109,7 @@ export class Member implements Consensus, HostedReplica {
       namespace: options.namespace,
       label: options.label,
       clock: options.clock,
-      clockName: options.clockName ?? 'timer',
+      clockName: options.clockName ?? (() => 'timer'),
       view: () => ({
         run: this.#opened?.run ?? null,
         durable: this.#opened?.storage.durable ?? false,

@@ -182,7 +182,7 @@ export class TabLife {
       namespace: join.namespace,
       label,
       clock: environment.clock,
-      clockName: environment.clockName(),
+      clockName: environment.clockName,
       random: environment.random,
       createStorage,
       memoryMayFound: false,

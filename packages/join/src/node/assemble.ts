@@ -40,7 +40,6 @@ export const assembleNode: Assemble = (options, machine) => {
     namespace,
     label,
     clock: systemClock,
-    clockName: 'timer',
     random: systemRandom,
     createStorage: () =>
       directory === null
