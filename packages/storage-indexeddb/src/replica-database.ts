@@ -1,48 +1,27 @@
 /**
- * The connection to one replica's database, and the only place where transactions begin.
- *
- * Each one is strict (D7) and reads the replica's head first (Z4): another identity, another run or
- * a number of writes that is not ours ends this run for good. Connections come and go (browsers
- * close them at will, and Firefox's stays read-only after a lack of space), the replica stays: a
- * lost connection is opened again, a few times per transaction, and the head tells whether the
- * transaction that was under way had happened.
+ * One replica's database: every transaction reads the replica's head first (Z4). Another identity,
+ * another run or a number of writes that is not ours ends this run for good. Connections come and go
+ * beneath (see database-connection.ts), the replica stays: the head tells whether a transaction that
+ * was under way when one was lost had happened.
  */
 import { QuorateError, assert } from '@quorate/cluster';
 import type { OpenOptions, Run } from '@quorate/cluster';
 import type { UseStore } from 'idb-keyval';
-import {
-  databaseVersion,
-  generationKey,
-  headFormat,
-  headKey,
-  storageError,
-  storeName,
-} from './layout.ts';
+import { DatabaseConnection, lost } from './database-connection.ts';
+import type { DatabaseConnectionOptions, Mode } from './database-connection.ts';
+import { generationKey, headFormat, headKey, storageError } from './layout.ts';
 import type { Head } from './layout.ts';
-
-export type ReplicaDatabaseOptions = {
-  readonly name: string;
-  readonly indexedDB: IDBFactory;
-  /** Go on where a browser cannot be asked for strict durability. */
-  readonly acceptRelaxed: boolean;
-};
-
-type Mode = 'readonly' | 'readwrite';
 
 export class ReplicaDatabase {
   readonly #name: string;
-  readonly #indexedDB: IDBFactory;
-  readonly #acceptRelaxed: boolean;
-  #connection: Promise<IDBDatabase> | null = null;
+  readonly #connection: DatabaseConnection;
   #head: Head | null = null;
   /** Writes follow one another. Never rejects. */
   #lastWrite: Promise<void> = Promise.resolve();
-  #closed = false;
 
-  constructor(options: ReplicaDatabaseOptions) {
+  constructor(options: DatabaseConnectionOptions) {
     this.#name = options.name;
-    this.#indexedDB = options.indexedDB;
-    this.#acceptRelaxed = options.acceptRelaxed;
+    this.#connection = new DatabaseConnection(options);
   }
 
   /** This run, once it was claimed. */
@@ -63,9 +42,9 @@ export class ReplicaDatabase {
    * that a newer release wrote (Z20).
    */
   async claim({ create, newNodeId, nonce }: OpenOptions): Promise<Run> {
-    const connection = await this.#connect(create);
-    const claimed = await this.#transaction<Head>(
-      connection,
+    // A claim that is made a second time, after a lost connection, costs an epoch and nothing else.
+    const claimed = await this.#connection.run<Head>(
+      create,
       'readwrite',
       (store, finish, refuse) => {
         const headRequest = store.get(headKey);
@@ -114,38 +93,22 @@ export class ReplicaDatabase {
 
   /** Synchronous: transactions that have begun run to their end, later calls reject with `CLOSED`. */
   close(): void {
-    this.#closed = true;
-    this.#forget();
+    this.#connection.close();
   }
 
   async #checked<T>(
     mode: Mode,
     callback: (store: IDBObjectStore) => T | PromiseLike<T>,
   ): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#attempt(mode, callback, attempt > 1);
-      } catch (error) {
-        if (!(error instanceof ConnectionLost)) throw error;
-        if (attempt === attemptsMax) throw storageError(error, `use ${this.#name}`);
-        this.#forget();
-      }
-    }
-  }
-
-  async #attempt<T>(
-    mode: Mode,
-    callback: (store: IDBObjectStore) => T | PromiseLike<T>,
-    again: boolean,
-  ): Promise<T> {
-    const connection = await this.#open();
-    const head = this.#head;
-    assert(head !== null, 'claim() comes first');
-    const next: Head = { ...head, writes: head.writes + 1 };
-    const result = await this.#transaction<{ readonly value: T | PromiseLike<T> }>(
-      connection,
+    // Only a run that has claimed comes here: a database that is gone by now is not made again.
+    const result = await this.#connection.run<Checked<T>>(
+      false,
       mode,
-      (store, finish, refuse) => {
+      (store, finish, refuse, again) => {
+        // As it is when the transaction begins: opening a connection takes its time.
+        const head = this.#head;
+        assert(head !== null, 'claim() comes first');
+        const next: Head = { ...head, writes: head.writes + 1 };
         const request = store.get(headKey);
         request.onsuccess = () => {
           const fault = faultOf(request.result as Head | undefined, head, mode, again);
@@ -158,160 +121,20 @@ export class ReplicaDatabase {
             const value = callback(store);
             // The transaction tells how it ended; a promise about it would only say the same.
             Promise.resolve(value).catch(() => {});
-            finish({ value });
+            finish({ value, next });
           } catch (error) {
             refuse(storageError(error, `use ${this.#name}`));
           }
         };
       },
     );
-    if (mode === 'readwrite') this.#head = next;
+    if (mode === 'readwrite') this.#head = result.next;
     return result.value;
   }
-
-  /**
-   * One transaction: `work` issues its requests and calls `finish` with the result or `refuse` with
-   * a reason to abort. Rejects with `ConnectionLost` when the connection ended it.
-   */
-  async #transaction<T>(
-    connection: IDBDatabase,
-    mode: Mode,
-    work: (
-      store: IDBObjectStore,
-      finish: (result: T) => void,
-      refuse: (error: Error) => void,
-    ) => void,
-  ): Promise<T> {
-    let transaction: IDBTransaction;
-    try {
-      transaction = connection.transaction(storeName, mode, { durability: 'strict' });
-    } catch (error) {
-      throw new ConnectionLost(error);
-    }
-    return new Promise((resolve, reject) => {
-      let result: { readonly value: T } | null = null;
-      let refusal: Error | null = null;
-      const refuse = (error: Error): void => {
-        refusal = error;
-        transaction.abort();
-      };
-      transaction.addEventListener('complete', () => {
-        if (result === null)
-          reject(new Error('Invariant broken: a complete transaction has a result'));
-        else resolve(result.value);
-      });
-      transaction.addEventListener('abort', () => {
-        const { error } = transaction;
-        if (refusal !== null) reject(refusal);
-        else if (error === null || error.name === 'AbortError') reject(new ConnectionLost(error));
-        else reject(this.#failed(error));
-      });
-      if (mode === 'readwrite' && transaction.durability !== 'strict' && !this.#acceptRelaxed) {
-        refuse(
-          new QuorateError(
-            'STORAGE_FAILED',
-            `Cannot write to ${this.#name}: durability is ${transaction.durability}, wanted strict`,
-            { outcome: 'not-applied' },
-          ),
-        );
-        return;
-      }
-      work(transaction.objectStore(storeName), (value) => (result = { value }), refuse);
-    });
-  }
-
-  #failed(error: DOMException): Error {
-    const failure = storageError(error, `write to ${this.#name}`);
-    // Firefox keeps refusing on this connection even when there is room again.
-    if (error.name === 'QuotaExceededError') this.#forget();
-    return failure;
-  }
-
-  async #open(): Promise<IDBDatabase> {
-    if (this.#closed) throw new QuorateError('CLOSED', `Cannot use ${this.#name}: it is closed`);
-    return this.#connection ?? this.#connect(false);
-  }
-
-  #connect(create: boolean): Promise<IDBDatabase> {
-    const connecting = this.#requestUntilAnswered(create);
-    this.#connection = connecting;
-    connecting.catch(() => {
-      if (this.#connection === connecting) this.#connection = null;
-    });
-    return connecting;
-  }
-
-  /** While site data are being cleared, a browser closes connections that are not even open yet. */
-  async #requestUntilAnswered(create: boolean): Promise<IDBDatabase> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#request(create);
-      } catch (error) {
-        if (!(error instanceof ConnectionLost)) throw error;
-        if (attempt === attemptsMax) throw storageError(error, `open ${this.#name}`);
-      }
-    }
-  }
-
-  #request(create: boolean): Promise<IDBDatabase> {
-    return new Promise((resolve, reject) => {
-      const request = this.#indexedDB.open(this.#name, databaseVersion);
-      let empty = false;
-      request.onupgradeneeded = () => {
-        empty = !create;
-        if (create) request.result.createObjectStore(storeName);
-        // Undone: a look creates nothing.
-        else request.transaction?.abort();
-      };
-      request.onerror = () => {
-        const { error } = request;
-        if (empty) reject(lost(this.#name, 'there is no such database'));
-        else if (error?.name === 'AbortError') reject(new ConnectionLost(error));
-        else if (error?.name === 'VersionError') {
-          const wanted = `it was written by a newer release, wanted version ${databaseVersion}`;
-          reject(new QuorateError('OUTDATED', `Cannot open ${this.#name}: ${wanted}`));
-        } else reject(storageError(error, `open ${this.#name}`));
-      };
-      request.onsuccess = () => {
-        const connection = request.result;
-        const leave = (): void => this.#leave(connection);
-        connection.addEventListener('close', leave);
-        // Somebody deletes the database, or upgrades it: our next transaction finds out which.
-        connection.addEventListener('versionchange', leave);
-        if (this.#closed) {
-          connection.close();
-          reject(new QuorateError('CLOSED', `Cannot use ${this.#name}: it is closed`));
-        } else if (!connection.objectStoreNames.contains(storeName)) {
-          connection.close();
-          reject(lost(this.#name, 'it holds something else'));
-        } else resolve(connection);
-      };
-    });
-  }
-
-  #leave(connection: IDBDatabase): void {
-    connection.close();
-    void this.#connection?.then((current) => {
-      if (current === connection) this.#connection = null;
-    });
-  }
-
-  #forget(): void {
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.then(
-      (open) => open.close(),
-      () => {},
-    );
-  }
 }
 
-/** The browser ended the connection under a transaction, or before it. */
-class ConnectionLost extends Error {
-  constructor(cause: unknown) {
-    super('the connection was closed', { cause });
-  }
-}
+/** What a transaction that found its head gave, and the head after it if it wrote. */
+type Checked<T> = { readonly value: T | PromiseLike<T>; readonly next: Head };
 
 /**
  * Why the stored head is not the one this run left, or null. A read may come before or after a
@@ -329,10 +152,3 @@ function faultOf(stored: Head | undefined, head: Head, mode: Mode, again: boolea
   if (ahead === 0 || (ahead === 1 && (again || mode === 'readonly'))) return null;
   return `it was written ${stored.writes} times, wanted ${head.writes}`;
 }
-
-function lost(name: string, reason: string): QuorateError {
-  return new QuorateError('STORAGE_LOST', `Cannot use ${name}: ${reason}`);
-}
-
-/** How often a connection may be lost under one transaction before that is a failure. */
-const attemptsMax = 5;

@@ -1,11 +1,12 @@
 /** What a real browser is asked: the contract's suite, and a replica that a page opens by hand. */
-import { logStorageConformance } from '@quorate/cluster/conformance';
+import { logStorageConformance, registerConformance } from '@quorate/cluster/conformance';
+import { IndexedDbRegister } from '../src/indexeddb-register.ts';
 import { IndexedDbStorage } from '../src/indexeddb-storage.ts';
 import { batchOf, nodeIdA } from './data.ts';
 
-type Register = (name: string, run: () => Promise<void>) => void;
+type RegisterCase = (name: string, run: () => Promise<void>) => void;
 
-export function registerSuite(test: Register): void {
+export function registerSuite(test: RegisterCase): void {
   let databases = 0;
   logStorageConformance({
     test,
@@ -16,6 +17,25 @@ export function registerSuite(test: Register): void {
       return {
         storage: () => new IndexedDbStorage({ name }),
         cleanup: () => erased(name),
+      };
+    },
+  });
+  registerConformance({
+    test,
+    create: async () => {
+      const name = `register ${(databases += 1)}`;
+      const registers: IndexedDbRegister[] = [];
+      await erased(name);
+      return {
+        register: async (namespace, topic) => {
+          const register = new IndexedDbRegister({ name, namespace, topic });
+          registers.push(register);
+          return register;
+        },
+        cleanup: async () => {
+          for (const register of registers) register.close();
+          await erased(name);
+        },
       };
     },
   });

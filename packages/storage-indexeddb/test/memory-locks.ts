@@ -1,6 +1,8 @@
-/** Web Locks for runtimes without them: first come, first served, `ifAvailable` only. */
+/** Web Locks for runtimes without them: first come, first served. */
+import type { TurnLocks } from '../src/indexeddb-register.ts';
 import type { Locks } from '../src/web-lock.ts';
 
+/** `ifAvailable` only. */
 export function memoryLocks(): Locks {
   const held = new Set<string>();
   return {
@@ -13,6 +15,36 @@ export function memoryLocks(): Locks {
         return await callback({ name });
       } finally {
         held.delete(name);
+      }
+    },
+  };
+}
+
+/** Queued, with a signal that ends the waiting. */
+export function turnLocks(): TurnLocks & { readonly granted: string[] } {
+  const last = new Map<string, Promise<unknown>>();
+  const granted: string[] = [];
+  return {
+    granted,
+    request: async (name, { signal }, callback) => {
+      const before = last.get(name) ?? Promise.resolve();
+      let release = (): void => {};
+      const mine = new Promise<void>((resolve) => (release = resolve));
+      last.set(
+        name,
+        before.then(() => mine),
+      );
+      try {
+        await new Promise((resolve, reject) => {
+          const abort = (): void => reject(new DOMException('The wait was ended.', 'AbortError'));
+          if (signal.aborted) abort();
+          signal.addEventListener('abort', abort);
+          void before.then(resolve);
+        });
+        granted.push(name);
+        return await callback({ name });
+      } finally {
+        release();
       }
     },
   };
