@@ -13,11 +13,11 @@ import type { Mode, Work } from './database-connection.ts';
 
 /** What is needed of `navigator.locks`. */
 export type TurnLocks = {
-  request<T>(
+  request(
     name: string,
     options: { readonly signal: AbortSignal },
-    callback: (lock: unknown) => Promise<T>,
-  ): Promise<T>;
+    callback: (lock: unknown) => Promise<void>,
+  ): Promise<unknown>;
 };
 
 export type IndexedDbRegisterOptions = {
@@ -175,20 +175,21 @@ export class IndexedDbRegister implements Register {
     const stop = (): void => waiting.abort();
     const cancel = this.#clock.setTimeout(stop, courtesyMs);
     signal.addEventListener('abort', stop);
-    let isMyTurn = false;
+    let running: Promise<T> | null = null;
     try {
       const name = `${this.#name} ${this.#namespace}`;
-      return await this.#locks.request(name, { signal: waiting.signal }, async () => {
-        isMyTurn = true;
+      await this.#locks.request(name, { signal: waiting.signal }, async () => {
         cancel();
-        return run();
+        running = run();
+        await running;
       });
-    } catch (error) {
-      if (isMyTurn) throw error;
+    } catch {
+      // How a turn ended says its own promise; how the waiting did does not matter.
     } finally {
       cancel();
       signal.removeEventListener('abort', stop);
     }
+    if (running !== null) return running;
     if (signal.aborted) throw noAnswer('the deadline passed');
     return run();
   }
