@@ -1,0 +1,204 @@
+/**
+ * A browser with a profile of its own, as a person has one: it can be closed, killed, and started
+ * again with what it had stored.
+ *
+ * Chromium is started here rather than by Playwright, whose flags and focus emulation would keep all
+ * tabs visible, their timers exact, and the back/forward cache off.
+ */
+import { chromium, firefox } from '@playwright/test';
+import type { BrowserContext, LaunchOptions } from '@playwright/test';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from '../../src/wait.ts';
+import { childrenOf } from './processes.ts';
+import { insecureHost } from './site.ts';
+
+export interface Profile {
+  readonly browserName: string;
+  readonly context: BrowserContext;
+  /** Of the browser's main process. */
+  readonly pid: number;
+  /** Ends the browser as its user would. */
+  quit(): Promise<void>;
+  /** SIGKILL, to all of the browser at once. */
+  kill(): Promise<void>;
+  /** Starts the browser again, with the same profile. */
+  start(): Promise<void>;
+  /** Ends the browser and forgets the profile. */
+  dispose(): Promise<void>;
+}
+
+export async function createProfile(
+  browserName: string,
+  launchOptions: LaunchOptions,
+): Promise<Profile> {
+  const directory = await mkdtemp(join(tmpdir(), 'quorate-profile-'));
+  const profile =
+    browserName === 'chromium'
+      ? new ChromiumProfile(directory, launchOptions)
+      : new FirefoxProfile(directory, launchOptions);
+  await profile.start();
+  return profile;
+}
+
+class ChromiumProfile implements Profile {
+  readonly browserName = 'chromium';
+  readonly #directory: string;
+  readonly #options: LaunchOptions;
+  #process: ChildProcess | null = null;
+  #context: BrowserContext | null = null;
+
+  constructor(directory: string, options: LaunchOptions) {
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  get context(): BrowserContext {
+    if (this.#context === null) throw new Error('The browser does not run');
+    return this.#context;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const portFile = join(this.#directory, 'DevToolsActivePort');
+    await rm(portFile, { force: true });
+    const path = this.#options.executablePath ?? chromium.executablePath();
+    const flags = [...chromiumFlags, ...(this.#options.args ?? [])];
+    this.#process = spawn(path, [...flags, `--user-data-dir=${this.#directory}`, 'about:blank'], {
+      stdio: 'ignore',
+    });
+    process.once('exit', this.#endWithUs);
+    const port = await until('Chromium listens', async () => {
+      return /^(\d+)\n/.exec(await readFile(portFile, 'utf8'))?.[1];
+    });
+    const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+    this.#context = browser.contexts()[0] ?? null;
+  }
+
+  async quit(): Promise<void> {
+    const ended = this.#ended();
+    const browser = this.context.browser();
+    const session = await browser?.newBrowserCDPSession();
+    await session?.send('Browser.close').catch(() => {});
+    await ended;
+    await browser?.close();
+    this.#context = null;
+  }
+
+  async kill(): Promise<void> {
+    const browser = this.#context?.browser();
+    const ended = this.#ended();
+    this.#killAll();
+    await ended;
+    await browser?.close().catch(() => {});
+    this.#context = null;
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  readonly #endWithUs = (): void => this.#killAll();
+
+  #killAll(): void {
+    if (this.#process?.exitCode !== null || this.#process.pid === undefined) return;
+    const { pid } = this.#process;
+    for (const one of [pid, ...childrenOf(pid)]) killQuietly(one);
+  }
+
+  async #ended(): Promise<void> {
+    const child = this.#process;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    await new Promise((resolve) => child.once('exit', resolve));
+    process.removeListener('exit', this.#endWithUs);
+  }
+}
+
+class FirefoxProfile implements Profile {
+  readonly browserName = 'firefox';
+  readonly #directory: string;
+  readonly #options: LaunchOptions;
+  #context: BrowserContext | null = null;
+  #pid = 0;
+
+  constructor(directory: string, options: LaunchOptions) {
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  get context(): BrowserContext {
+    if (this.#context === null) throw new Error('The browser does not run');
+    return this.#context;
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  async start(): Promise<void> {
+    const before = new Set(childrenOf(process.pid, 'direct'));
+    this.#context = await firefox.launchPersistentContext(this.#directory, {
+      ...this.#options,
+      firefoxUserPrefs: {
+        ...this.#options.firefoxUserPrefs,
+        'network.dns.localDomains': insecureHost,
+        'dom.disable_open_during_load': false,
+      },
+    });
+    const mine = childrenOf(process.pid, 'direct').filter((pid) => !before.has(pid));
+    this.#pid = mine[0] ?? 0;
+  }
+
+  async quit(): Promise<void> {
+    await this.#context?.close();
+    this.#context = null;
+  }
+
+  async kill(): Promise<void> {
+    const context = this.#context;
+    if (context === null) return;
+    const closed = new Promise((resolve) => context.once('close', resolve));
+    for (const one of [this.#pid, ...childrenOf(this.#pid)]) killQuietly(one);
+    await closed;
+    this.#context = null;
+  }
+
+  async dispose(): Promise<void> {
+    await this.quit();
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function killQuietly(pid: number): void {
+  if (pid === 0) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}
+
+const chromiumFlags = [
+  '--headless',
+  '--remote-debugging-port=0',
+  '--no-first-run',
+  '--no-default-browser-check',
+  '--no-startup-window',
+  '--disable-popup-blocking',
+  '--disable-component-update',
+  '--disable-background-networking',
+  '--disable-sync',
+  '--disable-extensions',
+  '--disable-dev-shm-usage',
+  '--disable-gpu',
+  '--password-store=basic',
+  '--use-mock-keychain',
+  `--host-resolver-rules=MAP ${insecureHost} 127.0.0.1`,
+];

@@ -1,0 +1,207 @@
+/** A browser with tabs of one cluster in it, and everything that they were told. */
+import { expect } from '@playwright/test';
+import type { BrowserContext, ConsoleMessage, Page } from '@playwright/test';
+import { logPrefix } from './app.ts';
+import { complaints } from '../../src/tab-history.ts';
+import type { AppEvent, Found } from '../../src/tab-history.ts';
+import type { Status } from './app.ts';
+import type { Profile } from './profile.ts';
+import type { Site } from './site.ts';
+import { patience, Tab } from './tab.ts';
+
+export class World {
+  readonly profile: Profile;
+  readonly site: Site;
+  /** Every tab that ever was. */
+  readonly tabs: Tab[] = [];
+  /** What pages said that no page should say. */
+  readonly problems: string[] = [];
+  readonly #namespace: string;
+  readonly #early = new Map<Page, AppEvent[]>();
+
+  constructor(profile: Profile, site: Site, namespace: string) {
+    this.profile = profile;
+    this.site = site;
+    this.#namespace = namespace;
+    this.#listenTo(profile.context);
+  }
+
+  get open(): Tab[] {
+    return this.tabs.filter((tab) => tab.isOpen);
+  }
+
+  url(label: string, base: string = this.site.tab): string {
+    return `${base}?${new URLSearchParams({ namespace: this.#namespace, label }).toString()}`;
+  }
+
+  /** Opens a tab that joins. It need not be ready. */
+  async openTab(label: string = this.#nextLabel(), base?: string): Promise<Tab> {
+    const page = await this.profile.context.newPage();
+    const tab = this.adopt(page, label);
+    await page.goto(this.url(label, base));
+    return tab;
+  }
+
+  /** Opens tabs one after another, each when the one before takes writes. */
+  async openReady(count: number): Promise<Tab[]> {
+    const opened: Tab[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const tab = await this.openTab();
+      await tab.untilReady();
+      opened.push(tab);
+    }
+    await this.untilVoters(3);
+    return opened;
+  }
+
+  adopt(page: Page, label: string): Tab {
+    const tab = new Tab(page, label, this.profile.pid);
+    tab.events.push(...(this.#early.get(page) ?? []));
+    this.tabs.push(tab);
+    return tab;
+  }
+
+  /** The same page once more, with a copy of what its session stored. */
+  async duplicate(tab: Tab): Promise<Tab> {
+    const opened = this.profile.context.waitForEvent('page');
+    await tab.page.evaluate(() => void window.open(location.href));
+    const page = await opened;
+    await page.waitForLoadState();
+    const copy = this.adopt(page, tab.label);
+    // What it said before anybody listened.
+    const said = await page.evaluate(() => globalThis.app.log);
+    const heard = new Set(copy.events.map((event) => JSON.stringify(event)));
+    copy.events.unshift(...said.filter((event) => !heard.has(JSON.stringify(event))));
+    return copy;
+  }
+
+  /** The tab that runs the leader, once all open ones agree who that is. */
+  async leader(among: readonly Tab[] = this.open): Promise<Tab> {
+    let found: Tab | undefined;
+    const look = async (): Promise<string> => {
+      const seen = await Promise.all(among.map((tab) => tab.status()));
+      const labels = new Set(seen.map(leaderLabel));
+      const [label] = labels;
+      found = among.find((tab) => tab.label === label);
+      return labels.size === 1 && found !== undefined ? 'known' : JSON.stringify([...labels]);
+    };
+    await expect.poll(look, { ...patience, message: 'all know one leader' }).toBe('known');
+    if (found === undefined) throw new Error('There is no leader');
+    return found;
+  }
+
+  /** Resolves once every open tab counts so many voters, all of them durable. */
+  async untilVoters(count: number, among: readonly Tab[] = this.open): Promise<void> {
+    const look = async (): Promise<number[]> => {
+      const seen = await Promise.all(among.map((tab) => tab.status()));
+      return seen.map((status) => votersOf(status).length);
+    };
+    await expect
+      .poll(look, { ...patience, message: `${count} voters` })
+      .toEqual(among.map(() => count));
+  }
+
+  /** Resolves once each of three tabs runs one of the three replicas. */
+  async untilSpread(): Promise<void> {
+    const look = async (): Promise<number> => {
+      const [status] = await Promise.all(this.open.map((tab) => tab.status()));
+      return new Set(status === undefined ? [] : votersOf(status).map(labelOfTab)).size;
+    };
+    await expect.poll(look, { ...patience, message: 'a replica in each tab' }).toBe(3);
+  }
+
+  /** The replicas that vote, by id, sorted. */
+  async replicas(tab: Tab): Promise<string[]> {
+    return votersOf(await tab.status()).map(({ nodeId }) => nodeId);
+  }
+
+  /** Stops what the open tabs do and holds what is there against what anybody was told. */
+  async verify(among: readonly Tab[] = this.open): Promise<Found> {
+    const [first] = among;
+    if (first === undefined) throw new Error('No tab is open');
+    for (const tab of among) await tab.stop();
+    for (const tab of among) await tab.untilReady();
+    const found = await first.find();
+    expect(
+      complaints(
+        this.tabs.map(({ events }) => events),
+        found,
+      ),
+    ).toEqual([]);
+    const look = (): Promise<number[]> => Promise.all(among.map((tab) => tab.countHere()));
+    await expect
+      .poll(look, { ...patience, message: 'all tabs have the same count' })
+      .toEqual(among.map(() => found.total));
+    expect(this.problems).toEqual([]);
+    return found;
+  }
+
+  /** Starts the browser again: all tabs are gone, what they stored is not. */
+  async restart(how: 'quit' | 'kill'): Promise<void> {
+    await this.profile[how]();
+    await this.profile.start();
+    this.#listenTo(this.profile.context);
+    await this.startTrace();
+  }
+
+  async startTrace(): Promise<void> {
+    await this.profile.context.tracing.start({ snapshots: true, screenshots: true });
+  }
+
+  /** False where there is none, as after a killed browser. */
+  async saveTrace(path: string): Promise<boolean> {
+    return this.profile.context.tracing.stop({ path }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async dropTrace(): Promise<void> {
+    await this.profile.context.tracing.stop().catch(() => {});
+  }
+
+  #nextLabel(): string {
+    return `tab${this.tabs.length + 1}`;
+  }
+
+  #listenTo(context: BrowserContext): void {
+    context.on('console', (message) => this.#heard(message));
+    context.on('weberror', (error) => {
+      this.problems.push(`${error.page()?.url()}: ${error.error().stack ?? error.error().message}`);
+    });
+  }
+
+  #heard(message: ConsoleMessage): void {
+    const text = message.text();
+    const page = message.page();
+    if (!text.startsWith(logPrefix)) {
+      if (message.type() === 'error') this.problems.push(`${page?.url()}: ${text}`);
+      return;
+    }
+    if (page === null) return;
+    const event = JSON.parse(text.slice(logPrefix.length)) as AppEvent;
+    const tab = this.tabs.find((one) => one.page === page);
+    if (tab === undefined) this.#early.set(page, [...(this.#early.get(page) ?? []), event]);
+    else tab.events.push(event);
+  }
+}
+
+export function votersOf({ members }: Status): Status['members'] {
+  return members
+    .filter(({ kind, durable }) => kind === 'voter' && durable)
+    .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+}
+
+export function learnersOf({ members }: Status): Status['members'] {
+  return members.filter(({ kind }) => kind === 'learner');
+}
+
+function leaderLabel({ members }: Status): string | undefined {
+  const leader = members.find((member) => member.leader);
+  return leader === undefined ? undefined : labelOfTab(leader);
+}
+
+/** Replicas beside a tab's first one carry its label with a number behind it. */
+function labelOfTab({ label }: { readonly label: string }): string {
+  return label.replace(/ \(\d+\)$/, '');
+}
