@@ -43,9 +43,8 @@ export type MemberOptions = {
   readonly createStorage: () => LogStorage | Promise<LogStorage>;
   /** Called once, when the store is held: a second process on one store never reaches the network. */
   readonly network: () => Promise<MemberNetwork>;
+  /** Fresh: nothing was applied to it. */
   readonly stateMachine: StateMachine;
-  /** Its snapshot before any command; taken from it now where absent: then it has to be fresh. */
-  readonly emptyState?: Uint8Array;
   /** `join` never founds a cluster; `isolated` founds one without a register. Default `auto`. */
   readonly formation?: 'auto' | 'join' | 'isolated';
   /** May a replica in memory found a cluster where the register is empty? Default true. */
@@ -104,7 +103,7 @@ export class Member implements Consensus, HostedReplica {
     this.#policyWishes = createPolicy(options.policy);
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
-    this.#emptyState = options.emptyState ?? concatBytes([...options.stateMachine.snapshot()]);
+    this.#emptyState = concatBytes([...options.stateMachine.snapshot()]);
     this.#status = new MemberStatus({
       namespace: options.namespace,
       label: options.label,

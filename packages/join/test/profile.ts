@@ -3,8 +3,8 @@ import type { SlotChannel, SlotLocks, SlotMessage } from '../src/browser/slots.t
 
 type Waiter = {
   readonly tab: string;
-  readonly callback: (lock: unknown) => Promise<void> | undefined;
-  readonly settle: (error?: unknown) => void;
+  /** Resolves when its holder lets go. */
+  readonly hold: () => Promise<unknown>;
   holding: boolean;
 };
 
@@ -20,17 +20,14 @@ export class Profile {
       request: async (name, options, callback) => {
         await Promise.resolve();
         const queue = this.#queue(name);
-        if (options.ifAvailable === true && queue.length > 0) {
-          await callback(null);
-          return;
-        }
-        await new Promise<void>((resolve, reject) => {
-          const waiter: Waiter = {
-            tab,
-            callback,
-            settle: (error) => (error === undefined ? resolve() : reject(error as Error)),
-            holding: false,
+        if (options.ifAvailable === true && queue.length > 0) return callback(null);
+        return new Promise((resolve, reject) => {
+          const hold = async (): Promise<unknown> => {
+            const held = (async () => callback({ name }))();
+            resolve(held);
+            return held.catch(() => undefined);
           };
+          const waiter: Waiter = { tab, hold, holding: false };
           if (options.signal?.aborted === true) {
             reject(new Error('AbortError'));
             return;
@@ -87,9 +84,8 @@ export class Profile {
     next.holding = true;
     queueMicrotask(() => {
       if (this.#crashed.has(next.tab)) return;
-      void Promise.resolve(next.callback({ name })).then(() => {
+      void next.hold().then(() => {
         if (queue[0] === next) queue.shift();
-        next.settle();
         this.#grant(name);
       });
     });

@@ -1,10 +1,8 @@
 /** What a page's member takes from its browser, so that tests can bring their own. */
-import { QuorateError, systemRandom } from '@quorate/cluster';
+import { QuorateError } from '@quorate/cluster';
 import type { Clock, RandomBytes } from '@quorate/cluster';
 import type { PageTarget } from './page-life.ts';
 import type { SlotLocks } from './slots.ts';
-import { createPageClock } from './worker-clock.ts';
-import type { PageClock } from './worker-clock.ts';
 
 export type Environment = {
   readonly clock: Clock;
@@ -19,24 +17,6 @@ export type Environment = {
   /** May the browser throw the data away by itself when space is short? */
   readonly isPersisted: () => Promise<boolean>;
 };
-
-let pageClock: PageClock | null = null;
-
-/** One clock for the whole page. */
-export function browserEnvironment(): Environment {
-  const clock = (pageClock ??= createPageClock());
-  const { locks, storage } = navigator as Partial<Navigator>;
-  return {
-    clock,
-    clockName: () => clock.kind,
-    random: systemRandom,
-    locks: locks as SlotLocks | undefined,
-    indexedDB: factory(),
-    page: { window, document },
-    // Asked, never requested: a request would put a question to the person (DESIGN §13).
-    isPersisted: async () => (await storage?.persisted?.().catch(() => false)) ?? false,
-  };
-}
 
 /** Throws `UNSUPPORTED`, naming what this page lacks. */
 export function checkEnvironment({ locks, indexedDB }: Environment): {
@@ -62,13 +42,4 @@ export function checkEnvironment({ locks, indexedDB }: Environment): {
     );
   }
   return { locks, indexedDB };
-}
-
-function factory(): IDBFactory | undefined {
-  try {
-    return globalThis.indexedDB;
-  } catch {
-    // Blocked by the person's settings: naming it throws.
-    return undefined;
-  }
 }

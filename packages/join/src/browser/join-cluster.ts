@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster.ts';
 import { joinWith } from '../join-cluster.ts';
 import type { JoinOptions } from '../options.ts';
 import type { Preset } from '../runner.ts';
-import { browserEnvironment } from './environment.ts';
+import { browserEnvironment } from './browser-environment.ts';
 import { TabRunner } from './tab-runner.ts';
 
 const page: Preset = {

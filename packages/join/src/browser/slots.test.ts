@@ -195,6 +195,7 @@ describe('slots of a browser profile', () => {
     await settle();
     a.slots.close();
     expect(a.slots.count).toBe(0);
+    await settle(1);
     const b = await new Tab(profile, 'b').open();
     expect(b.first).toBe(0);
     await settle();

@@ -11,11 +11,11 @@ import type { Clock } from '@quorate/cluster';
 
 /** What is needed of `navigator.locks`. */
 export type SlotLocks = {
-  request(
+  request<T>(
     name: string,
     options: { readonly ifAvailable?: true; readonly signal?: AbortSignal },
-    callback: (lock: unknown) => Promise<void> | undefined,
-  ): Promise<unknown>;
+    callback: (lock: unknown) => T | Promise<T>,
+  ): Promise<T>;
   /** Absent in tests' simpler locks only. */
   query?(): Promise<{
     readonly held?: readonly { readonly name?: string; readonly clientId?: string }[];

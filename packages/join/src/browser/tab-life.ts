@@ -14,10 +14,11 @@ import type {
   MemberNetwork,
   MemberOptions,
   Policy,
+  StateMachine,
 } from '@quorate/cluster';
 import { createPlainCipher, MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
 import { KvStateMachine } from '@quorate/kv';
-import { createIndexedDbRegister, IndexedDbStorage } from '@quorate/storage-indexeddb';
+import { IndexedDbRegister, IndexedDbStorage } from '@quorate/storage-indexeddb';
 import { createTabsRendezvous, createTabsTransport } from '@quorate/transport-tabs';
 import type { JoinOptions } from '../options.ts';
 import { checkEnvironment } from './environment.ts';
@@ -26,9 +27,8 @@ import { Slots } from './slots.ts';
 
 export type TabLifeOptions = {
   readonly join: JoinOptions & { readonly label: string };
-  /** The page's own state; it outlives this life. */
-  readonly machine: KvStateMachine;
-  readonly emptyState: Uint8Array;
+  /** The page's own state, empty as yet. */
+  readonly stateMachine: StateMachine;
   readonly environment: Environment;
   readonly changed: () => void;
 };
@@ -53,9 +53,8 @@ export class TabLife {
     const { storage } = options.join;
     this.primary = this.#member(
       options.join.label,
-      options.machine,
+      options.stateMachine,
       storage === 'memory' ? () => memory() : () => this.#takeStorage(),
-      options.emptyState,
     );
     this.#unsubscribe = this.primary.subscribe(() => this.#changed());
   }
@@ -172,9 +171,8 @@ export class TabLife {
 
   #member(
     label: string,
-    stateMachine: KvStateMachine,
+    stateMachine: StateMachine,
     createStorage: MemberOptions['createStorage'],
-    emptyState?: Uint8Array,
   ): Member {
     const { join, environment } = this.#options;
     const { formation, policy, writeTimeoutMs, readTimeoutMs } = join;
@@ -188,7 +186,6 @@ export class TabLife {
       memoryMayFound: false,
       network: () => this.#network(),
       stateMachine,
-      ...(emptyState === undefined ? {} : { emptyState }),
       formation: formation ?? 'auto',
       policy: { ...tabsPolicy, maxVoters: slotCount(join), ...policy },
       ...(writeTimeoutMs === undefined ? {} : { writeTimeoutMs }),
@@ -202,7 +199,13 @@ export class TabLife {
     const { locks, indexedDB } = checkEnvironment(environment);
     const cipher = await cipherOf(join, environment);
     const topic = `${this.#name} ${cipher.topic}`;
-    const register = createIndexedDbRegister({ name: this.#name, indexedDB, locks });
+    const register = new IndexedDbRegister({
+      namespace: this.#name,
+      topic: cipher.topic,
+      indexedDB,
+      locks,
+      clock,
+    });
     return {
       transport: createTabsTransport({ topic, clock, random }),
       cipher,

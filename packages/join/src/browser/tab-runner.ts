@@ -3,10 +3,11 @@
  * back/forward cache, or thaws, goes on as new runs of the same replicas (Z1, Z6), and the handles
  * that the application holds go on with it.
  */
-import type { Applied, CallOptions, ClusterStatus } from '@quorate/cluster';
+import type { Applied, CallOptions, ClusterStatus, StateMachine } from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from '../options.ts';
 import type { Runner } from '../runner.ts';
+import { CatchingUp } from './catching-up.ts';
 import type { Environment } from './environment.ts';
 import { watchPage } from './page-life.ts';
 import { TabLife } from './tab-life.ts';
@@ -15,7 +16,6 @@ export class TabRunner implements Runner {
   readonly #options: JoinOptions & { readonly label: string };
   readonly #machine: KvStateMachine;
   readonly #environment: Environment;
-  readonly #emptyState: Uint8Array;
   readonly #listeners = new Set<() => void>();
   #life: TabLife;
   #left = false;
@@ -33,8 +33,7 @@ export class TabRunner implements Runner {
     this.#options = options;
     this.#machine = machine;
     this.#environment = environment;
-    this.#emptyState = join([...machine.snapshot()]);
-    this.#life = this.#newLife();
+    this.#life = this.#newLife(machine);
   }
 
   get status(): ClusterStatus {
@@ -94,16 +93,25 @@ export class TabRunner implements Runner {
   #return(): void {
     if (!this.#left || this.#closed) return;
     this.#left = false;
-    this.#life = this.#newLife();
-    void this.#life.primary.start();
+    const { clusterId } = this.status;
+    const state = new CatchingUp(this.#machine);
+    const life = this.#newLife(state);
+    this.#life = life;
+    // The site's data may be gone, and with them the cluster that the page has shown.
+    const end = life.primary.subscribe(() => {
+      const { clusterId: now } = life.primary.status;
+      if (now === null) return;
+      if (now !== clusterId) state.show();
+      end();
+    });
+    void life.primary.start();
     this.#changed();
   }
 
-  #newLife(): TabLife {
+  #newLife(stateMachine: StateMachine): TabLife {
     const life = new TabLife({
       join: this.#options,
-      machine: this.#machine,
-      emptyState: this.#emptyState,
+      stateMachine,
       environment: this.#environment,
       changed: () => {
         if (this.#life === life) this.#changed();
@@ -121,14 +129,4 @@ export class TabRunner implements Runner {
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
-}
-
-function join(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

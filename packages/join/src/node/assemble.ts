@@ -6,8 +6,7 @@ import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
 import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';
-import { createLibp2pHost } from '@quorate/transport-libp2p';
-import type { Libp2pHost } from '@quorate/transport-libp2p';
+import type { Libp2pHost, Libp2pHostOptions } from '@quorate/transport-libp2p';
 import type { JoinOptions } from '../options.ts';
 import type { Assemble } from '../runner.ts';
 import { keepHostKey, readPort, writePort } from './host-files.ts';
@@ -64,7 +63,10 @@ export const assembleNode: Assemble = (options, machine) => {
 };
 
 async function openHost(options: JoinOptions, directory: string | null): Promise<Libp2pHost> {
-  const privateKey = directory === null ? undefined : await keepHostKey(directory);
+  // Loaded only here: a server that merely renders a page loads no libp2p.
+  const { createLibp2pHost, generatePrivateKey } = await import('@quorate/transport-libp2p');
+  const privateKey =
+    directory === null ? undefined : await keepHostKey(directory, generatePrivateKey);
   const common = {
     ...(privateKey === undefined ? {} : { privateKey }),
     relays: (options.relays ?? []).map(String),
@@ -74,7 +76,7 @@ async function openHost(options: JoinOptions, directory: string | null): Promise
     return createLibp2pHost({ ...common, listen: options.listen });
   }
   const port = directory === null ? 0 : await readPort(directory);
-  const host = await listenOnLoopback(common, port);
+  const host = await listenOnLoopback(createLibp2pHost, common, port);
   const actual = portOf(host.addresses());
   if (directory !== null && actual !== null && actual !== port) await writePort(directory, actual);
   return host;
@@ -82,15 +84,16 @@ async function openHost(options: JoinOptions, directory: string | null): Promise
 
 /** On the port of the last run, so that others find this member where it was; else on any. */
 async function listenOnLoopback(
-  common: NonNullable<Parameters<typeof createLibp2pHost>[0]>,
+  create: (options: Libp2pHostOptions) => Promise<Libp2pHost>,
+  common: Libp2pHostOptions,
   port: number,
 ): Promise<Libp2pHost> {
   const at = (number: number): string => `/ip4/127.0.0.1/tcp/${number}/ws`;
   try {
-    return await createLibp2pHost({ ...common, listen: [at(port)] });
+    return await create({ ...common, listen: [at(port)] });
   } catch (error) {
     if (port === 0 || !isQuorateError(error, 'UNREACHABLE')) throw error;
-    return createLibp2pHost({ ...common, listen: [at(0)] });
+    return create({ ...common, listen: [at(0)] });
   }
 }
 

@@ -4,13 +4,15 @@
  */
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generatePrivateKey } from '@quorate/transport-libp2p';
 
-/** Reads the key of `directory`, or makes one. */
-export async function keepHostKey(directory: string): Promise<Uint8Array> {
+/** Reads the key of `directory`, or keeps the one that `generate` makes. */
+export async function keepHostKey(
+  directory: string,
+  generate: () => Promise<Uint8Array>,
+): Promise<Uint8Array> {
   const stored = await readOptional(join(directory, 'host-key'));
   if (stored !== null && stored.length > 0) return new Uint8Array(stored);
-  const key = await generatePrivateKey();
+  const key = await generate();
   await writeAtomically(directory, 'host-key', key);
   return key;
 }

@@ -1,0 +1,60 @@
+/**
+ * The state of a page that came back: what is on its disk may be older than what it showed when it
+ * was left, for the commit index is stored lazily. Until the new run has caught up with that, it
+ * works beside what the page shows, so that no number on it ever jumps back.
+ */
+import type { ApplyContext, StateMachine } from '@quorate/cluster';
+import { KvStateMachine } from '@quorate/kv';
+
+export class CatchingUp implements StateMachine {
+  readonly #shown: KvStateMachine;
+  /** Null once it caught up. */
+  #behind: KvStateMachine | null = new KvStateMachine();
+
+  constructor(shown: KvStateMachine) {
+    this.#shown = shown;
+  }
+
+  apply(command: Uint8Array, context: ApplyContext): Uint8Array {
+    return this.#current.apply(command, context);
+  }
+
+  flush(): void {
+    const behind = this.#behind;
+    if (behind === null) this.#shown.flush();
+    else if (behind.store.revision >= this.#shown.store.revision) this.show();
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    return this.#current.snapshot();
+  }
+
+  restore(bytes: Uint8Array): void {
+    this.#current.restore(bytes);
+  }
+
+  /** Shows what there is, caught up or not: it may be the state of another cluster. */
+  show(): void {
+    const behind = this.#behind;
+    if (behind === null) return;
+    this.#behind = null;
+    this.#shown.restore(join(behind.snapshot()));
+    this.#shown.flush();
+  }
+
+  get #current(): KvStateMachine {
+    return this.#behind ?? this.#shown;
+  }
+}
+
+/** The bytes of a snapshot. */
+function join(chunks: Iterable<Uint8Array>): Uint8Array {
+  const parts = [...chunks];
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
