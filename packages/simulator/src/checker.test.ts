@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Entry, PersistBatch } from '@quorate/core';
 import { encodeMembershipEntry } from '@quorate/core';
-import { SafetyChecker, SafetyViolation } from './checker.ts';
+import { SafetyChecker } from './checker.ts';
+import { SafetyViolation } from './violation.ts';
 
 const a = 'a'.repeat(32);
 const b = 'b'.repeat(32);
@@ -79,7 +80,7 @@ describe('SafetyChecker', () => {
     checker.leads(a, 2);
     expect(() => {
       checker.leads(b, 2);
-    }).toThrow(/election safety/);
+    }).toThrow(/election-safety/);
   });
 
   test('one term and index with two contents is a violation (log matching)', () => {
@@ -87,7 +88,7 @@ describe('SafetyChecker', () => {
     checker.written(a, batch(2, [entry(2, 2, 'x')]));
     expect(() => {
       checker.written(b, batch(2, [entry(2, 2, 'y')]));
-    }).toThrow(/log matching/);
+    }).toThrow(/log-matching/);
   });
 
   test('the same entry on another predecessor is a violation (log matching)', () => {
@@ -95,7 +96,7 @@ describe('SafetyChecker', () => {
     checker.written(a, batch(3, [entry(2, 2), entry(3, 3)]));
     expect(() => {
       checker.written(b, batch(3, [entry(1, 2), entry(3, 3)]));
-    }).toThrow(/log matching/);
+    }).toThrow(/log-matching/);
   });
 
   test('a leader without a committed entry is a violation (leader completeness)', () => {
@@ -106,7 +107,7 @@ describe('SafetyChecker', () => {
     checker.applied(a, entry(2, 2));
     expect(() => {
       checker.leads(c, 3);
-    }).toThrow(/leader completeness/);
+    }).toThrow(/leader-completeness/);
   });
 
   test('another entry at a committed index is a violation (state machine safety)', () => {

@@ -9,11 +9,8 @@ import type { Entry, EntryId, Membership, Message, NodeId } from '@quorate/core'
 import type { PersistBatch, SnapshotMeta } from '@quorate/core';
 import { decodeMembershipEntry } from '@quorate/core';
 import { hashBytes } from './event-hash.ts';
-
-/** A safety property broke: the seed is a bug report. */
-export class SafetyViolation extends Error {
-  override readonly name = 'SafetyViolation';
-}
+import type { Check } from './violation.ts';
+import { SafetyViolation } from './violation.ts';
 
 /** A log as far as the checker needs it: terms by index, from `firstIndex` on. */
 type ModelLog = {
@@ -102,7 +99,7 @@ export class SafetyChecker {
     replica.writtenVote = vote;
     batch.entries.forEach((entry, position) => {
       if (entry.index !== (batch.entries[0]?.index ?? 0) + position) {
-        fail(`${id} writes a batch with ${entry.index} at position ${position}`);
+        fail('append-only', `${id} writes a batch with ${entry.index} at position ${position}`);
       }
       this.#append(replica, entry);
     });
@@ -142,7 +139,10 @@ export class SafetyChecker {
       replica.memberships = [ofSnapshot(meta)];
     }
     if (meta.index < replica.appliedIndex) {
-      fail(`${id} went back from applied ${replica.appliedIndex} to a snapshot at ${meta.index}`);
+      fail(
+        'apply-order',
+        `${id} went back from applied ${replica.appliedIndex} to a snapshot at ${meta.index}`,
+      );
     }
     replica.appliedIndex = meta.index;
     replica.commitIndex = Math.max(replica.commitIndex, meta.index);
@@ -153,7 +153,7 @@ export class SafetyChecker {
     const known = this.#leaders.get(term);
     if (known === id) return;
     this.checkCount += 1;
-    if (known !== undefined) fail(`election safety: ${known} and ${id} both lead term ${term}`);
+    if (known !== undefined) fail('election-safety', `${known} and ${id} both lead term ${term}`);
     this.#leaders.set(term, id);
     const replica = this.#replica(id);
     let index = this.commitIndex;
@@ -162,7 +162,8 @@ export class SafetyChecker {
     const own = termAt(replica.written, index);
     if (own !== this.#committedTerms[index]) {
       fail(
-        `leader completeness: ${id} leads term ${term} with ${own === undefined ? 'nothing' : `term ${own}`}` +
+        'leader-completeness',
+        `${id} leads term ${term} with ${own === undefined ? 'nothing' : `term ${own}`}` +
           ` at ${index}, committed was term ${this.#committedTerms[index]}`,
       );
     }
@@ -186,6 +187,7 @@ export class SafetyChecker {
         this.checkCount += 1;
         if (message.rejected === null && message.matchIndex > endOf(replica.durable)) {
           fail(
+            'durable-acknowledgement',
             `${message.from} acknowledges ${message.matchIndex}, durable is ${endOf(replica.durable)}`,
           );
         }
@@ -200,16 +202,16 @@ export class SafetyChecker {
    */
   appliedCommand(id: NodeId, index: number, hash: number): void {
     const replica = this.#replica(id);
-    if (index <= replica.appliedIndex) fail(`${id} applies ${index} after ${replica.appliedIndex}`);
+    if (index <= replica.appliedIndex)
+      fail('apply-order', `${id} applies ${index} after ${replica.appliedIndex}`);
     if (index > endOf(replica.durable)) {
-      fail(`${id} applies ${index}, durable is ${endOf(replica.durable)}`);
+      fail('apply-order', `${id} applies ${index}, durable is ${endOf(replica.durable)}`);
     }
     replica.appliedIndex = index;
     this.#commitTo(replica, index);
     const known = this.#commands.get(index);
     if (known === undefined) this.#commands.set(index, hash);
-    else if (known !== hash)
-      fail(`state machine safety: ${id} applies another command at ${index}`);
+    else if (known !== hash) fail('state-machine', `${id} applies another command at ${index}`);
   }
 
   /**
@@ -240,10 +242,10 @@ export class SafetyChecker {
   applied(id: NodeId, entry: EntryId): void {
     const replica = this.#replica(id);
     if (entry.index !== replica.appliedIndex + 1) {
-      fail(`${id} applies ${entry.index} after ${replica.appliedIndex}`);
+      fail('apply-order', `${id} applies ${entry.index} after ${replica.appliedIndex}`);
     }
     if (entry.index > endOf(replica.durable)) {
-      fail(`${id} applies ${entry.index}, durable is ${endOf(replica.durable)}`);
+      fail('apply-order', `${id} applies ${entry.index}, durable is ${endOf(replica.durable)}`);
     }
     replica.appliedIndex = entry.index;
     this.#commitTo(replica, entry.index);
@@ -254,7 +256,8 @@ export class SafetyChecker {
   #commitTo(replica: Replica, commitIndex: number): void {
     for (let index = replica.commitIndex + 1; index <= commitIndex; index++) {
       const term = termAt(replica.written, index);
-      if (term === undefined) fail(`${replica.id} commits ${index} and does not hold it`);
+      if (term === undefined)
+        fail('state-machine', `${replica.id} commits ${index} and does not hold it`);
       if (this.#committedTerms[index] === undefined) {
         this.#checkBacked(replica, index, term);
         this.#committedTerms[index] = term;
@@ -270,7 +273,8 @@ export class SafetyChecker {
     const committed = this.#committedTerms[index];
     if (committed !== undefined && committed !== term) {
       fail(
-        `state machine safety: ${replica.id} ${verb} ${index} of term ${term}, committed was term ${committed}`,
+        'state-machine',
+        `${replica.id} ${verb} ${index} of term ${term}, committed was term ${committed}`,
       );
     }
   }
@@ -312,6 +316,7 @@ export class SafetyChecker {
           `${at}: ${membership.voters.join()} + ${membership.votersOutgoing.join()}`,
       );
       fail(
+        'durable-majority',
         `${replica.id} commits ${index} of term ${term} without a durable majority:` +
           ` held by ${held.join()}, memberships ${asked.join('; ')}`,
       );
@@ -323,7 +328,7 @@ export class SafetyChecker {
     if (entry.index <= replica.commitIndex) {
       const committed = this.#committedTerms[entry.index];
       if (committed !== undefined && committed !== entry.term) {
-        fail(`${replica.id} overwrites committed entry ${entry.index}`);
+        fail('state-machine', `${replica.id} overwrites committed entry ${entry.index}`);
       }
     }
     const leader = this.#leaders.get(entry.term);
@@ -332,11 +337,11 @@ export class SafetyChecker {
       entry.index <= endOf(replica.written) &&
       termAt(replica.written, entry.index) !== entry.term
     ) {
-      fail(`leader append-only: ${replica.id} overwrites ${entry.index} in its term ${entry.term}`);
+      fail('append-only', `${replica.id} overwrites ${entry.index} in its term ${entry.term}`);
     }
     const prevTerm = termAt(replica.written, entry.index - 1) ?? null;
     if (prevTerm === null && entry.index - 1 > endOf(replica.written)) {
-      fail(`${replica.id} leaves a gap in front of ${entry.index}`);
+      fail('log-matching', `${replica.id} leaves a gap in front of ${entry.index}`);
     }
     const key = `${entry.term}:${entry.index}`;
     const hash = hashBytes(entry.data) + entry.type.length;
@@ -347,7 +352,7 @@ export class SafetyChecker {
       const matches =
         known.hash === hash &&
         (known.prevTerm === null || prevTerm === null || known.prevTerm === prevTerm);
-      if (!matches) fail(`log matching: two entries at term ${entry.term}, index ${entry.index}`);
+      if (!matches) fail('log-matching', `two entries at term ${entry.term}, index ${entry.index}`);
     }
     setTerm(replica.written, entry);
     while ((replica.memberships.at(-1)?.index ?? 0) >= entry.index) replica.memberships.pop();
@@ -362,7 +367,7 @@ export class SafetyChecker {
   #checkVote(replica: Replica, before: Vote, after: Vote): void {
     this.checkCount += 1;
     if (after.term < before.term) {
-      fail(`${replica.id} went back from term ${before.term} to ${after.term}`);
+      fail('one-vote', `${replica.id} went back from term ${before.term} to ${after.term}`);
     }
     if (
       after.term === before.term &&
@@ -370,6 +375,7 @@ export class SafetyChecker {
       after.votedFor !== before.votedFor
     ) {
       fail(
+        'one-vote',
         `${replica.id} changed its vote in term ${after.term} from ${before.votedFor} to ${after.votedFor}`,
       );
     }
@@ -379,11 +385,17 @@ export class SafetyChecker {
     this.checkCount += 1;
     const earlier = replica.sentVotes.get(term);
     if (earlier !== undefined && earlier !== candidate) {
-      fail(`${replica.id} voted twice in term ${term}: for ${earlier} and ${candidate}`);
+      fail(
+        'one-vote',
+        `${replica.id} voted twice in term ${term}: for ${earlier} and ${candidate}`,
+      );
     }
     replica.sentVotes.set(term, candidate);
     if (replica.durableVotes.get(term) !== candidate) {
-      fail(`${replica.id} sent a vote for ${candidate} in term ${term} before it was durable`);
+      fail(
+        'durable-vote',
+        `${replica.id} sent a vote for ${candidate} in term ${term} before it was durable`,
+      );
     }
   }
 
@@ -409,8 +421,8 @@ export class SafetyChecker {
   }
 }
 
-function fail(text: string): never {
-  throw new SafetyViolation(text);
+function fail(check: Check, text: string): never {
+  throw new SafetyViolation(check, text);
 }
 
 function emptyLog(): ModelLog {

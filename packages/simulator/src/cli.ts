@@ -4,12 +4,16 @@ import { parseArgs } from 'node:util';
 import type { WorkerTask } from './pool.ts';
 import { runTasks } from './pool.ts';
 import { runWorld } from './run.ts';
+import type { Bug } from './teeth/bug.ts';
+import { bugs } from './teeth/catalog.ts';
+import { runTeeth } from './teeth/teeth.ts';
 import type { Suite, WorldResult } from './world.ts';
 
 const usage = `Runs simulated clusters, one world per seed and suite.
 
   pnpm sim [--seeds N] [--from N] [--seed N] [--suite core|cluster|all] [--members N]
            [--workers N] [--twice] [--verbose]
+  pnpm sim --teeth [--bug ID] [--seeds N] [--from N]
 
   --seeds N     how many seeds (default 200)
   --from N      the first one (default 1)
@@ -18,6 +22,8 @@ const usage = `Runs simulated clusters, one world per seed and suite.
   --members N   how many members; default: drawn from the seed
   --workers N   processes side by side (default: one per core)
   --twice       run each seed twice and compare everything that happened
+  --teeth       build in one deliberate bug after another: which check finds it, after how many seeds
+  --bug ID      only this bug
   --verbose     with --seed: print every event; else: one line per world
 `;
 
@@ -29,6 +35,7 @@ type Options = {
   readonly twice: boolean;
   readonly verbose: boolean;
   readonly single: boolean;
+  readonly teeth: readonly Bug[] | null;
 };
 
 /** One world's real time is bounded, so that a world that hangs is told from a slow machine. */
@@ -40,6 +47,12 @@ export async function runCli(args: readonly string[], script: string): Promise<n
   if (options === null) {
     console.log(usage);
     return 2;
+  }
+  if (options.teeth !== null) {
+    const { seeds, workerCount } = options;
+    const [from = 1] = seeds;
+    const range = { from, seedCount: seeds.length, workerCount, taskTimeoutMs };
+    return (await runTeeth({ bugs: options.teeth, ...range })) === 0 ? 0 : 1;
   }
   const report = new Report(options);
   const tasks = options.seeds.flatMap((seed) =>
@@ -148,6 +161,8 @@ function readOptions(args: readonly string[]): Options | null {
         suite: { type: 'string' },
         members: { type: 'string' },
         workers: { type: 'string' },
+        teeth: { type: 'boolean' },
+        bug: { type: 'string' },
         twice: { type: 'boolean' },
         verbose: { type: 'boolean' },
       },
@@ -164,6 +179,8 @@ function readOptions(args: readonly string[]): Options | null {
   const workers = count(values['workers'], availableParallelism());
   if (suite !== 'core' && suite !== 'cluster' && suite !== 'all') return null;
   if ([seed, from, seedCount, members, workers].includes(Number.NaN) || workers < 1) return null;
+  const wanted = bugs.filter(({ id }) => values['bug'] === undefined || values['bug'] === id);
+  if (wanted.length === 0) return null;
   return {
     seeds: seed >= 0 ? [seed] : Array.from({ length: seedCount }, (_, i) => from + i),
     suites: suite === 'all' ? ['core', 'cluster'] : [suite],
@@ -172,6 +189,7 @@ function readOptions(args: readonly string[]): Options | null {
     twice: values['twice'] === true,
     verbose: values['verbose'] === true,
     single: seed >= 0,
+    teeth: values['teeth'] === true ? wanted : null,
   };
 }
 

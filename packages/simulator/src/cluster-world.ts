@@ -7,7 +7,7 @@ import { QuorateError } from '@quorate/cluster';
 import type { Cipher, MemberInfo } from '@quorate/cluster';
 import { createPlainCipher } from '@quorate/cluster/memory';
 import type { NodeId, PersistBatch } from '@quorate/core';
-import { SafetyChecker, SafetyViolation } from './checker.ts';
+import { SafetyChecker } from './checker.ts';
 import { drawClusterWeather } from './cluster-weather.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { EventHash } from './event-hash.ts';
@@ -17,6 +17,7 @@ import { SimHost } from './sim-host.ts';
 import type { SimHostWorld, SimProcess } from './sim-host.ts';
 import { Storm } from './storm.ts';
 import type { StormWorld } from './storm.ts';
+import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { VirtualNetwork } from './virtual-network.ts';
 import { VirtualRegister } from './virtual-register.ts';
@@ -129,6 +130,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     return {
       seed: this.#seed,
       suite: 'cluster',
+      check: failure === null ? null : checkOf(failure),
       failure: failure === null ? null : describeFailure(failure),
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
@@ -196,7 +198,9 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       );
       return;
     }
-    this.fail(new SafetyViolation(`${process.host.id} stopped: ${reason}: ${status.message}`));
+    this.fail(
+      new SafetyViolation('stopped', `${process.host.id} stopped: ${reason}: ${status.message}`),
+    );
   }
 
   #checkSent(frame: Uint8Array): void {
@@ -273,7 +277,10 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     await this.#runUntil(healedAt + 1);
     while (!this.#isHealthy()) {
       if (this.clock.now() >= deadline) {
-        throw new Error(`Liveness: not healthy ${healMs} ms after healing\n${this.#describe()}`);
+        throw new SafetyViolation(
+          'healthy-again',
+          `not healthy ${healMs} ms after healing\n${this.#describe()}`,
+        );
       }
       await this.#runUntil(this.clock.now() + 500);
     }
@@ -288,7 +295,8 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       processes.map((process) => this.#workload.checkEnd(process, lastCallMs)),
     );
     const digests = new Set(processes.map(({ machine }) => machine.digest()));
-    if (digests.size > 1) throw new SafetyViolation('Members hold different states (K7)');
+    if (digests.size > 1)
+      throw new SafetyViolation('equal-state', 'Members hold different states (K7)');
   }
 
   async #await(what: string, calls: readonly Promise<void>[]): Promise<void> {
@@ -298,13 +306,18 @@ class ClusterWorld implements SimHostWorld, StormWorld {
         done = true;
       },
       (error: unknown) => {
-        this.fail(error instanceof QuorateError ? new Error(`${what}: ${String(error)}`) : error);
+        this.fail(
+          error instanceof QuorateError
+            ? new SafetyViolation('healthy-again', `${what}: ${String(error)}`)
+            : error,
+        );
       },
     );
     const deadline = this.clock.now() + 2 * lastCallMs;
     await this.clock.run(deadline, () => done || this.#failure !== null);
     if (this.#failure !== null) throw this.#failure;
-    if (!done) throw new Error(`Liveness: ${what} never came\n${this.#describe()}`);
+    if (!done)
+      throw new SafetyViolation('healthy-again', `${what} never came\n${this.#describe()}`);
     await all;
   }
 
@@ -370,9 +383,4 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       })
       .join('\n');
   }
-}
-
-function describeFailure(error: Error): string {
-  if (error instanceof SafetyViolation) return `SafetyViolation: ${error.message}`;
-  return error.stack ?? error.message;
 }

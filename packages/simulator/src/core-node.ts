@@ -7,9 +7,9 @@ import type { Entry, HardState, Membership, Message, NodeId } from '@quorate/cor
 import type { PersistBatch, Ready, SnapshotMeta } from '@quorate/core';
 import { Raft, decodeMembershipEntry } from '@quorate/core';
 import type { SafetyChecker } from './checker.ts';
-import { SafetyViolation } from './checker.ts';
 import { hashBytes } from './event-hash.ts';
 import type { Prng } from './prng.ts';
+import { SafetyViolation } from './violation.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
 /** The replicated state: how many commands, and a hash that stands on all of them in order. */
@@ -157,7 +157,8 @@ export class CoreNode {
     const raft = this.raft;
     if (raft === null) return;
     for (let rounds = 0; ; rounds++) {
-      if (rounds > 1_000) throw new SafetyViolation(`${this.id} never stops being ready`);
+      if (rounds > 1_000)
+        throw new SafetyViolation('stopped', `${this.id} never stops being ready`);
       const ready = raft.ready();
       if (ready === null) return;
       this.#carryOut(ready);
@@ -168,18 +169,24 @@ export class CoreNode {
   #carryOut(ready: Ready): void {
     const checker = this.#world.checker;
     if (ready.fatal !== null) {
-      throw new SafetyViolation(`${this.id} is fatal: ${ready.fatal.reason}`);
+      throw new SafetyViolation('stopped', `${this.id} is fatal: ${ready.fatal.reason}`);
     }
     for (const { term, index } of ready.truncated) {
       if (checker.committedTerm(index) === term) {
-        throw new SafetyViolation(`${this.id} says that committed ${term}:${index} was truncated`);
+        throw new SafetyViolation(
+          'state-machine',
+          `${this.id} says that committed ${term}:${index} was truncated`,
+        );
       }
     }
     if (ready.installSnapshot !== null) {
       const { index } = ready.installSnapshot;
       const snapshot = this.received.get(index);
       if (snapshot === undefined) {
-        throw new SafetyViolation(`${this.id} installs a snapshot at ${index} that it never got`);
+        throw new SafetyViolation(
+          'faithful-snapshot',
+          `${this.id} installs a snapshot at ${index} that it never got`,
+        );
       }
       this.#write({ type: 'snapshot', snapshot, install: true });
     }

@@ -4,13 +4,14 @@
  */
 import type { Entry, Membership, Message, NodeId } from '@quorate/core';
 import { decodeMessage, encodeMembershipEntry, encodeMessage } from '@quorate/core';
-import { SafetyChecker, SafetyViolation } from './checker.ts';
+import { SafetyChecker } from './checker.ts';
 import type { CoreNodeWorld } from './core-node.ts';
 import { CoreNode } from './core-node.ts';
 import type { CoreWeather } from './core-weather.ts';
 import { drawCoreWeather } from './core-weather.ts';
 import { EventHash } from './event-hash.ts';
 import { Prng } from './prng.ts';
+import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
 import { ProcessClock, VirtualClock } from './virtual-clock.ts';
 import type { WorldOptions, WorldResult } from './world.ts';
 
@@ -19,14 +20,12 @@ const healTimeouts = 60;
 
 export function runCoreWorld(options: WorldOptions): WorldResult {
   const world = new CoreWorld(options);
-  let failure: string | null = null;
   try {
     world.run();
   } catch (error) {
-    failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    if (error instanceof SafetyViolation) failure = `SafetyViolation: ${error.message}`;
+    return world.result(error);
   }
-  return world.result(failure);
+  return world.result(null);
 }
 
 class CoreWorld implements CoreNodeWorld {
@@ -100,11 +99,13 @@ class CoreWorld implements CoreNodeWorld {
     this.#settle();
   }
 
-  result(failure: string | null): WorldResult {
+  /** `error`: what ended it early; null when everything held. */
+  result(error: unknown): WorldResult {
     return {
       seed: this.#seed,
       suite: 'core',
-      failure,
+      check: error === null ? null : checkOf(error),
+      failure: error === null ? null : describeFailure(error),
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
       eventCount: this.clock.eventCount,
@@ -164,7 +165,7 @@ class CoreWorld implements CoreNodeWorld {
       const command = commandOf(entry.data);
       const earlier = this.#commandAt.get(entry.index);
       if (earlier !== undefined && earlier !== command) {
-        throw new SafetyViolation(`Two commands were applied at ${entry.index}`);
+        throw new SafetyViolation('state-machine', `Two commands were applied at ${entry.index}`);
       }
       this.#commandAt.set(entry.index, command);
     }
@@ -173,7 +174,10 @@ class CoreWorld implements CoreNodeWorld {
     if (command === undefined) return;
     this.#proposed.delete(key);
     if (commandOf(entry.data) !== command) {
-      throw new SafetyViolation(`${node.id} found a foreign command at ${entry.index}`);
+      throw new SafetyViolation(
+        'state-machine',
+        `${node.id} found a foreign command at ${entry.index}`,
+      );
     }
     this.#acknowledged.set(command, entry.index);
     this.#acknowledgedIndex = Math.max(this.#acknowledgedIndex, entry.index);
@@ -182,12 +186,14 @@ class CoreWorld implements CoreNodeWorld {
   read(node: CoreNode, requestId: number, index: number | null): void {
     const key = `${node.id}:${requestId}`;
     const wanted = this.#reads.get(key);
-    if (wanted === undefined) throw new SafetyViolation(`${node.id} answered no read ${requestId}`);
+    if (wanted === undefined)
+      throw new SafetyViolation('linearizable', `${node.id} answered no read ${requestId}`);
     this.#reads.delete(key);
     if (index === null) return;
     this.#count('reads');
     if (index < wanted) {
       throw new SafetyViolation(
+        'linearizable',
         `${node.id} reads at ${index}, acknowledged before the request was ${wanted} (R1, R6)`,
       );
     }
@@ -392,8 +398,9 @@ class CoreWorld implements CoreNodeWorld {
       }
       if (last !== -1 && !this.#acknowledged.has(last) && !this.#isUnderWay(last)) last = -1;
       if (this.clock.now() >= deadline) {
-        throw new Error(
-          `Liveness: no progress ${healTimeouts} election timeouts after healing\n${this.#describe()}`,
+        throw new SafetyViolation(
+          'healthy-again',
+          `no progress ${healTimeouts} election timeouts after healing\n${this.#describe()}`,
         );
       }
     }
@@ -432,7 +439,7 @@ class CoreWorld implements CoreNodeWorld {
 
   #checkEnd(): void {
     const leader = this.#nodes.find((node) => node.raft?.status().role === 'leader');
-    if (leader?.raft == null) throw new Error('No leader at the end');
+    if (leader?.raft == null) throw new SafetyViolation('healthy-again', 'no leader at the end');
     const { membership } = leader.raft.status();
     for (const id of [...membership.voters, ...membership.learners]) {
       const node = this.#node(id);
@@ -440,23 +447,31 @@ class CoreWorld implements CoreNodeWorld {
         node.state.hash !== leader.state.hash ||
         node.state.commandCount !== leader.state.commandCount
       ) {
-        throw new SafetyViolation(`${id} and ${leader.id} differ at ${leader.appliedIndex}`);
+        throw new SafetyViolation(
+          'equal-state',
+          `${id} and ${leader.id} differ at ${leader.appliedIndex}`,
+        );
       }
     }
     const seen = new Set<number>();
     for (const [index, command] of this.#commandAt) {
       if (index > leader.appliedIndex) continue;
-      if (seen.has(command)) throw new SafetyViolation(`Command ${command} was applied twice`);
+      if (seen.has(command))
+        throw new SafetyViolation('exactly-once', `Command ${command} was applied twice`);
       seen.add(command);
     }
     if (seen.size !== leader.state.commandCount) {
       throw new SafetyViolation(
+        'equal-state',
         `${leader.id} holds ${leader.state.commandCount} commands, ${seen.size} were applied`,
       );
     }
     for (const [command, index] of this.#acknowledged) {
       if (this.#commandAt.get(index) !== command) {
-        throw new SafetyViolation(`Acknowledged command ${command} is not at ${index}`);
+        throw new SafetyViolation(
+          'acknowledged',
+          `Acknowledged command ${command} is not at ${index}`,
+        );
       }
     }
   }

@@ -1,4 +1,6 @@
-export { SafetyChecker, SafetyViolation } from './checker.ts';
+export { SafetyChecker } from './checker.ts';
+export { SafetyViolation } from './violation.ts';
+export type { Check } from './violation.ts';
 export { runCoreWorld } from './core-world.ts';
 export { runClusterWorld } from './cluster-world.ts';
 export type { Suite, WorldOptions, WorldResult } from './world.ts';

@@ -14,6 +14,8 @@ export type PoolOptions = {
   readonly workerCount: number;
   /** Real milliseconds that one world may take. */
   readonly taskTimeoutMs: number;
+  /** Options of the runtime for workers; default: those of this process. */
+  readonly execArgv?: readonly string[];
   readonly done: (task: WorkerTask, result: WorldResult | null, trouble: string | null) => void;
 };
 
@@ -28,6 +30,7 @@ async function runLane(queue: Iterator<WorkerTask>, options: PoolOptions): Promi
   let child: ChildProcess | null = null;
   for (let next = queue.next(); next.done !== true; next = queue.next()) {
     child ??= fork(options.script, ['--worker'], {
+      execArgv: [...(options.execArgv ?? process.execArgv)],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const answer: WorldResult | string = await ask(child, next.value, options.taskTimeoutMs);

@@ -7,9 +7,9 @@
  * - *watchers*: see each receipt exactly once, in the order of revisions (K1).
  */
 import { isQuorateError } from '@quorate/cluster';
-import { SafetyViolation } from './checker.ts';
 import type { Prng } from './prng.ts';
 import type { SimProcess } from './sim-host.ts';
+import { SafetyViolation } from './violation.ts';
 
 const counterKey = 'counter';
 const receiptPrefix = 'receipt/';
@@ -70,26 +70,37 @@ export class Workload {
     const present = new Set<number>();
     for (const entry of entries) {
       if (entry.version !== 1) {
-        throw new SafetyViolation(`${name}: ${entry.key} was applied ${entry.version} times (C1)`);
+        throw new SafetyViolation(
+          'exactly-once',
+          `${name}: ${entry.key} was applied ${entry.version} times (C1)`,
+        );
       }
       present.add(Number(entry.key.slice(receiptPrefix.length)));
     }
     if (counter !== present.size) {
       throw new SafetyViolation(
+        'exactly-once',
         `${name}: the counter is ${counter}, receipts ${present.size} (C1)`,
       );
     }
     this.#checkCallOrder(entries);
     for (const [number, { fate }] of this.#receipts) {
       if (fate === 'acknowledged' && !present.has(number)) {
-        throw new SafetyViolation(`${name}: acknowledged receipt ${number} is lost`);
+        throw new SafetyViolation(
+          'acknowledged',
+          `${name}: acknowledged receipt ${number} is lost`,
+        );
       }
       if (fate === 'not-applied' && present.has(number)) {
-        throw new SafetyViolation(`${name}: receipt ${number} was said to be not applied (C3)`);
+        throw new SafetyViolation(
+          'honest-doubt',
+          `${name}: receipt ${number} was said to be not applied (C3)`,
+        );
       }
     }
     for (const number of present) {
-      if (!this.#receipts.has(number)) throw new SafetyViolation(`${name}: receipt ${number}?`);
+      if (!this.#receipts.has(number))
+        throw new SafetyViolation('exactly-once', `${name}: receipt ${number}?`);
     }
     for (const key of registerKeys) {
       const entry = await kv.getEntry<number>(key, { timeoutMs });
@@ -109,6 +120,7 @@ export class Workload {
       const before = newest.get(caller);
       if (before !== undefined && before.number > number) {
         throw new SafetyViolation(
+          'call-order',
           `${caller}: call ${number} took effect at ${revision}, after call ${before.number} at ${before.revision}`,
         );
       }
@@ -182,12 +194,16 @@ export class Workload {
       this.#count('writes');
       if (revision <= floor) {
         throw new SafetyViolation(
+          'linearizable',
           `${process.host.id}: a write of ${key} took effect at ${revision}, before ${floor}`,
         );
       }
       const known = this.#written.get(`${key} ${revision}`);
       if (known !== undefined && known !== value) {
-        throw new SafetyViolation(`${key} was written twice at revision ${revision}`);
+        throw new SafetyViolation(
+          'linearizable',
+          `${key} was written twice at revision ${revision}`,
+        );
       }
       this.#written.set(`${key} ${revision}`, value);
       this.#raise(key, revision);
@@ -216,12 +232,16 @@ export class Workload {
   ): void {
     const revision = entry?.modRevision ?? 0;
     if (revision < floor) {
-      throw new SafetyViolation(`${key} was read at ${revision}, known before was ${floor}`);
+      throw new SafetyViolation(
+        'linearizable',
+        `${key} was read at ${revision}, known before was ${floor}`,
+      );
     }
     if (entry === undefined) return;
     const written = this.#written.get(`${key} ${revision}`);
     if (written !== undefined && written !== entry.value) {
       throw new SafetyViolation(
+        'linearizable',
         `${key} at ${revision} reads ${entry.value}, written was ${written}`,
       );
     }
@@ -235,11 +255,14 @@ export class Workload {
     try {
       for await (const batch of process.kv.watch({ prefix: receiptPrefix, initial: true })) {
         if (!batch.initial && batch.revision <= last) {
-          throw new SafetyViolation(`A watch went from revision ${last} to ${batch.revision} (K1)`);
+          throw new SafetyViolation(
+            'watch',
+            `A watch went from revision ${last} to ${batch.revision} (K1)`,
+          );
         }
         last = batch.revision;
         for (const { key } of batch.events) {
-          if (seen.has(key)) throw new SafetyViolation(`A watch saw ${key} twice (K1)`);
+          if (seen.has(key)) throw new SafetyViolation('watch', `A watch saw ${key} twice (K1)`);
           seen.add(key);
         }
         this.#count('watched');
@@ -248,7 +271,10 @@ export class Workload {
         const { entries } = await process.kv.range({ prefix: receiptPrefix, consistency: 'local' });
         for (const entry of entries) {
           if (entry.modRevision <= last && !seen.has(entry.key)) {
-            throw new SafetyViolation(`A watch at revision ${last} missed ${entry.key} (K1)`);
+            throw new SafetyViolation(
+              'watch',
+              `A watch at revision ${last} missed ${entry.key} (K1)`,
+            );
           }
         }
       }

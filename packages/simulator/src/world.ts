@@ -1,4 +1,5 @@
 /** What every kind of world is asked, and what it answers. */
+import type { Check } from './violation.ts';
 
 /** `core`: bare consensus machines. `cluster`: whole members. */
 export type Suite = 'core' | 'cluster';
@@ -14,7 +15,9 @@ export type WorldOptions = {
 export type WorldResult = {
   readonly seed: number;
   readonly suite: Suite;
-  /** Null when everything held. */
+  /** Which property broke; null when everything held. */
+  readonly check: Check | null;
+  /** How it broke, in words; null when everything held. */
   readonly failure: string | null;
   /** The same for the same seed, whoever runs it. */
   readonly eventHash: string;

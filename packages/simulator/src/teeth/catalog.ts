@@ -1,0 +1,6 @@
+/** All deliberate bugs. */
+import type { Bug } from './bug.ts';
+import { clusterBugs } from './cluster-bugs.ts';
+import { coreBugs } from './core-bugs.ts';
+
+export const bugs: readonly Bug[] = [...coreBugs, ...clusterBugs];

@@ -1,0 +1,304 @@
+/** Deliberate bugs of members: sessions, reads, formation, identity, snapshots, watches. */
+import type { Bug } from './bug.ts';
+
+export const clusterBugs: readonly Bug[] = [
+  {
+    id: 'snapshot-without-sessions',
+    what: 'a snapshot forgets the session table',
+    breaks: 'Z25, S6',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replicated-state.ts',
+        find: 'sessions: this.#sessions.toCbor(),',
+        replace: 'sessions: [],',
+      },
+    ],
+  },
+  {
+    id: 'snapshot-at-a-wrong-index',
+    what: 'a snapshot says it holds one entry less than it does',
+    breaks: 'S1',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/snapshotter.ts',
+        find: 'const meta = raft.snapshotMetaAt(state.appliedIndex);',
+        replace: 'const meta = raft.snapshotMetaAt(state.appliedIndex - 1);',
+      },
+    ],
+  },
+  {
+    id: 'snapshot-with-a-later-membership',
+    what: 'a snapshot carries the newest membership, committed or not',
+    breaks: 'M4',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'core/src/raft.ts',
+        find: '= memberships.at(index);',
+        replace: '= memberships.current;',
+      },
+    ],
+  },
+  {
+    id: 'snapshot-without-history',
+    what: 'a snapshot forgets the revisions that watches read',
+    breaks: 'K6, K7',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'kv/src/history.ts',
+        find: 'const first = this.#first;\n    const end = revisions.length;',
+        replace:
+          'const first = this.#first + (this.#length >> 1);\n    const end = revisions.length;',
+      },
+      {
+        file: 'kv/src/history.ts',
+        find: 'oldestRevision: this.oldestRevision,\n      revisions: function* () {',
+        replace:
+          'oldestRevision: this.oldestRevision + (this.#length >> 1),\n      revisions: function* () {',
+      },
+    ],
+  },
+  {
+    id: 'open-an-unknown-session',
+    what: 'a command of an expired session opens a new one silently',
+    breaks: 'Z25',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/sessions.ts',
+        find: "const session = this.#sessions.get(body.session);\n    if (session === undefined) return { type: 'expired' };\n    session.seenAt = time;\n    forget(session, body.firstUnacked);\n    if (body.seq < session.nextSeq) return repeated(session, body.seq, hashBytes(body.command));",
+        replace:
+          "if (!this.#sessions.has(body.session)) this.open(body.session, '', time);\n    const session = this.#sessions.get(body.session) as Session;\n    if (session.nonce === '') session.nextSeq = Math.max(session.nextSeq, body.seq);\n    session.seenAt = time;\n    forget(session, body.firstUnacked);\n    if (body.seq < session.nextSeq) return repeated(session, body.seq, hashBytes(body.command));",
+      },
+    ],
+  },
+  {
+    id: 'expire-by-the-leaders-memory',
+    what: 'a leader ends sessions in its own state, without an entry',
+    breaks: 'Z27',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/autopilot.ts',
+        find: "this.#options.proposeOwn(encodeBody({ type: 'sessions', seen, expired }));",
+        replace:
+          "state.sessions.renewAndExpire([], expired, state.time);\n    this.#options.proposeOwn(encodeBody({ type: 'sessions', seen, expired: [] }));",
+      },
+    ],
+  },
+  {
+    id: 'expire-who-was-never-waited-for',
+    what: 'a new leader ends sessions that it has not waited for itself',
+    breaks: 'Z27',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/autopilot.ts',
+        find: 'this.#leadingSince > deadline',
+        replace: 'this.#leadingSince > now',
+      },
+      {
+        file: 'cluster/src/autopilot.ts',
+        find: '.unseenSince(state.time - policy.sessionLifetimeMs)\n',
+        replace: '.unseenSince(state.time + 1)\n',
+      },
+    ],
+  },
+  {
+    id: 'apply-a-repeated-command',
+    what: 'a command that comes twice is applied twice',
+    breaks: 'C1, Z26',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/sessions.ts',
+        find: 'if (body.seq < session.nextSeq) return repeated(session, body.seq, hashBytes(body.command));',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'skip-a-gap',
+    what: 'a command is applied before the one called earlier',
+    breaks: 'Z26',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/sessions.ts',
+        find: "if (body.seq > session.nextSeq) return { type: 'gap', nextSeq: session.nextSeq };\n    if (session.kept.size",
+        replace: 'if (session.kept.size',
+      },
+    ],
+  },
+  {
+    id: 'forget-results-too-early',
+    what: 'a result is forgotten although its client does not have it',
+    breaks: 'Z26, Z28',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/sessions.ts',
+        find: 'const result = run();',
+        replace: 'const result = run();\n    forget(session, body.seq);',
+      },
+      {
+        file: 'cluster/src/sessions.ts',
+        find: "if (kept === undefined) return { type: 'forgotten' };",
+        replace: "if (kept === undefined) return { type: 'dead' };",
+      },
+    ],
+  },
+  {
+    id: 'resolve-a-doubt-wrongly',
+    what: 'a doubt about an applied command ends in "not applied"',
+    breaks: 'Z28, C3',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/sessions.ts',
+        find: 'if (body.seq < session.nextSeq) return repeated(session, body.seq, null);',
+        replace: "if (body.seq < session.nextSeq) return { type: 'dead' };",
+      },
+    ],
+  },
+  {
+    id: 'doubt-becomes-not-applied',
+    what: 'what happened to a lost session is told as "not applied"',
+    breaks: 'Z28',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/proposals.ts',
+        find: "slot.settled = { outcome: 'unknown' };",
+        replace: "slot.settled = { outcome: 'not-applied' };",
+      },
+    ],
+  },
+  {
+    id: 'read-before-applied',
+    what: 'a confirmed read is answered before this member has applied so far',
+    breaks: 'R3',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/reads.ts',
+        find: 'if (index > applied) continue;',
+        replace: 'void applied;',
+      },
+    ],
+  },
+  {
+    id: 'apply-twice-after-a-restart',
+    what: 'a restarted replica applies again what its state already holds',
+    breaks: 'L5',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/member.ts',
+        find: 'appliedIndex: state.appliedIndex };',
+        replace: 'appliedIndex: loaded.snapshot?.index ?? 0 };',
+      },
+      {
+        file: 'cluster/src/replicated-state.ts',
+        find: "assert(entry.index === this.#appliedIndex + 1, 'entries are applied one by one, in order');",
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'join-batches-by-dropping',
+    what: 'of two batches joined into one write the first is lost',
+    breaks: 'Z22',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/turn.ts',
+        find: 'entries: kept.length === 0 ? second.entries : [...kept, ...second.entries],',
+        replace: 'entries: second.entries.length > 0 ? second.entries : kept,',
+      },
+    ],
+  },
+  {
+    id: 'tell-persisted-too-early',
+    what: 'the core hears that a batch is durable while it is being written',
+    breaks: 'Z22',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/turn.ts',
+        find: 'await storage.persist(work.batch);',
+        replace:
+          'const written = storage.persist(work.batch);\n        this.#raft.persisted(work.batch.number);\n        this.schedule();\n        await written;',
+      },
+    ],
+  },
+  {
+    id: 'found-without-the-register',
+    what: 'whoever loses the claim founds a cluster all the same',
+    breaks: 'Z9, Z10, Z13',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/formation.ts',
+        find: "return ok ? { type: 'found', clusterId: claim.clusterId } : null;",
+        replace: "void ok;\n  return { type: 'found', clusterId: claim.clusterId };",
+      },
+    ],
+  },
+  {
+    id: 'acknowledge-before-active',
+    what: 'a cluster acknowledges before the register calls it active',
+    breaks: 'Z10',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replica.ts',
+        find: "if (!this.#state.activated) {\n      this.#activation.begin();\n      return 'wait';\n    }\n    return this.#proposeStamped(bodies);",
+        replace: 'return this.#proposeStamped(bodies);',
+      },
+    ],
+  },
+  {
+    id: 'vote-in-a-foreign-cluster',
+    what: 'messages of another cluster are heard',
+    breaks: 'Z12',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/member.ts',
+        find: 'if (sender.clusterId !== genesis?.clusterId || sender.generation !== genesis.generation) return;',
+        replace: 'void genesis;\n    void sender;',
+      },
+    ],
+  },
+  {
+    id: 'watch-skips-a-revision',
+    what: 'a watch moves on while nobody waits for it',
+    breaks: 'K1, K3',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'kv/src/watch.ts',
+        find: 'if (this.#waiters.length === 0) return;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'watch-repeats-after-a-restore',
+    what: 'a watch sees again what an installed snapshot holds',
+    breaks: 'K1, K6',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'kv/src/watch.ts',
+        find: 'changed: () => {\n        this.#advance();',
+        replace:
+          'changed: (restored) => {\n        if (restored && this.#cursor !== null) this.#cursor = Math.max(1, this.#cursor - 1);\n        this.#advance();',
+      },
+    ],
+  },
+];

@@ -1,0 +1,4 @@
+/** What a build with a deliberate bug runs: worlds on demand, and nothing else. */
+import { serveTasks } from '../worker.ts';
+
+serveTasks();

@@ -1,0 +1,54 @@
+/** What may turn out to be broken, and the names under which reports say so. */
+
+/** One property that worlds are checked for. `docs/TESTING.md` says what each one looks at. */
+export type Check =
+  | 'election-safety'
+  | 'one-vote'
+  | 'durable-vote'
+  | 'durable-acknowledgement'
+  | 'append-only'
+  | 'log-matching'
+  | 'leader-completeness'
+  | 'state-machine'
+  | 'durable-majority'
+  | 'apply-order'
+  | 'linearizable'
+  | 'acknowledged'
+  | 'exactly-once'
+  | 'honest-doubt'
+  | 'call-order'
+  | 'watch'
+  | 'equal-state'
+  | 'faithful-snapshot'
+  | 'sessions'
+  | 'identity'
+  | 'healthy-again'
+  | 'stopped'
+  | 'assertion'
+  | 'crash';
+
+/** A property broke: the seed is a bug report. */
+export class SafetyViolation extends Error {
+  override readonly name = 'SafetyViolation';
+  readonly check: Check;
+
+  constructor(check: Check, message: string) {
+    super(`${check}: ${message}`);
+    this.check = check;
+  }
+}
+
+/**
+ * Which property `error` says is broken: production code's own `assertion`, or a `crash` where it is
+ * an exception that nobody meant to throw.
+ */
+export function checkOf(error: unknown): Check {
+  if (error instanceof SafetyViolation) return error.check;
+  return error instanceof Error && error.name === 'AssertionError' ? 'assertion' : 'crash';
+}
+
+/** One line for a violation; with the way it came about for anything else. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof SafetyViolation) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
