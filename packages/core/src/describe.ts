@@ -25,7 +25,8 @@ export function describeReady(ready: Ready): string {
     lines.push(`persist ${persist.number} ${describeHardState(persist.hardState)}${entries}`);
   }
   for (const message of ready.messages) lines.push(`send ${describeMessage(message)}`);
-  for (const entry of ready.committed) lines.push(`apply ${describeEntry(entry)}`);
+  if (ready.committed.length > 0)
+    lines.push(`apply ${ready.committed.map(describeEntry).join(' ')}`);
   if (installSnapshot !== null) lines.push(`install ${describeSnapshot(installSnapshot)}`);
   for (const to of ready.sendSnapshot) lines.push(`snapshot to ${describeNode(to)}`);
   for (const { requestId, index } of ready.reads)
@@ -36,7 +37,7 @@ export function describeReady(ready: Ready): string {
   return lines.join('\n');
 }
 
-/** The member in one line, then one line per peer it leads. */
+/** The member in one line, with what is unusual about it at the end; then one line per peer it leads. */
 export function describeStatus(status: Status): string {
   const leader = status.leader === null ? 'none' : describeNode(status.leader);
   const votedFor = status.votedFor === null ? 'none' : describeNode(status.votedFor);
@@ -44,7 +45,7 @@ export function describeStatus(status: Status): string {
     `${describeNode(status.nodeId)} ${status.role} term ${status.term} leader ${leader} voted ${votedFor} ` +
       `log ${status.firstIndex}..${describeEntryId(status.lastEntry)} durable ${status.durableIndex} ` +
       `commit ${status.commitIndex} applied ${status.lastApplied} ` +
-      `members ${describeMembership(status.membership)}@${status.membershipIndex}`,
+      `members ${describeMembership(status.membership)}@${status.membershipIndex}${describeUnusual(status)}`,
   ];
   for (const peer of status.progress) {
     lines.push(
@@ -53,6 +54,17 @@ export function describeStatus(status: Status): string {
     );
   }
   return lines.join('\n');
+}
+
+function describeUnusual(status: Status): string {
+  const { snapshot, transferTarget, pendingReads, uncommittedBytes } = status;
+  let text = '';
+  if (snapshot !== null) text += ` snapshot ${describeEntryId(snapshot)}`;
+  if (status.installing) text += ' installing';
+  if (transferTarget !== null) text += ` transfer to ${describeNode(transferTarget)}`;
+  if (pendingReads > 0) text += ` reads ${pendingReads}`;
+  if (uncommittedBytes > 0) text += ` uncommitted ${uncommittedBytes}B`;
+  return text;
 }
 
 /** `term/index`, the type unless normal, and the size or what it says. */

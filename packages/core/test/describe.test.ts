@@ -23,8 +23,7 @@ test('describeReady() names everything there is to do, and no command bytes', ()
     'soft leader term 2 leader 1',
     'persist 2 term 2 voted 1 commit 0 2/2:noop',
     'persist 3 term 2 voted 1 commit 2 2/3:6B',
-    'apply 1/1:(1)',
-    'apply 2/2:noop',
+    'apply 1/1:(1) 2/2:noop',
     'read 7 at 2',
     'apply 2/3:6B',
   ]);
