@@ -1,19 +1,13 @@
 /** The environment that a real page gives. */
-import { systemRandom } from '@quorate/cluster';
+import { systemClock, systemRandom } from '@quorate/cluster';
 import type { Environment } from './environment.ts';
 import type { SlotLocks } from './slots.ts';
-import { createPageClock } from './worker-clock.ts';
-import type { PageClock } from './worker-clock.ts';
 
-let pageClock: PageClock | null = null;
-
-/** One clock for the whole page. */
 export function browserEnvironment(): Environment {
-  const clock = (pageClock ??= createPageClock());
   const { locks, storage } = navigator as Partial<Navigator>;
   return {
-    clock,
-    clockName: () => clock.kind,
+    clock: systemClock,
+    clockName: () => 'page',
     random: systemRandom,
     locks: locks as SlotLocks | undefined,
     indexedDB: factory(),
