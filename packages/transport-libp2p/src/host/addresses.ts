@@ -61,13 +61,28 @@ export function readable(addresses: readonly string[]): Multiaddr[] {
   });
 }
 
+/** Whether a relay carries what is sent there. It only introduces those that meet by WebRTC. */
 export function isRelayed(address: Multiaddr): boolean {
-  return address.toString().includes('/p2p-circuit');
+  return address.toString().includes('/p2p-circuit') && !isWebRtc(address);
+}
+
+/** A host behind a relay that answers WebRTC: `…/p2p-circuit/webrtc[/p2p/…]`. */
+export function isWebRtc(address: Multiaddr): boolean {
+  return /\/p2p-circuit\/webrtc(\/|$)/.test(address.toString());
+}
+
+/** The relayed address that a WebRTC address is met at. */
+export function withoutWebRtc(address: string): string {
+  return address.replace('/p2p-circuit/webrtc', '/p2p-circuit');
+}
+
+export function withWebRtc(relayed: string): string {
+  return relayed.replace('/p2p-circuit', '/p2p-circuit/webrtc');
 }
 
 export function kindOf(remote: Multiaddr): LinkKind {
   const text = remote.toString();
-  if (text.includes('/webrtc')) return 'webrtc';
+  if (isWebRtc(remote)) return 'webrtc';
   if (text.includes('/p2p-circuit')) return 'relayed';
   if (/\/wss?(\/|$)/.test(text)) return 'websocket';
   return 'tcp';

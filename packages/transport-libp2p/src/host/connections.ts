@@ -1,14 +1,11 @@
-/** Connections of one libp2p node: finding, dialling, and closing those that carry nothing. */
+/** libp2p connections of one node: finding, dialling, and closing those that carry nothing. */
 import type { Connection } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { QuorateError } from '@quorate/cluster';
-import type { Channel, Clock, HostId } from '@quorate/cluster';
+import type { Clock, HostId } from '@quorate/cluster';
 import type { Libp2p } from 'libp2p';
 import { isRelayed, parseAddress, readable } from './addresses.ts';
-import { FramedStream } from './framed-stream.ts';
-import { channels, encodeHeader, newLinkId, protocolOf } from './link-protocol.ts';
-import { frameBytesMax, queueBytesMax } from './options.ts';
-import type { OpenedStreams } from './topic-transport.ts';
+import { ConnectionWire } from './connection-wire.ts';
 
 /** Streams that make a connection worth keeping: ours, and circuits that run over it. */
 const keptProtocols = /^\/(quorate|libp2p\/circuit)\//;
@@ -35,11 +32,12 @@ export class Connections {
   }
 
   /** Open connections to a host, direct ones first. */
-  to(host: HostId): readonly Connection[] {
+  to(host: HostId): readonly ConnectionWire[] {
     return this.#node
       .getConnections(peerIdFromString(host))
       .filter((connection) => connection.status === 'open')
-      .sort((a, b) => Number(isRelayed(a.remoteAddr)) - Number(isRelayed(b.remoteAddr)));
+      .sort((a, b) => Number(isRelayed(a.remoteAddr)) - Number(isRelayed(b.remoteAddr)))
+      .map((connection) => new ConnectionWire(connection));
   }
 
   /** Tries the addresses in their order. */
@@ -47,7 +45,7 @@ export class Connections {
     host: HostId,
     addresses: readonly string[],
     options: { readonly signal: AbortSignal; readonly fresh: boolean },
-  ): Promise<Connection> {
+  ): Promise<ConnectionWire> {
     const suffix = `/p2p/${host}`;
     const targets = readable(addresses).map((address) => {
       const text = address.toString();
@@ -56,59 +54,12 @@ export class Connections {
     if (targets.length === 0) {
       throw new QuorateError('UNREACHABLE', `Cannot dial ${host}: no address of it is known`);
     }
-    return this.#node.dial(targets, { signal: options.signal, force: options.fresh });
+    const how = { signal: options.signal, force: options.fresh };
+    return new ConnectionWire(await this.#node.dial(targets, how));
   }
 
-  async dialAddress(address: string, signal: AbortSignal): Promise<Connection> {
-    return this.#node.dial(parseAddress(address), { signal });
-  }
-
-  async openStreams(
-    connection: Connection,
-    topic: string,
-    random: (count: number) => Uint8Array,
-    signal: AbortSignal,
-  ): Promise<OpenedStreams> {
-    const header = encodeHeader({ topic, linkId: newLinkId(random) });
-    let answered: (answer: number | null) => void = () => {};
-    const answer = new Promise<number | null>((resolve) => {
-      answered = resolve;
-    });
-    const open = async (channel: Channel): Promise<FramedStream> => {
-      const stream = await connection.newStream(protocolOf[channel], {
-        signal,
-        runOnLimitedConnection: true,
-      });
-      return new FramedStream({
-        stream,
-        prefixBytes: channel === 'rpc' ? 1 : 0,
-        frameBytesMax,
-        queueBytesMax,
-        events: {
-          prefix: (bytes) => answered(bytes[0] ?? null),
-          // Frames may only come once this side has confirmed, and then other listeners are set.
-          frame: () => answered(null),
-          control: () => answered(null),
-          drained: () => {},
-          // The refusal on `rpc` may come behind the end of the other two.
-          ended: () => {
-            if (channel === 'rpc') answered(null);
-          },
-        },
-      });
-    };
-    const opened = await Promise.allSettled(channels.map(open));
-    const failed = opened.find((result) => result.status === 'rejected');
-    const streams = opened.flatMap((result) =>
-      result.status === 'fulfilled' ? [result.value] : [],
-    );
-    const [raft, bulk, rpc] = streams;
-    if (failed !== undefined || raft === undefined || bulk === undefined || rpc === undefined) {
-      for (const stream of streams) stream.abort('incomplete');
-      throw failed?.reason instanceof Error ? failed.reason : new Error('a stream did not open');
-    }
-    for (const stream of streams) stream.sendPrefix(header);
-    return { streams: { raft, bulk, rpc }, answer };
+  async dialAddress(address: string, signal: AbortSignal): Promise<ConnectionWire> {
+    return new ConnectionWire(await this.#node.dial(parseAddress(address), { signal }));
   }
 
   stop(): void {

@@ -1,9 +1,8 @@
 /**
- * One libp2p stream as a channel of frames. Outgoing frames of one turn are joined into few big
+ * One stream of bytes as a channel of frames. Outgoing frames of one turn are joined into few big
  * writes (many small ones cost ten times as much), and wait here, counted and bounded, while the
  * network is full. Incoming bytes begin with a prefix of fixed length, then frames.
  */
-import type { Stream } from '@libp2p/interface';
 import {
   FrameReader,
   FramingError,
@@ -11,6 +10,7 @@ import {
   lengthBytes,
   writeLength,
 } from '../wire/frames.ts';
+import type { ByteStream } from './wire.ts';
 
 export type FramedStreamEvents = {
   /** The first `prefixBytes` bytes of the other side. */
@@ -24,7 +24,7 @@ export type FramedStreamEvents = {
 };
 
 export type FramedStreamOptions = {
-  readonly stream: Stream;
+  readonly stream: ByteStream;
   readonly prefixBytes: number;
   readonly frameBytesMax: number;
   readonly queueBytesMax: number;
@@ -35,7 +35,7 @@ export type FramedStreamOptions = {
 const writeBytesWanted = 64 * 1024;
 
 export class FramedStream {
-  readonly #stream: Stream;
+  readonly #stream: ByteStream;
   readonly #queueBytesMax: number;
   readonly #reader: FrameReader;
   #events: FramedStreamEvents;
@@ -61,21 +61,16 @@ export class FramedStream {
         if (!this.#over) this.#events.control(type, payload);
       },
     });
-    this.#stream.addEventListener('message', (event) => {
-      for (const chunk of event.data instanceof Uint8Array ? [event.data] : event.data) {
-        this.#take(chunk);
-      }
+    this.#stream.listen({
+      bytes: (chunk) => this.#take(chunk),
+      writable: () => this.#flush(),
+      ended: (reason) => this.#end(reason),
     });
-    this.#stream.addEventListener('drain', () => this.#flush());
-    this.#stream.addEventListener('remoteCloseWrite', () => this.#end('ended'));
-    this.#stream.addEventListener('close', (event) =>
-      this.#end(event.error === undefined ? 'ended' : 'reset'),
-    );
   }
 
   /** Bytes accepted and not yet handed to the network. */
   get unsentBytes(): number {
-    return this.#queueBytes + this.#stream.writeBufferLength;
+    return this.#queueBytes + this.#stream.unsentBytes;
   }
 
   /** Hands the stream to another listener, once its owner is known. */
@@ -124,7 +119,7 @@ export class FramedStream {
     this.#queueBytes = 0;
     this.#over = true;
     const force = setTimeout(() => this.#reset('closing took too long'), graceMs);
-    this.#stream.close({ signal: AbortSignal.timeout(graceMs) }).then(
+    this.#stream.close(AbortSignal.timeout(graceMs)).then(
       () => clearTimeout(force),
       () => {
         clearTimeout(force);
@@ -142,7 +137,7 @@ export class FramedStream {
   }
 
   #reset(reason: string): void {
-    this.#stream.abort(new Error(reason));
+    this.#stream.abort(reason);
   }
 
   #enqueue(bytes: Uint8Array, framed: boolean): void {
@@ -160,7 +155,7 @@ export class FramedStream {
     if (this.#over) return;
     try {
       let next = 0;
-      while (next < this.#queue.length && !this.#stream.writableNeedsDrain) {
+      while (next < this.#queue.length && !this.#stream.isFull) {
         next = this.#writeFrom(next);
       }
       if (next > 0) this.#queue.splice(0, next);
@@ -196,7 +191,7 @@ export class FramedStream {
       offset += item.bytes.length;
       this.#queueBytes -= item.bytes.length;
     }
-    this.#stream.send(block);
+    this.#stream.write(block);
     return next;
   }
 
@@ -228,8 +223,8 @@ export class FramedStream {
     this.#queue = [];
     this.#queueBytes = 0;
     this.#events.ended(reason);
-    if (this.#stream.status === 'open') {
-      this.#stream.close({ signal: AbortSignal.timeout(1_000) }).catch(() => this.#reset('ended'));
+    if (this.#stream.isOpen) {
+      this.#stream.close(AbortSignal.timeout(1_000)).catch(() => this.#reset('ended'));
     }
   }
 }

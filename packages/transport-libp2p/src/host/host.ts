@@ -3,8 +3,10 @@
  * can use, how it gets a key) is passed in by their presets.
  */
 import type { ConnectionGater, PrivateKey } from '@libp2p/interface';
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { identify } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
+import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
 import { QuorateError } from '@quorate/cluster';
 import type {
@@ -18,7 +20,8 @@ import type {
 } from '@quorate/cluster';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p, Libp2pOptions } from 'libp2p';
-import { parseAddress, parseRelay } from './addresses.ts';
+import { parseAddress, parseRelay, withWebRtc, withoutWebRtc } from './addresses.ts';
+import { ConnectionWire, Libp2pStream } from './connection-wire.ts';
 import { Connections } from './connections.ts';
 import { IncomingLinks } from './incoming-links.ts';
 import { channels, isTopic, protocolOf } from './link-protocol.ts';
@@ -29,10 +32,11 @@ import { RelayRegister } from './relay-register.ts';
 import { RelayRendezvous } from './relay-rendezvous.ts';
 import { Reservation } from './reservation.ts';
 import { TopicTransport } from './topic-transport.ts';
+import { webRtcProtocol } from '../webrtc/signals.ts';
+import { WebRtc } from '../webrtc/web-rtc.ts';
 
 export type HostOptions = {
   readonly privateKey: PrivateKey;
-  readonly transports: NonNullable<Libp2pOptions['transports']>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   /** Addresses to listen on. None: this host is reached through its relays. */
@@ -43,13 +47,17 @@ export type HostOptions = {
   readonly relays: readonly string[];
   /** Whether to be reachable through the relays. */
   readonly reserve: boolean;
+  /** Makes the connections of WebRTC; null where there is none, or none is wanted. */
+  readonly createPeerConnection: (() => RTCPeerConnection) | null;
+  /** Whether the transports reach a direct address at all. */
+  readonly canDial: (address: string) => boolean;
   readonly timing?: Partial<LinkTiming>;
 };
 
 /** The network of one process or page, shared by its namespaces. */
 export interface Libp2pHost {
   readonly peerId: HostId;
-  /** Where others can reach this host now; direct ones first. */
+  /** Where others can reach this host now; direct ones first, then by WebRTC, then relayed. */
   addresses(): readonly string[];
   /** The transport of a namespace; one at a time. `topic`: 64 lowercase hex digits. */
   transport(topic: string): Transport;
@@ -82,7 +90,28 @@ export function boundedYamux(): ReturnType<typeof yamux> {
   return yamux({ streamOptions: { maxStreamWindowSize: 1024 * 1024 } });
 }
 
+/**
+ * The socket's own buffer is kept short: what waits there is in front of every heartbeat, what
+ * waits in a stream's queue is not.
+ */
+export function boundedWebSockets(): ReturnType<typeof webSockets> {
+  return webSockets({ maxBufferedAmount: 512 * 1024, bufferedAmountPollInterval: 2 });
+}
+
+/** Circuits through relays, in and out. */
+export function boundedCircuits(): ReturnType<typeof circuitRelayTransport> {
+  return circuitRelayTransport({
+    maxInboundStopStreams: streamsMax,
+    maxOutboundStopStreams: streamsMax,
+  });
+}
+
 const streamsMax = 1_024;
+const streamLimits = {
+  maxInboundStreams: streamsMax,
+  maxOutboundStreams: streamsMax,
+  runOnLimitedConnection: true,
+};
 
 /** Starts a node. Rejects with `UNREACHABLE` where it cannot listen, TypeError for a bad address. */
 export async function createHost(options: HostOptions): Promise<Libp2pHost> {
@@ -92,7 +121,7 @@ export async function createHost(options: HostOptions): Promise<Libp2pHost> {
   const node = await createLibp2p({
     privateKey: options.privateKey,
     addresses: { listen },
-    transports: options.transports,
+    transports: [boundedWebSockets(), boundedCircuits()],
     connectionEncrypters: [noise()],
     streamMuxers: [boundedYamux()],
     connectionGater,
@@ -122,6 +151,7 @@ class Host implements Libp2pHost {
   readonly #options: HostOptions;
   readonly #timing: LinkTiming;
   readonly #connections: Connections;
+  readonly #webRtc: WebRtc | null;
   readonly #relays: readonly { readonly client: RelayClient; readonly reservation: Reservation }[];
   readonly #transports = new Map<string, TopicTransport>();
   readonly #rendezvous = new Set<RelayRendezvous>();
@@ -136,6 +166,10 @@ class Host implements Libp2pHost {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
     this.peerId = node.peerId.toString();
+    const { createPeerConnection } = options;
+    const { openTimeoutMs } = this.#timing;
+    this.#webRtc =
+      createPeerConnection === null ? null : new WebRtc({ createPeerConnection, openTimeoutMs });
     this.#relays = relays.map((relay) => {
       const reservation = new Reservation(node);
       const client = new RelayClient({
@@ -144,7 +178,10 @@ class Host implements Libp2pHost {
         random: options.random,
         dial: async (signal) => node.dial(relay.multiaddr, { signal }),
         reserve: async (connection) => {
-          if (options.reserve) await reservation.ensure(connection);
+          if (!options.reserve || reservation.addresses().length > 0) return;
+          await reservation.ensure(connection);
+          // Others can reach this host from now on: they should know at once.
+          for (const rendezvous of this.#rendezvous) rendezvous.refresh();
         },
       });
       return { client, reservation };
@@ -166,14 +203,19 @@ class Host implements Libp2pHost {
     for (const channel of channels) {
       await this.#node.handle(
         protocolOf[channel],
-        (stream, connection) => incoming.accept(channel, stream, connection),
-        {
-          maxInboundStreams: streamsMax,
-          maxOutboundStreams: streamsMax,
-          runOnLimitedConnection: true,
-        },
+        (stream, connection) =>
+          incoming.accept(channel, new Libp2pStream(stream), new ConnectionWire(connection)),
+        streamLimits,
       );
     }
+    const webRtc = this.#webRtc;
+    if (webRtc === null) return;
+    await this.#node.handle(
+      webRtcProtocol,
+      (stream, connection) =>
+        webRtc.accept(new Libp2pStream(stream), connection.remotePeer.toString(), incoming),
+      streamLimits,
+    );
   }
 
   addresses(): readonly string[] {
@@ -189,7 +231,8 @@ class Host implements Libp2pHost {
             .map((address) => address.toString())
             .filter((address) => !address.includes('/p2p-circuit'));
     const relayed = this.#relays.flatMap(({ reservation }) => reservation.addresses());
-    return [...new Set([...direct, ...relayed].map(complete))];
+    const webRtc = this.#webRtc === null ? [] : relayed.map(withWebRtc);
+    return [...new Set([...direct, ...webRtc, ...relayed].map(complete))];
   }
 
   transport(topic: string): Transport {
@@ -205,11 +248,16 @@ class Host implements Libp2pHost {
       random: this.#options.random,
       timing: this.#timing,
       addresses: () => this.addresses(),
-      connectionsTo: (host) => this.#connections.to(host),
+      webRtc: this.#webRtc,
+      canDial: this.#options.canDial,
+      wiresTo: (host) => this.#connections.to(host),
       dial: async (host, addresses, how) => this.#connections.dial(host, addresses, how),
-      dialAddress: async (address, signal) => this.#connections.dialAddress(address, signal),
-      openStreams: async (connection, of, signal) =>
-        this.#connections.openStreams(connection, of, this.#options.random, signal),
+      dialAddress: async (address, signal) =>
+        this.#connections.dialAddress(withoutWebRtc(address), signal),
+      distrust: (wire) => {
+        const isUsed = [...this.#transports.values()].some((one) => one.uses(wire));
+        if (!isUsed) wire.discard('nobody answers');
+      },
       retire: (of) => {
         if (this.#transports.get(of) === transport) this.#transports.delete(of);
       },

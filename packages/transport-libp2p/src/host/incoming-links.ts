@@ -2,13 +2,13 @@
  * Puts together what strangers open: three streams with one header make a link. What stays
  * incomplete is dropped after a while, and there is a bound on how much may be incomplete.
  */
-import type { Connection, Stream } from '@libp2p/interface';
 import type { Channel, Clock } from '@quorate/cluster';
 import { FramedStream } from './framed-stream.ts';
 import type { FramedStreamEvents } from './framed-stream.ts';
 import type { LinkStreams } from './libp2p-link.ts';
 import { answers, channels, decodeHeader, headerBytes } from './link-protocol.ts';
 import { frameBytesMax, openingLinksMax, queueBytesMax } from './options.ts';
+import type { ByteStream, Wire } from './wire.ts';
 
 type Opening = {
   readonly streams: Partial<Record<Channel, FramedStream>>;
@@ -21,9 +21,7 @@ export type IncomingLinksOptions = {
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** Whom a topic belongs to; undefined for one that nobody here serves. */
-  ownerOf(
-    topic: string,
-  ): { receive(connection: Connection, streams: LinkStreams): void } | undefined;
+  ownerOf(topic: string): { receive(wire: Wire, streams: LinkStreams): void } | undefined;
 };
 
 export class IncomingLinks {
@@ -34,7 +32,7 @@ export class IncomingLinks {
     this.#options = options;
   }
 
-  accept(channel: Channel, stream: Stream, connection: Connection): void {
+  accept(channel: Channel, stream: ByteStream, wire: Wire): void {
     const silent: FramedStreamEvents = {
       prefix: () => {},
       frame: () => framed.abort('early frame'),
@@ -54,7 +52,7 @@ export class IncomingLinks {
           framed.setEvents(silent);
           // The initiator's confirmation comes next on this channel.
           if (channel === 'rpc') framed.expectPrefix(1);
-          this.#collect(channel, framed, connection, bytes);
+          this.#collect(channel, framed, wire, bytes);
         },
       },
     });
@@ -64,12 +62,7 @@ export class IncomingLinks {
     );
   }
 
-  #collect(
-    channel: Channel,
-    framed: FramedStream,
-    connection: Connection,
-    bytes: Uint8Array,
-  ): void {
+  #collect(channel: Channel, framed: FramedStream, wire: Wire, bytes: Uint8Array): void {
     const header = decodeHeader(bytes);
     if (header === null) {
       framed.abort('unknown header');
@@ -81,7 +74,7 @@ export class IncomingLinks {
       framed.close(1_000);
       return;
     }
-    const key = `${connection.id} ${header.topic} ${header.linkId}`;
+    const key = `${wire.id} ${header.topic} ${header.linkId}`;
     const opening = this.#opening.get(key) ?? this.#begin(key);
     if (opening === null || opening.streams[channel] !== undefined) {
       framed.abort('refused');
@@ -98,7 +91,7 @@ export class IncomingLinks {
     const { raft, bulk, rpc } = opening.streams;
     if (raft === undefined || bulk === undefined || rpc === undefined) return;
     opening.finish();
-    owner.receive(connection, { raft, bulk, rpc });
+    owner.receive(wire, { raft, bulk, rpc });
   }
 
   #begin(key: string): Opening | null {

@@ -19,7 +19,19 @@ export type LinkTiming = {
    * once, and that costs less than a wait. Default 300.
    */
   readonly yieldMs: number;
-  /** First pause before a relayed link looks for a direct path; doubles up to a minute. Default 3,000. */
+  /**
+   * How long a host that can be dialled leaves dialling to one that cannot: that one's link will be
+   * direct. Default 1,000.
+   */
+  readonly yieldToDirectMs: number;
+  /** How long the higher of two hosts waits for a dial that the lower one has begun. Default 3,000. */
+  readonly silenceMs: number;
+  /**
+   * What a first link waits for WebRTC before it goes through the relay; WebRTC is then tried again
+   * beside it, with more patience. Default 1,500.
+   */
+  readonly webRtcTimeoutMs: number;
+  /** First pause before a relayed link looks for a direct path; doubles up to a minute. Default 1,000. */
   readonly upgradeMs: number;
   /** A connection that carries nothing closes after so long. Default 15,000. */
   readonly idleAfterMs: number;
@@ -33,7 +45,10 @@ export const defaultTiming: LinkTiming = {
   retryMsMin: 200,
   retryMsMax: 5_000,
   yieldMs: 300,
-  upgradeMs: 3_000,
+  yieldToDirectMs: 1_000,
+  silenceMs: 3_000,
+  webRtcTimeoutMs: 1_500,
+  upgradeMs: 1_000,
   idleAfterMs: 15_000,
 };
 

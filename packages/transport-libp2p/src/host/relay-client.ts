@@ -2,11 +2,11 @@
  * A host's tie to one relay, for ever: dial, greet, reserve a place, answer watchers' calls; and
  * again, after a jittered pause, whenever the relay goes away.
  */
-import type { Connection, Stream } from '@libp2p/interface';
+import type { Connection } from '@libp2p/interface';
 import { QuorateError } from '@quorate/cluster';
 import type { Clock, RandomBytes } from '@quorate/cluster';
+import { MessageError } from '../wire/fields.ts';
 import {
-  MessageError,
   answerBytesMax,
   decodeRelayMessage,
   encodeMessage,
@@ -14,8 +14,10 @@ import {
 } from '../wire/relay-messages.ts';
 import type { Answer, Greeting, RelayMessage, Request, Told } from '../wire/relay-messages.ts';
 import type { RelayAddress } from './addresses.ts';
+import { Libp2pStream } from './connection-wire.ts';
 import { closeQuietly } from './connections.ts';
 import { FramedStream } from './framed-stream.ts';
+import type { ByteStream } from './wire.ts';
 
 export type RelayClientOptions = {
   readonly relay: RelayAddress;
@@ -149,7 +151,7 @@ export class RelayClient {
       const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(dialTimeoutMs)]);
       connection = await this.#options.dial(signal);
       const stream = await connection.newStream(relayProtocol, { signal });
-      const session = await this.#greet(connection, stream, signal);
+      const session = await this.#greet(connection, new Libp2pStream(stream), signal);
       if (this.#closing.signal.aborted) {
         session.stream.abort('closed');
         return null;
@@ -166,7 +168,7 @@ export class RelayClient {
     }
   }
 
-  async #greet(connection: Connection, stream: Stream, signal: AbortSignal): Promise<Session> {
+  async #greet(connection: Connection, stream: ByteStream, signal: AbortSignal): Promise<Session> {
     return new Promise((resolve, reject) => {
       const fail = (reason: string): void => {
         framed.abort(reason);

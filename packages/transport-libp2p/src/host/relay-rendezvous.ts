@@ -63,7 +63,7 @@ export class RelayRendezvous implements Rendezvous {
   announce(announcement: Announcement): void {
     this.#announcement = announcement;
     this.#announcedMs = -Infinity;
-    this.#refresh();
+    this.refresh();
   }
 
   async list(signal: AbortSignal): Promise<readonly Announcement[]> {
@@ -122,11 +122,12 @@ export class RelayRendezvous implements Rendezvous {
   }
 
   #keepAnnounced(): void {
-    this.#refresh();
+    this.refresh();
     this.#cancelTimer = this.#options.clock.setTimeout(() => this.#keepAnnounced(), changeCheckMs);
   }
 
-  #refresh(): void {
+  /** Tells of this host's addresses if they have changed, or were told long ago. */
+  refresh(): void {
     if (this.#announcement === null) return;
     const nowMs = this.#options.clock.now();
     const changed = this.#current().addresses.join(' ') !== this.#announced;

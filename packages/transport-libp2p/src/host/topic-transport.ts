@@ -6,7 +6,6 @@
  * refuses the higher one's attempt, and the higher one drops its own for the lower one's. A link
  * that the other side opens anew replaces the one we have: it would not ask if its own were alive.
  */
-import type { Connection } from '@libp2p/interface';
 import { QuorateError, assert } from '@quorate/cluster';
 import type {
   Channel,
@@ -16,41 +15,29 @@ import type {
   Transport,
   TransportHandler,
 } from '@quorate/cluster';
+import { isRelayed, isWebRtc, parseAddress, readable } from './addresses.ts';
+import type { ConnectionWire } from './connection-wire.ts';
+import { firstWaitMs } from './dial-policy.ts';
 import type { FramedStreamEvents } from './framed-stream.ts';
-import { isRelayed, kindOf, readable } from './addresses.ts';
 import { Libp2pLink } from './libp2p-link.ts';
 import type { LinkStreams } from './libp2p-link.ts';
 import { answers, confirmation } from './link-protocol.ts';
 import { frameBytesMax } from './options.ts';
-import type { LinkTiming } from './options.ts';
+import { openStreams } from './open-streams.ts';
+import { PathFinder } from './path-finder.ts';
+import type { Destination, Networks } from './path-finder.ts';
+import type { Wire } from './wire.ts';
 
 /** What the host does for its namespaces. */
-export type Carrier = {
+export type Carrier = Networks & {
   readonly host: HostId;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  readonly timing: LinkTiming;
   addresses(): readonly string[];
-  /** Open connections to a host, direct ones first. */
-  connectionsTo(host: HostId): readonly Connection[];
-  /** `fresh`: not satisfied with a connection that exists. */
-  dial(
-    host: HostId,
-    addresses: readonly string[],
-    options: { readonly signal: AbortSignal; readonly fresh: boolean },
-  ): Promise<Connection>;
-  dialAddress(address: string, signal: AbortSignal): Promise<Connection>;
-  /** Opens the three streams of a link and sends its header on each. */
-  openStreams(connection: Connection, topic: string, signal: AbortSignal): Promise<OpenedStreams>;
+  /** A wire on which nobody answered: it goes unless a link of any namespace lives on it. */
+  distrust(wire: Wire): void;
   /** The transport of `topic` is closed. */
   retire(topic: string): void;
-};
-
-/** Streams whose first byte from the other side (on `rpc`) is still to come. */
-export type OpenedStreams = {
-  readonly streams: LinkStreams;
-  /** The responder's answer byte, or null when the streams ended before it. */
-  readonly answer: Promise<number | null>;
 };
 
 type Attempt = {
@@ -59,19 +46,18 @@ type Attempt = {
   opening: boolean;
 };
 
-type Peer = {
-  readonly host: HostId;
-  /** Null: nobody here wants a link to it. */
-  addresses: readonly string[] | null;
+type Peer = Destination & {
   link: Libp2pLink | null;
+  /** What the link runs on. */
+  wire: Wire | null;
   attempt: Attempt | null;
   /** Accepted by us, not yet confirmed by the other side. */
-  candidate: { readonly streams: LinkStreams; drop(): void } | null;
+  candidate: { readonly wire: Wire; drop(): void } | null;
   retryMs: number;
   upSinceMs: number;
   upgradeMs: number;
-  /** Grows by one each time its addresses are used. */
-  turn: number;
+  /** Since when its own dial is waited for; null when it is not. */
+  yieldingSinceMs: number | null;
   cancelTimer: () => void;
   /** Those who wait for a link to be up. */
   readonly waiting: Set<() => void>;
@@ -82,6 +68,7 @@ export class TopicTransport implements Transport {
   readonly frameBytesMax: number = frameBytesMax;
   readonly #topic: string;
   readonly #carrier: Carrier;
+  readonly #finder: PathFinder;
   readonly #peers = new Map<HostId, Peer>();
   #handler: TransportHandler | null = null;
   #state: 'new' | 'running' | 'closed' = 'new';
@@ -89,6 +76,7 @@ export class TopicTransport implements Transport {
   constructor(topic: string, carrier: Carrier) {
     this.#topic = topic;
     this.#carrier = carrier;
+    this.#finder = new PathFinder(carrier);
     this.host = carrier.host;
   }
 
@@ -114,7 +102,7 @@ export class TopicTransport implements Transport {
     peer.addresses = [...addresses];
     if (known === null) {
       peer.retryMs = this.#carrier.timing.retryMsMin;
-      this.#schedule(peer, this.#leavesDialling(peer) ? this.#carrier.timing.yieldMs : 0);
+      this.#schedule(peer, this.#firstWaitMs(peer));
     } else if (addresses.some((address) => !known.includes(address))) {
       // New addresses are news: the pause that the old ones earned is over.
       peer.retryMs = this.#carrier.timing.retryMsMin;
@@ -128,17 +116,20 @@ export class TopicTransport implements Transport {
         cause,
       });
     if (signal.aborted || this.#state !== 'running') throw failed(signal.reason);
-    let connection: Connection;
+    let wire: ConnectionWire;
     try {
-      connection = await this.#carrier.dialAddress(address, signal);
+      wire = await this.#carrier.dialAddress(address, signal);
     } catch (error) {
       throw failed(error);
     }
     // The transport may have been closed meanwhile, and a link may have come up by itself.
     if (this.#isClosed() || signal.aborted) throw failed(signal.reason);
-    const peer = this.#peer(connection.remotePeer.toString());
+    const peer = this.#peer(wire.host);
     if (peer.link === null && peer.attempt === null && peer.candidate === null) {
-      const outcome = await this.#attempt(peer, async () => connection, signal);
+      const webRtc = isWebRtc(parseAddress(address));
+      const connect = async (within: AbortSignal): Promise<Wire> =>
+        webRtc ? this.#finder.overWebRtc(peer, wire, within) : wire;
+      const outcome = await this.#attempt(peer, connect, signal);
       if (outcome !== 'up' && outcome !== 'mineComes') throw failed(outcome);
     }
     if (!(await this.#linked(peer, signal))) throw failed(signal.reason);
@@ -176,12 +167,12 @@ export class TopicTransport implements Transport {
    * The other side has opened the three streams of a link. Answers, and takes the link once the
    * other side confirms.
    */
-  receive(connection: Connection, streams: LinkStreams): void {
+  receive(wire: Wire, streams: LinkStreams): void {
     if (this.#state !== 'running') {
       refuse(streams, answers.unknownTopic);
       return;
     }
-    const peer = this.#peer(connection.remotePeer.toString());
+    const peer = this.#peer(wire.host);
     if (peer.attempt?.opening === true && this.host < peer.host) {
       refuse(streams, answers.mineComes);
       return;
@@ -199,7 +190,7 @@ export class TopicTransport implements Transport {
       if (peer.link === null && peer.attempt === null) this.#schedule(peer, this.#jittered(peer));
     };
     const cancelTimer = this.#carrier.clock.setTimeout(drop, this.#carrier.timing.openTimeoutMs);
-    peer.candidate = { streams, drop };
+    peer.candidate = { wire, drop };
     const waiting: FramedStreamEvents = {
       prefix: drop,
       frame: drop,
@@ -220,7 +211,7 @@ export class TopicTransport implements Transport {
         over = true;
         cancelTimer();
         peer.candidate = null;
-        this.#up(peer, connection, streams, false);
+        this.#up(peer, wire, streams, false);
       },
     });
     streams.rpc.sendPrefix(Uint8Array.of(answers.accepted));
@@ -234,11 +225,14 @@ export class TopicTransport implements Transport {
       host,
       addresses: null,
       link: null,
+      wire: null,
       attempt: null,
       candidate: null,
       retryMs: timing.retryMsMin,
       upSinceMs: 0,
       upgradeMs: timing.upgradeMs,
+      webRtcFailures: 0,
+      yieldingSinceMs: null,
       turn: -1,
       cancelTimer: () => {},
       waiting: new Set(),
@@ -253,12 +247,29 @@ export class TopicTransport implements Transport {
     if (idle && peer.addresses === null && peer.waiting.size === 0) this.#peers.delete(peer.host);
   }
 
-  /** The higher of two hosts that can both be reached lets the lower one dial. */
-  #leavesDialling(peer: Peer): boolean {
-    return (
-      this.host > peer.host &&
-      readable(this.#carrier.addresses()).some((address) => !isRelayed(address))
+  /** Whether a link of this namespace lives on the wire, or is about to. */
+  uses(wire: Wire): boolean {
+    return [...this.#peers.values()].some(
+      (peer) => peer.wire?.id === wire.id || peer.candidate?.wire.id === wire.id,
     );
+  }
+
+  #firstWaitMs(peer: Peer): number {
+    const own = readable(this.#carrier.addresses());
+    const reach = {
+      direct: own.some((address) => !isRelayed(address) && !isWebRtc(address)),
+      webRtc: this.#carrier.webRtc !== null && own.some(isWebRtc),
+    };
+    const hosts = { own: this.host, other: peer.host };
+    return firstWaitMs(hosts, reach, this.#finder.paths(peer), this.#carrier.timing);
+  }
+
+  /** The lower of two hosts has begun to dial: the higher one gives it some time to finish. */
+  #yields(peer: Peer): boolean {
+    const { webRtc, clock, timing } = this.#carrier;
+    if (this.host < peer.host || webRtc === null || !webRtc.isAnswering(peer.host)) return false;
+    peer.yieldingSinceMs ??= clock.now();
+    return clock.now() - peer.yieldingSinceMs < timing.silenceMs;
   }
 
   #isClosed(): boolean {
@@ -281,64 +292,34 @@ export class TopicTransport implements Transport {
     }
     peer.cancelTimer = this.#carrier.clock.setTimeout(() => {
       if (peer.addresses === null || peer.attempt !== null || peer.candidate !== null) return;
-      if (peer.link === null) void this.#reach(peer);
+      if (peer.link === null && this.#yields(peer)) {
+        this.#schedule(peer, this.#carrier.timing.yieldMs);
+      } else if (peer.link === null) void this.#reach(peer);
       else if (peer.link.kind === 'relayed') void this.#upgrade(peer);
     }, delayMs);
   }
 
   async #reach(peer: Peer): Promise<void> {
-    const outcome = await this.#attempt(peer, async (signal) => this.#connection(peer, signal));
-    if (outcome !== 'up' && peer.link === null && peer.candidate === null) {
+    const outcome = await this.#attempt(peer, async (signal) => this.#finder.find(peer, signal));
+    if (outcome !== 'up') this.#keepWishing(peer);
+  }
+
+  /** A wish for a link survives each attempt that came to nothing. */
+  #keepWishing(peer: Peer): void {
+    if (peer.link === null && peer.attempt === null && peer.candidate === null) {
       this.#schedule(peer, this.#jittered(peer));
     }
-  }
-
-  /** The best connection to be had: direct if that is quick, else through a relay. */
-  async #connection(peer: Peer, signal: AbortSignal): Promise<Connection> {
-    const [existing] = this.#carrier.connectionsTo(peer.host);
-    if (existing !== undefined && !isRelayed(existing.remoteAddr)) return existing;
-    const { direct, relayed } = this.#paths(peer);
-    const hasOther = existing !== undefined || relayed.length > 0;
-    if (direct.length > 0 || !hasOther) {
-      try {
-        // A dead address must not eat the time of the path through the relay.
-        const quick = AbortSignal.timeout(this.#carrier.timing.dialTimeoutMs / 2);
-        return await this.#carrier.dial(peer.host, direct, {
-          signal: hasOther ? AbortSignal.any([signal, quick]) : signal,
-          fresh: existing !== undefined,
-        });
-      } catch (error) {
-        if (!hasOther || signal.aborted) throw error;
-      }
-    }
-    // One may have come in meanwhile.
-    const [now] = this.#carrier.connectionsTo(peer.host);
-    return now ?? this.#carrier.dial(peer.host, relayed, { signal, fresh: false });
-  }
-
-  /** What is known of a host; each time another direct address comes first. */
-  #paths(peer: Peer): { readonly direct: readonly string[]; readonly relayed: readonly string[] } {
-    const addresses = peer.addresses ?? [];
-    const relayed = addresses.filter((address) => readable([address]).some(isRelayed));
-    const direct = addresses.filter((address) => !relayed.includes(address));
-    peer.turn += 1;
-    const first = peer.turn % Math.max(1, direct.length);
-    return { direct: [...direct.slice(first), ...direct.slice(0, first)], relayed };
   }
 
   /** A relayed link works, and a direct one is better: look for one now and then. */
   async #upgrade(peer: Peer): Promise<void> {
     const before = peer.link;
-    const { direct } = this.#paths(peer);
-    if (direct.length > 0) {
-      await this.#attempt(peer, async (signal) => {
-        const [connection] = this.#carrier.connectionsTo(peer.host);
-        if (connection !== undefined && !isRelayed(connection.remoteAddr)) return connection;
-        return this.#carrier.dial(peer.host, direct, { signal, fresh: true });
-      });
+    if (this.#finder.hasDirect(peer)) {
+      await this.#attempt(peer, async (signal) => this.#finder.findDirect(peer, signal));
     }
-    if (peer.link !== null && peer.link === before) {
-      peer.upgradeMs = Math.min(2 * peer.upgradeMs, 60_000);
+    if (peer.link === null) this.#keepWishing(peer);
+    else if (peer.link === before) {
+      peer.upgradeMs = Math.min(2 * peer.upgradeMs, upgradeMsMax);
       this.#schedule(peer, peer.upgradeMs);
     }
   }
@@ -346,7 +327,7 @@ export class TopicTransport implements Transport {
   /** One try to open a link. Never throws. */
   async #attempt(
     peer: Peer,
-    connect: (signal: AbortSignal) => Promise<Connection>,
+    connect: (signal: AbortSignal) => Promise<Wire>,
     outer?: AbortSignal,
   ): Promise<'up' | 'mineComes' | 'refused' | 'failed'> {
     const { timing } = this.#carrier;
@@ -357,24 +338,35 @@ export class TopicTransport implements Transport {
         AbortSignal.timeout(timeoutMs),
         ...(outer === undefined ? [] : [outer]),
       ]);
-    let made: { readonly connection: Connection; readonly streams: LinkStreams } | null = null;
+    let made: { readonly wire: Wire; readonly streams: LinkStreams } | null = null;
     peer.attempt = attempt;
     try {
-      const connection = await connect(within(timing.dialTimeoutMs));
-      if (attempt.controller.signal.aborted) return 'failed';
+      const wire = await connect(within(timing.dialTimeoutMs));
+      if (attempt.controller.signal.aborted) {
+        // What carries one link is over with it; a connection of libp2p may serve others.
+        if (wire.kind === 'webrtc') wire.discard('given up');
+        return 'failed';
+      }
       attempt.opening = true;
       const signal = within(timing.openTimeoutMs);
-      const opened = await this.#carrier.openStreams(connection, this.#topic, signal);
-      const giveUp = (): void => {
-        for (const stream of Object.values(opened.streams)) stream.abort('given up');
-      };
-      const answer = await orAborted(opened.answer, signal);
-      if (signal.aborted || answer !== answers.accepted) {
-        giveUp();
-        if (answer === answers.mineComes) return 'mineComes';
-        return answer === null ? 'failed' : 'refused';
+      let answer: number | null = null;
+      try {
+        const opened = await openStreams(wire, this.#topic, this.#carrier.random, signal);
+        answer = await orAborted(opened.answer, signal);
+        if (answer === answers.accepted && !signal.aborted) {
+          made = { wire, streams: opened.streams };
+        } else {
+          for (const stream of Object.values(opened.streams)) stream.abort('given up');
+        }
+      } finally {
+        // Nobody answers there: it must not be what the next attempt finds.
+        const isMute = made === null && answer === null && signal.aborted;
+        if (isMute && !attempt.controller.signal.aborted) this.#carrier.distrust(wire);
       }
-      made = { connection, streams: opened.streams };
+      if (made === null) {
+        if (answer === answers.mineComes) return 'mineComes';
+        return answer === null || answer === answers.accepted ? 'failed' : 'refused';
+      }
     } catch {
       // Dials fail for as many reasons as networks have; each means: not now.
       return 'failed';
@@ -384,11 +376,11 @@ export class TopicTransport implements Transport {
     }
     // Outside of the try: what the handler throws is a bug, and nobody's to swallow.
     made.streams.rpc.sendPrefix(Uint8Array.of(confirmation));
-    this.#up(peer, made.connection, made.streams, true);
+    this.#up(peer, made.wire, made.streams, true);
     return 'up';
   }
 
-  #up(peer: Peer, connection: Connection, streams: LinkStreams, initiator: boolean): void {
+  #up(peer: Peer, wire: Wire, streams: LinkStreams, initiator: boolean): void {
     if (this.#state !== 'running') {
       for (const stream of Object.values(streams)) stream.abort('closed');
       return;
@@ -397,7 +389,7 @@ export class TopicTransport implements Transport {
     const { timing, clock } = this.#carrier;
     const link = new Libp2pLink({
       host: peer.host,
-      kind: kindOf(connection.remoteAddr),
+      kind: wire.kind,
       initiator,
       streams,
       clock,
@@ -412,8 +404,15 @@ export class TopicTransport implements Transport {
     // It may be gone from the table: a link can outlive the wish for it.
     this.#peers.set(peer.host, peer);
     peer.link = link;
+    peer.wire = wire;
     peer.upSinceMs = clock.now();
-    peer.upgradeMs = timing.upgradeMs;
+    peer.yieldingSinceMs = null;
+    if (link.kind === 'webrtc') {
+      peer.webRtcFailures = 0;
+      this.#carrier.webRtc?.record.worked();
+    }
+    // A first link over the relay starts the search for a better one; a later one does not hurry it.
+    if (link.kind !== 'relayed') peer.upgradeMs = timing.upgradeMs;
     this.#handler?.linkUp(link);
     for (const wake of [...peer.waiting]) wake();
     if (peer.link === link) this.#schedule(peer, peer.upgradeMs);
@@ -421,12 +420,22 @@ export class TopicTransport implements Transport {
 
   #down(peer: Peer, link: Libp2pLink, reason: string): void {
     if (peer.link !== link) return;
-    peer.link = null;
     const { clock, timing } = this.#carrier;
+    const { wire } = peer;
+    peer.link = null;
+    peer.wire = null;
+    if (wire !== null && (reason === 'silent' || reason === 'reset')) {
+      this.#carrier.distrust(wire);
+      // The path died: the next link takes the relay, and looks for a better one from there.
+      if (wire.kind === 'webrtc') peer.webRtcFailures = 1;
+    }
     // A link that lived a while owes nothing to earlier failures.
     if (clock.now() - peer.upSinceMs > 2 * timing.retryMsMax) peer.retryMs = timing.retryMsMin;
     this.#handler?.linkDown(link, reason);
-    if (peer.link === null && peer.attempt === null) this.#schedule(peer, this.#jittered(peer));
+    if (peer.link === null && peer.attempt === null) {
+      const wait = wire?.kind === 'webrtc' && this.host > peer.host ? timing.yieldMs : 0;
+      this.#schedule(peer, this.#jittered(peer) + wait);
+    }
   }
 
   /** Resolves with true once a link is up, with false when that is not to be. */
@@ -444,6 +453,8 @@ export class TopicTransport implements Transport {
     });
   }
 }
+
+const upgradeMsMax = 60_000;
 
 /** What comes first: the value, or null for the abort. */
 async function orAborted<Value>(

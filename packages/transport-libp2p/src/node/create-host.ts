@@ -1,14 +1,11 @@
 /** Hosts in Node: WebSockets in and out, and circuits through relays. */
 import './polyfills.ts';
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
-import type { PrivateKey } from '@libp2p/interface';
-import { webSockets } from '@libp2p/websockets';
 import { systemClock, systemRandom } from '@quorate/cluster';
 import type { Clock, RandomBytes } from '@quorate/cluster';
 import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';
+import { readPrivateKey } from '../host/private-key.ts';
 
 export type Libp2pHostOptions = {
   /** From `generatePrivateKey()`, kept by the caller: a member stays the same host. Default: new. */
@@ -33,41 +30,14 @@ export type Libp2pHostOptions = {
 export async function createLibp2pHost(options: Libp2pHostOptions = {}): Promise<Libp2pHost> {
   return createHost({
     privateKey: await readPrivateKey(options.privateKey),
-    transports: [
-      nodeWebSockets(),
-      circuitRelayTransport({ maxInboundStopStreams: 1_024, maxOutboundStopStreams: 1_024 }),
-    ],
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     listen: options.listen ?? [],
     announce: options.announce ?? [],
     relays: options.relays ?? [],
     reserve: options.reserve ?? true,
+    createPeerConnection: null,
+    canDial: () => true,
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
-}
-
-/** The bytes of a new key pair (Ed25519, libp2p's protobuf form). Whoever has them is this host. */
-export async function generatePrivateKey(): Promise<Uint8Array> {
-  return privateKeyToProtobuf(await generateKeyPair('Ed25519'));
-}
-
-/** Throws TypeError for bytes that are no key. */
-export async function readPrivateKey(bytes: Uint8Array | undefined): Promise<PrivateKey> {
-  if (bytes === undefined) return generateKeyPair('Ed25519');
-  try {
-    return privateKeyFromProtobuf(bytes);
-  } catch (cause) {
-    throw new TypeError('Cannot read the private key, wanted the bytes of generatePrivateKey()', {
-      cause,
-    });
-  }
-}
-
-/**
- * The socket's own buffer is kept short: what waits there is in front of every heartbeat, what
- * waits in a stream's queue is not.
- */
-export function nodeWebSockets(): ReturnType<typeof webSockets> {
-  return webSockets({ maxBufferedAmount: 512 * 1024, bufferedAmountPollInterval: 2 });
 }

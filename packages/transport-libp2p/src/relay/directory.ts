@@ -14,7 +14,7 @@ import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join, resolve } from 'node:path';
-import { generatePrivateKey } from '../node/create-host.ts';
+import { generatePrivateKey } from '../host/private-key.ts';
 import { QuorateError, systemRandom } from '@quorate/cluster';
 import { toHex } from '../host/link-protocol.ts';
 

@@ -11,9 +11,15 @@ import type { Clock, VerifyRecord } from '@quorate/cluster';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p } from 'libp2p';
 import { parseAddress } from '../host/addresses.ts';
-import { boundedYamux, connectionGater, connectionManager } from '../host/host.ts';
+import { Libp2pStream } from '../host/connection-wire.ts';
+import {
+  boundedWebSockets,
+  boundedYamux,
+  connectionGater,
+  connectionManager,
+} from '../host/host.ts';
+import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { toHex } from '../host/link-protocol.ts';
-import { generatePrivateKey, nodeWebSockets, readPrivateKey } from '../node/create-host.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
 import { RelayDirectory } from './directory.ts';
@@ -149,7 +155,7 @@ class RunningRelay implements Relay {
       this.#node = await createLibp2p({
         privateKey: await readPrivateKey(this.#identity.privateKey),
         addresses: { listen, announce },
-        transports: [nodeWebSockets()],
+        transports: [boundedWebSockets()],
         connectionEncrypters: [noise()],
         streamMuxers: [boundedYamux()],
         connectionGater,
@@ -177,7 +183,7 @@ class RunningRelay implements Relay {
       relayProtocol,
       (stream, connection) => {
         const session = new RelaySession({
-          stream,
+          stream: new Libp2pStream(stream),
           host: connection.remotePeer.toString(),
           greeting: this.#greeting(),
           store: this.#store,

@@ -1,20 +1,16 @@
 /** One host's stream of requests to a relay: read, checked, paced, answered. */
-import type { Stream } from '@libp2p/interface';
 import { isQuorateError } from '@quorate/cluster';
 import type { Clock, VerifyRecord } from '@quorate/cluster';
 import { FramedStream } from '../host/framed-stream.ts';
-import {
-  MessageError,
-  decodeRequest,
-  encodeMessage,
-  requestBytesMax,
-} from '../wire/relay-messages.ts';
+import type { ByteStream } from '../host/wire.ts';
+import { MessageError } from '../wire/fields.ts';
+import { decodeRequest, encodeMessage, requestBytesMax } from '../wire/relay-messages.ts';
 import type { Answer, Greeting, Request, StoredAnnouncement } from '../wire/relay-messages.ts';
 import type { MeetingPoint, Watcher } from './meeting-point.ts';
 import type { RegisterStore } from './register-store.ts';
 
 export type SessionOptions = {
-  readonly stream: Stream;
+  readonly stream: ByteStream;
   /** Proved by the connection. */
   readonly host: string;
   readonly greeting: Greeting;

@@ -1,8 +1,8 @@
 import { encode } from 'cborg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MessageError } from './fields.ts';
 import {
-  MessageError,
   decodeRelayMessage,
   decodeRequest,
   encodeMessage,

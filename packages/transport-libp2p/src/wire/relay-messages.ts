@@ -3,9 +3,10 @@
  * The relay greets; the host sends requests with ids; the relay answers each, and tells watchers of
  * announcements. Both sides check every field of what they read; unknown fields are skipped.
  */
-import { rfc8949EncodeOptions, decode, encode } from 'cborg';
+import { rfc8949EncodeOptions, encode } from 'cborg';
 import { isErrorCode } from '@quorate/cluster';
 import type { ErrorCode } from '@quorate/cluster';
+import { Fields, MessageError, readMap } from './fields.ts';
 
 export const relayProtocol = '/quorate/relay/1';
 
@@ -83,11 +84,6 @@ export type Told = {
 };
 
 export type RelayMessage = Greeting | Answer | Told;
-
-/** The bytes are no message of this protocol. */
-export class MessageError extends Error {
-  override readonly name = 'MessageError';
-}
 
 export function encodeMessage(message: Request | RelayMessage): Uint8Array {
   return encode(message, rfc8949EncodeOptions);
@@ -185,80 +181,4 @@ function storedAnnouncement(raw: unknown): StoredAnnouncement {
     version: fields.count('version'),
     record: fields.bytes('record', announceBytesMax),
   };
-}
-
-function readMap(bytes: Uint8Array): Fields {
-  let raw: unknown;
-  try {
-    raw = decode(bytes, {
-      strict: true,
-      useMaps: false,
-      rejectDuplicateMapKeys: true,
-      allowIndefinite: false,
-      allowBigInt: false,
-      allowNaN: false,
-      allowInfinity: false,
-      allowUndefined: false,
-    });
-  } catch (cause) {
-    throw new MessageError('Cannot read a message, wanted canonical CBOR', { cause });
-  }
-  return new Fields(raw);
-}
-
-/** Reads the fields of a decoded map, each checked. */
-class Fields {
-  readonly #map: Record<string, unknown>;
-
-  constructor(raw: unknown) {
-    if (
-      typeof raw !== 'object' ||
-      raw === null ||
-      Array.isArray(raw) ||
-      raw instanceof Uint8Array
-    ) {
-      throw new MessageError('Cannot read a message, wanted a map');
-    }
-    this.#map = raw as Record<string, unknown>;
-  }
-
-  raw(name: string): unknown {
-    return Object.hasOwn(this.#map, name) ? this.#map[name] : null;
-  }
-
-  count(name: string): number {
-    const value = this.raw(name);
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-    throw new MessageError(`Cannot read '${name}', wanted a count`);
-  }
-
-  truth(name: string): boolean {
-    const value = this.raw(name);
-    if (typeof value === 'boolean') return value;
-    throw new MessageError(`Cannot read '${name}', wanted true or false`);
-  }
-
-  text(name: string, lengthMax: number): string {
-    const value = this.raw(name);
-    if (typeof value === 'string' && value.length <= lengthMax) return value;
-    throw new MessageError(`Cannot read '${name}', wanted at most ${lengthMax} characters`);
-  }
-
-  bytes(name: string, bytesMax: number): Uint8Array {
-    const value = this.raw(name);
-    if (value instanceof Uint8Array && value.length <= bytesMax) return value;
-    throw new MessageError(`Cannot read '${name}', wanted at most ${bytesMax} bytes`);
-  }
-
-  topic(): string {
-    const topic = this.text('topic', 64);
-    if (/^[0-9a-f]{64}$/.test(topic)) return topic;
-    throw new MessageError("Cannot read 'topic', wanted 64 hex digits");
-  }
-
-  nameTag(): string {
-    const nameTag = this.text('nameTag', 64);
-    if (/^[0-9a-f]{16,64}$/.test(nameTag)) return nameTag;
-    throw new MessageError("Cannot read 'nameTag', wanted 16 to 64 hex digits");
-  }
 }
