@@ -21,6 +21,17 @@ export type Config = {
   readonly uncommittedBytesMax?: number;
   /** Bytes of committed entries handed out in one `Ready`. Default 1 MiB. */
   readonly applyBytesMax?: number;
+  /**
+   * Keeps what lease reads rest on (Z23): whoever heard a leader grants no vote, to nobody and in no
+   * term, for the shortest election timeout; hints are ignored meanwhile. All members must agree.
+   * Default false.
+   */
+  readonly leaseReads?: boolean;
+  /**
+   * This run neither grants nor seeks a vote in its first so many ticks, except on a leader's word: an
+   * earlier run may have promised as much (Z23). May be 0, the default.
+   */
+  readonly silentTicks?: number;
 };
 
 /** What `LogStorage.load()` gave back. A fresh replica: all zeros, no snapshot, no entries. */

@@ -15,7 +15,7 @@ export function tickFollower(m: Machine): void {
   m.electionElapsedTicks++;
   m.forwardedReads.expire(m.nowTick, m.reads);
   if (m.electionElapsedTicks < m.electionTimeoutTicks) return;
-  if (m.promotable) return startPreVote(m);
+  if (m.promotable && !m.isBound) return startPreVote(m);
   // Nobody's candidate, but no longer sure of its leader either.
   m.setLeader(null);
 }
@@ -126,14 +126,16 @@ export function onPreVote(m: Machine, message: PreVote): void {
   const { nodeId: from } = m;
   const open =
     message.term > m.currentTerm || (message.term === m.currentTerm && mayVoteFor(m, message.from));
-  const granted = open && !m.leaderIsFresh && isUpToDate(m, message.lastEntry);
+  const free = !m.leaderIsFresh && !m.isBound;
+  const granted = open && free && isUpToDate(m, message.lastEntry);
   const term = granted ? message.term : m.currentTerm;
   m.send({ type: 'PreVoteResponse', from, to: message.from, term, granted });
 }
 
 /** The candidate's term is the current one here. A grant waits for the vote to be durable (E1). */
 export function onRequestVote(m: Machine, message: RequestVote): void {
-  if (mayVoteFor(m, message.from) && isUpToDate(m, message.lastEntry)) {
+  const free = message.transfer || !m.isBound;
+  if (free && mayVoteFor(m, message.from) && isUpToDate(m, message.lastEntry)) {
     if (m.votedFor === null) {
       m.votedFor = message.from;
       m.hardStateDirty = true;

@@ -14,6 +14,7 @@ export {
   describeReady,
   describeStatus,
 } from './describe.ts';
+export type { Lease } from './leader.ts';
 export { isJoint, isMember, isVoter, membersOf, plainMembership } from './membership.ts';
 export type { MembershipTarget } from './membership.ts';
 export type {

@@ -136,6 +136,21 @@ function continueTransfer(m: Machine, leadership: Leadership, peer: NodeId): voi
   if (leadership.progress.get(peer)?.matchIndex === m.log.lastIndex) sendTimeoutNow(m, peer);
 }
 
+/** What a lease read may rest on; null where nothing may (Z23). */
+export function leaseOf(m: Machine, leadership: Leadership): Lease | null {
+  const { leaseEnded, transferTarget } = leadership;
+  if (!m.settings.leaseReads || leaseEnded || transferTarget !== null) return null;
+  if (!hasCommittedInTerm(m, leadership)) return null;
+  const round = confirmedRound(m, leadership);
+  return round === 0 ? null : { round, readIndex: m.log.commitIndex };
+}
+
+/**
+ * A quorum answered the heartbeats of `round`, and so elects nobody else for the shortest election
+ * timeout since they were sent: how long that was ago only the driver's clocks can say.
+ */
+export type Lease = { readonly round: number; readonly readIndex: number };
+
 export function hasCommittedInTerm(m: Machine, leadership: Leadership): boolean {
   return m.log.commitIndex >= leadership.termStartIndex;
 }
@@ -185,6 +200,7 @@ function hearsQuorum(m: Machine, leadership: Leadership): boolean {
 /** Never carries entries and never waits for a disk; commits only what the peer acknowledged. */
 function sendHeartbeats(m: Machine, leadership: Leadership): void {
   const { nodeId: from, currentTerm: term } = m;
+  if (m.settings.leaseReads) leadership.reads.beginEmptyRound();
   const readRound = leadership.reads.lastRound;
   for (const progress of leadership.progress.values()) {
     const leaderCommit = Math.min(progress.matchIndex, m.log.commitIndex);
@@ -194,9 +210,7 @@ function sendHeartbeats(m: Machine, leadership: Leadership): void {
 
 function answerReads(m: Machine, leadership: Leadership): void {
   if (leadership.reads.count === 0) return;
-  const confirmed = quorumIndex(m.membership, (id) =>
-    id === m.nodeId ? leadership.reads.lastRound : (leadership.progress.get(id)?.readRound ?? 0),
-  );
+  const confirmed = confirmedRound(m, leadership);
   for (const { index, requests } of leadership.reads.takeConfirmed(confirmed)) {
     for (const { from: to, requestId } of requests) {
       if (to === null) m.reads.push({ requestId, index });
@@ -208,6 +222,14 @@ function answerReads(m: Machine, leadership: Leadership): void {
   }
 }
 
+/** The newest round of heartbeats that a quorum answered. */
+function confirmedRound(m: Machine, leadership: Leadership): number {
+  return quorumIndex(m.membership, (id) =>
+    id === m.nodeId ? leadership.reads.lastRound : (leadership.progress.get(id)?.readRound ?? 0),
+  );
+}
+
 function sendTimeoutNow(m: Machine, to: NodeId): void {
+  if (m.leadership !== null) m.leadership.leaseEnded = true;
   m.send({ type: 'TimeoutNow', from: m.nodeId, to, term: m.currentTerm });
 }

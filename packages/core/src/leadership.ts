@@ -14,6 +14,8 @@ export class Leadership {
   heartbeatElapsedTicks = 0;
   transferTarget: NodeId | null = null;
   transferElapsedTicks = 0;
+  /** A `TimeoutNow` left: somebody may be elected without waiting, so no lease holds in this term (Z23). */
+  leaseEnded = false;
   /** Ticks since the removal of those who depart was committed. */
   departingTicks = 0;
   readonly #settings: Settings;

@@ -35,6 +35,8 @@ export class Machine {
   electionElapsedTicks = 0;
   /** Drawn anew at each attempt. */
   electionTimeoutTicks = 0;
+  /** Until this tick the member is bound: see `isBound`. */
+  voteFromTick: number;
 
   /** Batches given out, and durable ones. */
   batchNumber = 0;
@@ -90,6 +92,12 @@ export class Machine {
     }
     this.forwardedReads = new ForwardedReads(this.prng);
     this.redrawElectionTimeout();
+    this.voteFromTick = settings.silentTicks;
+    // The timer runs out after the silence, not at its end: several who restart must not stand at once.
+    this.electionElapsedTicks = Math.min(
+      0,
+      settings.electionTimeoutTicksMin - settings.silentTicks,
+    );
   }
 
   get membership(): Membership {
@@ -118,6 +126,22 @@ export class Machine {
     return (
       this.leader !== null && this.electionElapsedTicks < this.settings.electionTimeoutTicksMin
     );
+  }
+
+  /**
+   * This member promised its leader, or an earlier run of it did, to elect nobody else for now: that
+   * leader may be answering reads on the strength of it (Z23). Unlike freshness the promise outlives
+   * the term it was given in; only a leader's own word, `TimeoutNow`, is above it.
+   */
+  get isBound(): boolean {
+    return this.nowTick < this.voteFromTick;
+  }
+
+  /** A leader was heard, and may rest a lease on the answer. */
+  bind(): void {
+    const { leaseReads, electionTimeoutTicksMin } = this.settings;
+    if (!leaseReads) return;
+    this.voteFromTick = Math.max(this.voteFromTick, this.nowTick + electionTimeoutTicksMin);
   }
 
   send(message: Message): void {

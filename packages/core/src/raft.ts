@@ -14,9 +14,11 @@ import {
   appendOwn,
   flushLeader,
   hasCommittedInTerm,
+  leaseOf,
   startTransfer,
   tickLeader,
 } from './leader.ts';
+import type { Lease } from './leader.ts';
 import { Machine } from './machine.ts';
 import { beginChange, isJoint, isVoter } from './membership.ts';
 import type { MembershipTarget } from './membership.ts';
@@ -40,7 +42,7 @@ export class Raft {
 
   /**
    * Starts from what the storage holds. A replica that is its cluster's only voter stands for
-   * election at once (E14). Throws `TypeError` or `RangeError` for a configuration or a stored state
+   * election at once (E14), unless it begins with a silence. Throws `TypeError` or `RangeError` for a configuration or a stored state
    * that contradicts itself, `DecodeError` for a stored membership that cannot be read.
    */
   constructor(config: Config, initial: InitialState) {
@@ -48,7 +50,8 @@ export class Raft {
     this.#softState = { role: 'follower', term: this.#m.currentTerm, leader: null };
     const { voters, votersOutgoing } = this.#m.membership;
     const isOnlyVoter = voters.length === 1 && voters[0] === this.#m.nodeId;
-    if (isOnlyVoter && votersOutgoing.length === 0 && this.#m.promotable) {
+    const mayStand = this.#m.promotable && !this.#m.isBound;
+    if (isOnlyVoter && votersOutgoing.length === 0 && mayStand) {
       startElection(this.#m, false);
     }
     checkInvariants(this.#m);
@@ -147,6 +150,27 @@ export class Raft {
   }
 
   /**
+   * The newest round of heartbeats of a leader that keeps leases, null elsewhere. A driver that looks
+   * before each `tick()` and `ready()` knows that no later round was sent before that moment.
+   */
+  heartbeatRound(): { readonly term: number; readonly round: number } | null {
+    const { leadership, settings, currentTerm: term, fatal } = this.#m;
+    if (leadership === null || fatal !== null || !settings.leaseReads) return null;
+    return { term, round: leadership.reads.lastRound };
+  }
+
+  /**
+   * What a lease read at this leader may rest on (thesis §6.4.1, Z23): state applied up to
+   * `readIndex` holds everything acknowledged before this call, if the heartbeats of `round` were
+   * sent less than the shortest election timeout ago by any clock that may err. Null when no lease
+   * holds: no leader, nothing committed in its term, no quorum heard, or a transfer has begun.
+   */
+  lease(): Lease | null {
+    const { leadership, fatal } = this.#m;
+    return leadership === null || fatal !== null ? null : leaseOf(this.#m, leadership);
+  }
+
+  /**
    * Hands leadership to the voter `to`: false when this is no leader, `to` no other voter, or
    * another transfer runs. Proposals are refused until it ends, at the latest after an election
    * timeout.
@@ -157,10 +181,13 @@ export class Raft {
     return startTransfer(m, m.leadership, to);
   }
 
-  /** A hint that the leader is gone: asks for pre-votes now. Ignored by leaders and non-voters. */
+  /**
+   * A hint that the leader is gone: asks for pre-votes now. Ignored by leaders, by non-voters, and
+   * while a lease may rest on this member (Z23).
+   */
   campaign(): void {
     const m = this.#m;
-    if (m.fatal !== null || m.leadership !== null || !m.promotable) return;
+    if (m.fatal !== null || m.leadership !== null || !m.promotable || m.isBound) return;
     if (m.role === 'candidate') return;
     startPreVote(m);
     checkInvariants(m);
@@ -170,11 +197,12 @@ export class Raft {
    * A hint that the way to `leader` is gone, such as a closed connection: this member listens to
    * candidates from now on, and becomes one after a short while, drawn anew, so that several who
    * noticed at once do not split their votes. Heartbeats stay the truth: one from that leader makes
-   * the hint undone. Ignored unless this member follows `leader`.
+   * the hint undone. Ignored unless this member follows `leader`, and while a lease may rest on it
+   * (Z23).
    */
   leaderLost(leader: NodeId): void {
     const m = this.#m;
-    if (m.fatal !== null || m.role !== 'follower' || m.leader !== leader) return;
+    if (m.fatal !== null || m.role !== 'follower' || m.leader !== leader || m.isBound) return;
     const { electionTimeoutTicksMin: min } = m.settings;
     m.electionElapsedTicks = Math.max(m.electionElapsedTicks, min);
     const patience = m.prng.between(1, 2 + Math.ceil(min / 4));

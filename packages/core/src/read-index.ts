@@ -37,6 +37,11 @@ export class ReadIndexQueue {
     this.#fresh = [];
   }
 
+  /** Begins a round that nobody waits for: its confirmation says since when a quorum is bound (Z23). */
+  beginEmptyRound(): void {
+    this.#lastRound++;
+  }
+
   /** Rounds that a quorum confirmed are done: theirs may be read. */
   takeConfirmed(confirmedRound: number): readonly Round[] {
     let done = 0;

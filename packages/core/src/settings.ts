@@ -18,6 +18,8 @@ export function resolveConfig(config: Config): Settings {
     inflightBytesMax: config.inflightBytesMax ?? 4 * 1024 * 1024,
     uncommittedBytesMax: config.uncommittedBytesMax ?? 16 * 1024 * 1024,
     applyBytesMax: config.applyBytesMax ?? 1024 * 1024,
+    leaseReads: config.leaseReads ?? false,
+    silentTicks: config.silentTicks ?? 0,
   };
   if (typeof settings.nodeId !== 'string' || settings.nodeId === '') {
     throw new TypeError('Cannot start: nodeId is empty, wanted a non-empty string');
@@ -30,6 +32,11 @@ export function resolveConfig(config: Config): Settings {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new RangeError(`Cannot start: ${name} is ${value}, wanted a positive safe integer`);
     }
+  }
+  if (!Number.isSafeInteger(settings.silentTicks) || settings.silentTicks < 0) {
+    throw new RangeError(
+      `Cannot start: silentTicks is ${settings.silentTicks}, wanted a safe integer from 0 on`,
+    );
   }
   const { heartbeatTicks, electionTimeoutTicksMin: min, electionTimeoutTicksMax: max } = settings;
   if (heartbeatTicks >= min) {

@@ -100,7 +100,7 @@ function admitsLaterTerm(m: Machine, message: Message): boolean {
       return true;
     case 'RequestVote':
       // A leader was just heard: whoever does not hear it must not depose it (thesis §4.2.3).
-      if (m.leaderIsFresh && !message.transfer) return false;
+      if ((m.leaderIsFresh || m.isBound) && !message.transfer) return false;
       m.becomeFollower(message.term, null);
       return true;
     default:
@@ -119,6 +119,7 @@ function admitsLeader(m: Machine, message: Message): boolean {
   if (m.role !== 'follower') m.becomeFollower(message.term, message.from);
   m.setLeader(message.from);
   m.electionElapsedTicks = 0;
+  m.bind();
   return true;
 }
 
