@@ -4,86 +4,52 @@
 //   node tools/build.mjs --no-types   JavaScript only: enough to run
 //
 // Parts (@quorate/*) are bundled; third-party packages stay imports and must be dependencies of
-// `quorate`, because only those are installed with it.
-import { build } from 'esbuild';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
-import { builtinModules } from 'node:module';
+// `quorate`, because only those are installed with it. What an import map names has them inside.
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { bundleForBundlers, bundleForNode, bundleStandalone, libraries } from './lib/bundles.mjs';
 import { readJson, root } from './lib/workspace.mjs';
 
 const home = `${root}/packages/quorate`;
 const dist = `${home}/dist`;
-const { dependencies = {}, exports: published } = readJson('packages/quorate/package.json');
-
-/** Entry name in dist → source. The command is one more entry, so that it shares the chunks. */
-const libraries = Object.fromEntries(
-  Object.values(published)
-    .filter((target) => typeof target === 'object')
-    .map(({ source, default: built }) => [nameOf(built), `${home}/${source}`]),
-);
-const entries = { ...libraries, cli: `${root}/apps/cli/src/main.ts` };
+const { dependencies } = readJson('packages/quorate/package.json');
 
 await buildScripts();
 if (!process.argv.includes('--no-types')) await buildDeclarations();
 linkCommand();
 
+/** Everything is bundled before the last build is touched: one that fails leaves it as it was. */
 async function buildScripts() {
-  for (const [name, source] of Object.entries(entries)) {
-    if (!existsSync(source)) throw new Error(`Cannot build ${name}: ${source} is missing`);
-  }
+  const bundles = [await bundleForNode(), await bundleForBundlers(), await bundleStandalone()];
   rmSync(dist, { recursive: true, force: true });
-  const { metafile } = await build({
-    entryPoints: entries,
-    outdir: dist,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    conditions: ['source'],
-    external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
-    chunkNames: 'chunks/[name]-[hash]',
-    sourcemap: true,
-    sourcesContent: false,
-    metafile: true,
-    logLevel: 'warning',
-  });
-  refuseStrangers(metafile);
-  mkdirSync(dist, { recursive: true });
+  for (const { files, licences } of bundles) {
+    for (const { path, contents } of files) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, contents);
+    }
+    if (licences !== undefined) writeFileSync(`${dist}/quorate.js.licences.txt`, licences);
+  }
+  for (const { metafile } of bundles) say(metafile);
   // The published page and licence are the repository's own.
   for (const file of ['LICENSE', 'README.md']) {
     if (existsSync(`${root}/${file}`)) copyFileSync(`${root}/${file}`, `${home}/${file}`);
   }
-  const bytes = Object.values(metafile.outputs)
-    .filter((output) => output.entryPoint !== undefined || output.imports !== undefined)
-    .reduce((total, output) => total + output.bytes, 0);
-  console.log(
-    `build: ${Object.keys(entries).join(', ')} (${Math.round(bytes / 1024)} KiB with maps)`,
-  );
 }
 
-/** A third-party package that was bundled is one that `quorate` forgot to declare. */
-function refuseStrangers({ inputs, outputs }) {
-  const bundled = Object.keys(inputs).filter((input) => input.includes('node_modules/'));
-  if (bundled.length > 0) {
-    const names = new Set(
-      bundled.map((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)[1]),
-    );
-    throw new Error(
-      `Cannot build quorate: ${[...names].join(', ')} bundled, wanted in its dependencies`,
-    );
-  }
-  const known = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
-  for (const { imports } of Object.values(outputs)) {
-    for (const { path, external } of imports) {
-      const name = path
-        .split('/')
-        .slice(0, path.startsWith('@') ? 2 : 1)
-        .join('/');
-      if (external === true && !known.has(path) && dependencies[name] === undefined) {
-        throw new Error(`Cannot build quorate: imports ${path}, wanted in its dependencies`);
-      }
-    }
-  }
+function say({ outputs }) {
+  const scripts = Object.entries(outputs).filter(([file]) => file.endsWith('.js'));
+  const entries = scripts.filter(([, { entryPoint }]) => entryPoint !== undefined);
+  const names = entries.map(([file]) => file.split('/').at(-1)).join(', ');
+  const bytes = scripts.reduce((total, [, output]) => total + output.bytes, 0);
+  console.log(`build: ${names} (${Math.round(bytes / 1000)} kB)`);
 }
 
 /** One declaration file per library entry, with the types of every part rolled in. */
@@ -122,8 +88,4 @@ function linkCommand() {
   if (process.platform === 'win32') return;
   rmSync(link, { force: true });
   symlinkSync('../../packages/quorate/bin/quorate.js', link);
-}
-
-function nameOf(built) {
-  return built.replace(/^\.\/dist\//, '').replace(/\.js$/, '');
 }

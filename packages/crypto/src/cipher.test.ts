@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCipher } from './cipher.ts';
 import { recordValueBytesMax, verifyRecord } from './record.ts';
-import { generateSecret } from './secret.ts';
+import { generateSecret } from './secret-text.ts';
 
 const random = (count: number): Uint8Array => Uint8Array.from(randomBytes(count));
 const secrets = generateSecret(random);

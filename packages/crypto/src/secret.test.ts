@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromBase64Url, toBase64Url } from './bytes.ts';
-import { generateSecret, parseSecret, readRing } from './secret.ts';
+import { generateSecret, parseSecret } from './secret-text.ts';
+import { readRing } from './secret.ts';
 
 const random = (count: number): Uint8Array => Uint8Array.from(randomBytes(count));
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

@@ -1,8 +1,6 @@
 import { equalBytes } from '@noble/ciphers/utils.js';
-import { sha256 } from '@noble/hashes/sha2.js';
-import type { RandomBytes } from '@quorate/cluster';
-import { concatBytes, fromBase64Url, toBase64Url, utf8 } from './bytes.ts';
 import { publicSecret } from './namespace.ts';
+import { checkSecretBytes, parseSecret } from './secret-text.ts';
 
 /**
  * 32 random bytes, or the text that `generateSecret` made, or `'public'`: a secret derived from the
@@ -16,48 +14,6 @@ export type Secret = Uint8Array | string;
  * the second, then as the first, then the old one goes.
  */
 export type SecretSource = Secret | readonly Secret[];
-
-/**
- * A fresh secret as text: `qs1_` and 48 characters that hold 32 bytes of `random` and a checksum of
- * 4, so that a typo is told from a wrong secret.
- */
-export function generateSecret(random: RandomBytes): string {
-  const secret = random(secretBytes);
-  checkSecretBytes(secret);
-  return textPrefix + toBase64Url(concatBytes(secret, checksum(secret)));
-}
-
-/**
- * The 32 bytes of a secret's text; white space around it (a file's last line feed) is no part of
- * it. Throws a TypeError, which never repeats the text, for anything else.
- */
-export function parseSecret(text: string): Uint8Array {
-  const trimmed = text.trim();
-  if (!trimmed.startsWith(textPrefix)) {
-    throw new TypeError(
-      `Cannot read the secret: it does not begin with ${textPrefix}, wanted the text that ` +
-        '`quorate secret generate` prints, or a passphrase given to deriveSecret()',
-    );
-  }
-  const digits = trimmed.slice(textPrefix.length);
-  if (digits.length !== textDigits) {
-    throw new TypeError(
-      `Cannot read the secret: ${digits.length} characters after ${textPrefix}, wanted ${textDigits}`,
-    );
-  }
-  const bytes = fromBase64Url(digits);
-  if (bytes === null) {
-    throw new TypeError('Cannot read the secret: wanted only letters, digits, - and _');
-  }
-  const secret = bytes.slice(0, secretBytes);
-  if (!equalBytes(bytes.subarray(secretBytes), checksum(secret))) {
-    throw new TypeError(
-      'Cannot read the secret: its checksum does not fit, wanted it without typo',
-    );
-  }
-  checkSecretBytes(secret);
-  return secret;
-}
 
 /** The ring's secrets as bytes of our own, primary first, without repetitions. */
 export function readRing(source: SecretSource, namespace: string): readonly Uint8Array[] {
@@ -84,30 +40,6 @@ function readSecret(secret: Secret, namespace: string): Uint8Array {
   return Uint8Array.from(secret);
 }
 
-function checkSecretBytes(secret: Uint8Array): void {
-  if (!(secret instanceof Uint8Array) || secret.length !== secretBytes) {
-    throw new TypeError(
-      `Cannot use the secret: wanted ${secretBytes} bytes, or the text that \`quorate secret generate\` prints`,
-    );
-  }
-  // A buffer that nobody filled is the usual way to a secret that is none.
-  if (secret.every((byte) => byte === secret[0])) {
-    throw new TypeError('Cannot use the secret: all its bytes are equal, wanted random ones');
-  }
-}
-
-function checksum(secret: Uint8Array): Uint8Array {
-  return sha256(concatBytes(utf8('quorate/1 secret checksum\0'), secret)).subarray(
-    0,
-    checksumBytes,
-  );
-}
-
 function isList(source: SecretSource): source is readonly Secret[] {
   return Array.isArray(source);
 }
-
-const textPrefix = 'qs1_';
-const secretBytes = 32;
-const checksumBytes = 4;
-const textDigits = 48;

@@ -1,5 +1,5 @@
 import { systemRandom } from '@quorate/cluster';
-import { generateSecret } from '@quorate/crypto';
+import { generateSecret } from '@quorate/crypto/secret-text';
 
 /** A fresh secret for a namespace, as text: what `quorate secret generate` prints. */
 export function createSecret(): string {
