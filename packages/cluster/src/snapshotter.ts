@@ -1,7 +1,7 @@
 /**
  * Takes a snapshot of the applied state every so many entries or bytes, and lets the log forget what
  * lies behind a trailing window. The state is captured at once and streams to the disk while entries
- * go on being applied.
+ * go on being applied. A large state is not written anew for a handful of small entries.
  */
 import type { Entry, Raft } from '@quorate/core';
 import type { LogStorage } from './contracts/log-storage.ts';
@@ -22,6 +22,8 @@ export class Snapshotter {
   readonly #options: SnapshotterOptions;
   #entryCount = 0;
   #bytes = 0;
+  /** What the last snapshot weighed. */
+  #snapshotBytes = 0;
   #busy = false;
   #stopped = false;
 
@@ -34,7 +36,11 @@ export class Snapshotter {
     const { policy } = this.#options;
     this.#entryCount += entries.length;
     for (const entry of entries) this.#bytes += entry.data.length;
-    const due = this.#entryCount >= policy.snapshotEntries || this.#bytes >= policy.snapshotBytes;
+    const many = this.#entryCount >= policy.snapshotEntries;
+    const worthIt =
+      this.#bytes >= this.#snapshotBytes / writeAmplificationMax ||
+      this.#entryCount >= deferralMax * policy.snapshotEntries;
+    const due = (many && worthIt) || this.#bytes >= policy.snapshotBytes;
     if (due && !this.#busy) this.#take();
   }
 
@@ -52,7 +58,7 @@ export class Snapshotter {
     const { raft, state } = this.#options;
     const meta = raft.snapshotMetaAt(state.appliedIndex);
     if (meta === null) return;
-    const chunks = state.snapshot();
+    const chunks = this.#weighed(state.snapshot());
     this.#busy = true;
     this.restored();
     this.#save(meta, chunks).then(
@@ -65,6 +71,15 @@ export class Snapshotter {
         if (!isQuorateError(error, 'STORAGE_FULL')) this.#options.failed(error);
       },
     );
+  }
+
+  *#weighed(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
+    let bytes = 0;
+    for (const chunk of chunks) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+    this.#snapshotBytes = bytes;
   }
 
   async #save(
@@ -80,3 +95,8 @@ export class Snapshotter {
     await storage.compact(through);
   }
 }
+
+/** Bytes of snapshots written for each byte of the log, at most … */
+const writeAmplificationMax = 16;
+/** … unless so many times the usual number of entries have gathered, which a restart has to read. */
+const deferralMax = 8;

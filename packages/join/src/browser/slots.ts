@@ -351,7 +351,7 @@ const lookMs = 25;
 const promiseMs = 1_500;
 /** For a tab that has promised a slot to stop its replica. */
 const handOverMs = 5_000;
-const answerMs = 150;
+const answerMs = 60;
 const surplusAnswerMs = 2_000;
 const settleMs = 500;
 const retryMs = 5_000;

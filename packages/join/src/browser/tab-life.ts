@@ -166,7 +166,17 @@ export class TabLife {
     }
     if (this.#asked || this.#slots?.hasAll !== true || isShortOfVoters(status)) return;
     this.#asked = true;
-    this.primary.campaign();
+    // The longest log first, for a shorter one may not win.
+    const members = this.#members().sort(
+      (a, b) => b.status.raft.lastIndex - a.status.raft.lastIndex,
+    );
+    this.#campaignInTurn(members);
+  }
+
+  #campaignInTurn([next, ...others]: readonly Member[]): void {
+    if (next === undefined || this.#over || this.primary.status.phase !== 'electing') return;
+    next.campaign();
+    this.#options.environment.clock.setTimeout(() => this.#campaignInTurn(others), campaignMs);
   }
 
   #member(
@@ -264,9 +274,15 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** An election among replicas of one page takes a few transactions. */
+const campaignMs = 100;
+
 /** Among tabs a round trip is a fraction of a millisecond (DESIGN §16). */
 const tabsPolicy: Partial<Policy> = {
   heartbeatMs: 50,
   electionTimeoutMsMin: 400,
   electionTimeoutMsMax: 800,
+  // A page reads its log each time it is loaded, and a person waits for it.
+  snapshotEntries: 1_000,
+  trailingEntries: 500,
 };
