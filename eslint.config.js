@@ -22,6 +22,7 @@ export default tseslint.config(
       '.quorate/',
       'quorate-data/',
       'test-results/',
+      '**/.stryker-tmp/',
     ],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
