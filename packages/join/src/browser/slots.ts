@@ -313,13 +313,15 @@ export class Slots {
     held.sparing = true;
     held.waiting = false;
     this.#options.channel.postMessage({ type: 'give', slot, to });
-    void spared.finally(() => {
+    const release = (): void => {
       if (this.#held.get(slot) !== held) return;
       this.#held.delete(slot);
       this.#promised.set(slot, this.#options.clock.now() + promiseMs);
       held.release();
       this.#stepAside(slot);
-    });
+    };
+    // One that could not be stopped in good order is stopped all the same.
+    spared.then(release, release);
   }
 
   #lockName(slot: number): string {
