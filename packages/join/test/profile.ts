@@ -19,6 +19,8 @@ export class Profile {
     return {
       request: async (name, options, callback) => {
         await Promise.resolve();
+        // What is left of a crashed tab here is a ghost: no lock ever answers it.
+        if (this.#crashed.has(tab)) return new Promise(() => undefined);
         const queue = this.#queue(name);
         if (options.ifAvailable === true && queue.length > 0) return callback(null);
         return new Promise((resolve, reject) => {
