@@ -10,7 +10,7 @@ import { bytes, id, noBytes } from './network.ts';
 import { ScriptError } from './transcript-args.ts';
 import type { Args } from './transcript-args.ts';
 import { forge } from './transcript-forge.ts';
-import { addCluster, addNode } from './transcript-nodes.ts';
+import { addCluster, addNode, takeConfig } from './transcript-nodes.ts';
 import { nodeIds, short } from './transcript-world.ts';
 import type { World } from './transcript-world.ts';
 
@@ -159,7 +159,7 @@ function start(world: World, args: Args): void {
   const number = args.node();
   const member = world.member(number);
   if (member.raft !== null) throw new ScriptError(`Node ${number} runs already`);
-  member.start();
+  member.start(takeConfig(args));
 }
 
 // The wire -----------------------------------------------------------------------------------------------
@@ -266,6 +266,13 @@ function disk(world: World, args: Args): void {
   }
 }
 
+function lease(world: World, args: Args): void {
+  const number = args.node();
+  const held = world.raft(number).lease();
+  if (held === null) world.say(`${number} has no lease`);
+  else world.say(`${number} has a lease since round ${held.round}, to read at ${held.readIndex}`);
+}
+
 function nodesOrAll(world: World, args: Args): number[] {
   const numbers = args.nodes();
   for (const number of numbers) world.member(number);
@@ -332,7 +339,8 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['sync', { usage: 'NODE [COUNT]', run: sync }],
   ['apply', { usage: 'NODE [COUNT]', run: apply }],
   ['stop', { usage: 'NODE', run: stop }],
-  ['start', { usage: 'NODE', run: start }],
+  ['start', { usage: 'NODE [Config…]', run: start }],
   ['status', { usage: '[NODE…]', run: status }],
+  ['lease', { usage: 'NODE', run: lease }],
   ['disk', { usage: '[NODE…]', run: disk }],
 ]);

@@ -62,12 +62,19 @@ function config(number: number, over: Partial<Config>): Config {
   };
 }
 
-function takeConfig(args: Args): Partial<Config> {
-  const given = configNames.filter((name) => args.has(name));
-  return Object.fromEntries(given.map((name) => [name, args.number(name)]));
+/** The options that are fields of `Config`. */
+export function takeConfig(args: Args): Partial<Config> {
+  const numbers = configNumbers.filter((name) => args.has(name));
+  const flags = configFlags.filter((name) => args.has(name));
+  return {
+    ...Object.fromEntries(numbers.map((name) => [name, args.number(name)])),
+    ...Object.fromEntries(flags.map((name) => [name, args.yes(name)])),
+  };
 }
 
-const configNames = [
+const configFlags = ['leaseReads'] as const satisfies readonly (keyof Config)[];
+
+const configNumbers = [
   'seed',
   'heartbeatTicks',
   'electionTimeoutTicksMin',
@@ -77,4 +84,5 @@ const configNames = [
   'inflightBytesMax',
   'uncommittedBytesMax',
   'applyBytesMax',
+  'silentTicks',
 ] as const satisfies readonly (keyof Config)[];

@@ -126,7 +126,7 @@ export class World {
 
 /** What a member's driver does with a disk and a state machine. */
 export class Member {
-  readonly config: Config;
+  config: Config;
   /** Null while stopped. */
   raft: Raft | null;
   /** What a crash leaves. */
@@ -206,7 +206,9 @@ export class Member {
     return this.#writes.splice(0).map(describeWrite);
   }
 
-  start(): void {
+  /** Starts again from the disk, as a run with `over` in its configuration. */
+  start(over: Partial<Config>): void {
+    this.config = { ...this.config, ...over };
     this.#appliedIndex = this.disk.snapshot?.index ?? 0;
     this.raft = this.#open();
   }
