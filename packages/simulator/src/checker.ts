@@ -40,6 +40,8 @@ type Replica = {
   memberships: MembershipAt[];
   appliedIndex: number;
   commitIndex: number;
+  /** What it knew to be committed when it began to lead. */
+  leadCommitIndex: number;
 };
 
 type MembershipAt = {
@@ -123,6 +125,7 @@ export class SafetyChecker {
   snapshotSaved(id: NodeId, meta: SnapshotMeta): void {
     const replica = this.#replica(id);
     this.#checkCommitted(replica, meta.index, meta.term, 'saved a snapshot');
+    this.#checkMembership(replica, meta);
     if (meta.index < (replica.snapshot?.index ?? 0)) return;
     replica.snapshot = meta;
     if (termAt(replica.durable, meta.index) !== meta.term) {
@@ -156,6 +159,7 @@ export class SafetyChecker {
     if (known !== undefined) fail('election-safety', `${known} and ${id} both lead term ${term}`);
     this.#leaders.set(term, id);
     const replica = this.#replica(id);
+    replica.leadCommitIndex = replica.commitIndex;
     let index = this.commitIndex;
     while (index > 0 && (this.#committedIn[index] ?? term) >= term) index -= 1;
     if (index <= replica.written.base.index) return;
@@ -174,6 +178,9 @@ export class SafetyChecker {
     const replica = this.#replica(message.from);
     switch (message.type) {
       case 'AppendEntries':
+        this.leads(message.from, message.term);
+        this.#checkOwnTerm(replica, message.term, message.leaderCommit);
+        return;
       case 'Heartbeat':
         this.leads(message.from, message.term);
         return;
@@ -323,6 +330,33 @@ export class SafetyChecker {
     }
   }
 
+  /** §5.4.2: what a leader commits by itself ends with an entry of its own term. */
+  #checkOwnTerm(leader: Replica, term: number, leaderCommit: number): void {
+    this.checkCount += 1;
+    if (leaderCommit <= leader.leadCommitIndex) return;
+    const committed = termAt(leader.written, leaderCommit);
+    // A leader may be ahead of what it handed to its disk, or have compacted it.
+    if (committed === undefined || committed === term) return;
+    fail(
+      'own-term-commit',
+      `${leader.id} leads term ${term} and commits ${leaderCommit} of term ${committed} by itself`,
+    );
+  }
+
+  /** M4: a snapshot carries the membership that was in force, and committed, at its index. */
+  #checkMembership({ id }: Replica, meta: SnapshotMeta): void {
+    this.checkCount += 1;
+    const at = this.#membershipEntries
+      .filter(({ term, index }) => index <= meta.index && this.#committedTerms[index] === term)
+      .reduce<MembershipAt | null>((a, b) => (a === null || b.index > a.index ? b : a), null);
+    const from = at?.index ?? 0;
+    if (meta.membershipIndex >= from && meta.membershipIndex <= meta.index) return;
+    fail(
+      'membership',
+      `${id} stores a snapshot at ${meta.index} with the membership of ${meta.membershipIndex}, wanted one of ${from} to ${meta.index}`,
+    );
+  }
+
   #append(replica: Replica, entry: Entry): void {
     this.checkCount += 1;
     if (entry.index <= replica.commitIndex) {
@@ -414,6 +448,7 @@ export class SafetyChecker {
         memberships: [],
         appliedIndex: 0,
         commitIndex: 0,
+        leadCommitIndex: 0,
       };
       this.#replicas.set(id, replica);
     }

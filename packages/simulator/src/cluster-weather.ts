@@ -3,6 +3,7 @@
  * worlds have few kinds of trouble and some have all (swarm testing).
  */
 import type { Policy } from '@quorate/cluster';
+import type { HistoryLimits } from '@quorate/kv';
 import type { Prng } from './prng.ts';
 import type { DiskConditions } from './virtual-disk.ts';
 import type { NetworkConditions } from './virtual-network.ts';
@@ -21,6 +22,8 @@ export type ClusterWeather = {
   readonly policy: Partial<Policy>;
   readonly network: NetworkConditions;
   readonly disk: DiskConditions;
+  /** What watches and reads of the past can reach. */
+  readonly history: HistoryLimits;
   readonly register: RegisterConditions;
   readonly clientsPerHost: number;
   readonly thinkMs: number;
@@ -32,18 +35,46 @@ export type ClusterWeather = {
   readonly crashEveryMs: number;
   readonly stopEveryMs: number;
   readonly freezeEveryMs: number;
+  /** A freeze is a sleep of the machine with this chance. */
+  readonly sleepChance: number;
+  readonly clockJumpEveryMs: number;
+  readonly transferEveryMs: number;
   readonly cutEveryMs: number;
   readonly resetEveryMs: number;
   readonly leaveEveryMs: number;
   readonly wipeEveryMs: number;
   readonly diskFailureEveryMs: number;
   readonly diskFullEveryMs: number;
+  readonly diskHangEveryMs: number;
+  /** A restart finds that the disk lost its mind: `STORAGE_CORRUPT`. */
+  readonly diskCorruptEveryMs: number;
+  /** Once, somebody restores a backup (Z3). Nothing else takes a disk away then. */
+  readonly rollsBack: boolean;
   readonly registerDownEveryMs: number;
   /** A crash hits the leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
 };
 
 export function drawClusterWeather(prng: Prng, members: number | undefined): ClusterWeather {
+  const weather = drawSwarm(prng, members);
+  if (weather.hostCount < 3 || !prng.chance(0.08)) return weather;
+  // A rollback and the loss of its only witness are two faults (Z3): here there is one.
+  return {
+    ...weather,
+    policy: { ...weather.policy, maxVoters: weather.hostCount < 5 ? 3 : 5 },
+    rollsBack: true,
+    earlyDeathCount: 0,
+    crashEveryMs: 0,
+    stopEveryMs: 0,
+    cutEveryMs: 0,
+    leaveEveryMs: 0,
+    wipeEveryMs: 0,
+    diskFailureEveryMs: 0,
+    diskCorruptEveryMs: 0,
+  };
+}
+
+function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
   /** A fault is absent in three of five worlds. */
   const perhaps = (from: number, to: number): number =>
     prng.chance(0.6) ? 0 : prng.between(from, to);
@@ -52,6 +83,7 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
   const delayMsMax = prng.pick([1, 5, 20, 60]);
   const hostCount = members ?? prng.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7]);
   const clientsPerHost = prng.pick([1, 2, 4]);
+  const leaseReads = prng.chance(0.3);
   return {
     hostCount,
     startPattern: prng.pick(['at once', 'one after another', 'staggered', 'late arrivals']),
@@ -65,9 +97,10 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
       electionTimeoutMsMax: fast ? 800 : 2_000,
       replaceAfterMs: prng.pick([3_000, 10_000]),
       forgetAfterMs: prng.pick([12_000, 600_000]),
-      snapshotEntries: prng.pick([50, 300, 10_000]),
+      snapshotEntries: prng.pick([5, 50, 300, 10_000]),
       trailingEntries: prng.pick([0, 10, 5_000]),
-      sessionLifetimeMs: prng.pick([10_000, 60_000]),
+      sessionLifetimeMs: prng.pick([1_500, 4_000, 10_000, 60_000]),
+      leaseReads,
     },
     network: {
       delayMsMin: 0.2,
@@ -85,6 +118,7 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
       syncMsMax: prng.chance(0.15) ? prng.between(20, 300) : prng.between(0.2, 10),
       stallChance: perhaps(0.0005, 0.01),
     },
+    history: { revisionCountMax: prng.pick([20, 10_000]), bytesMax: 8 * 1024 * 1024 },
     register: {
       delayMsMin: 0.5,
       delayMsMax: prng.pick([5, 50, 400]),
@@ -100,12 +134,19 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
     crashEveryMs: perhaps(1_500, 15_000),
     stopEveryMs: perhaps(3_000, 20_000),
     freezeEveryMs: perhaps(1_500, 15_000),
+    sleepChance: prng.pick([0, 0.5, 1]),
+    // A voter whose clock runs ahead of all others ends what a lease rests on (Z23).
+    clockJumpEveryMs: leaseReads ? 0 : perhaps(1_500, 15_000),
+    transferEveryMs: perhaps(500, 10_000),
     cutEveryMs: perhaps(1_500, 15_000),
     resetEveryMs: perhaps(300, 5_000),
     leaveEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
     wipeEveryMs: prng.chance(0.2) ? prng.between(5_000, 20_000) : 0,
     diskFailureEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
     diskFullEveryMs: prng.chance(0.2) ? prng.between(8_000, 20_000) : 0,
+    diskHangEveryMs: prng.chance(0.2) ? prng.between(5_000, 20_000) : 0,
+    diskCorruptEveryMs: prng.chance(0.1) ? prng.between(8_000, 20_000) : 0,
+    rollsBack: false,
     registerDownEveryMs: perhaps(3_000, 15_000),
     aimAtLeaderChance: prng.pick([0, 0.5, 1]),
   };

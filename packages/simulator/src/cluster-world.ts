@@ -61,6 +61,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   /** By cluster, named by its founder; replicas are enrolled when they first write. */
   readonly #checkers = new Map<NodeId, SafetyChecker>();
   readonly #checkerOf = new Map<NodeId, SafetyChecker>();
+  readonly #letGo = new Set<NodeId>();
   readonly #founderOf = new Map<string, NodeId>();
   readonly #counts: Record<string, number> = {};
   #failure: Error | null = null;
@@ -156,7 +157,8 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     return this.#checkerOf.get(nodeId) ?? null;
   }
 
-  enrol(host: SimHost, nodeId: NodeId, batch: PersistBatch): SafetyChecker {
+  enrol(host: SimHost, nodeId: NodeId, batch: PersistBatch): SafetyChecker | null {
+    if (this.#letGo.has(nodeId)) return null;
     const clusterId = host.process?.member.status.clusterId ?? null;
     const founds = clusterId === null && batch.entries[0]?.index === 1;
     const founder = founds ? nodeId : this.#founderOf.get(clusterId ?? '');
@@ -166,6 +168,11 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#checkerOf.set(nodeId, checker);
     if (founds) this.count('founded');
     return checker;
+  }
+
+  letGo(nodeId: NodeId): void {
+    this.#checkerOf.delete(nodeId);
+    this.#letGo.add(nodeId);
   }
 
   forget(nodeId: NodeId): void {
@@ -179,9 +186,20 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     if (nodeId !== null && status.clusterId !== null && this.#checkers.has(nodeId)) {
       this.#founderOf.set(status.clusterId, nodeId);
     }
+    if (process.host.rolledBack) {
+      const { leader } = status.raft;
+      if (leader === null || process.host.process !== process) return;
+      const text = `${process.host.id} was rolled back and is heard by ${leader} all the same (Z3)`;
+      this.fail(new SafetyViolation('identity', text));
+      return;
+    }
     if (status.phase !== 'stopped' || process.closing || process.host.process !== process) return;
     const { reason } = status;
-    if (reason === 'STORAGE_FAILED') {
+    if (reason === 'STORAGE_CORRUPT' && process.host.disk.corrupt) {
+      this.#storm.repair(process.host);
+      return;
+    }
+    if (reason === 'STORAGE_FAILED' && process.host.disk.hasFailed) {
       this.note(`failed ${process.host.id}`);
       this.#storm.crashAndRestart(process.host);
       return;

@@ -37,8 +37,8 @@ export type SimHostWorld = {
   readonly weather: ClusterWeather;
   /** The checker of the cluster that a replica belongs to; null while that is not known. */
   checkerOf(nodeId: NodeId): SafetyChecker | null;
-  /** A replica wrote its first batch: whose cluster is it? */
-  enrol(host: SimHost, nodeId: NodeId, batch: PersistBatch): SafetyChecker;
+  /** A replica wrote its first batch: whose cluster is it? Null for one that counts no more. */
+  enrol(host: SimHost, nodeId: NodeId, batch: PersistBatch): SafetyChecker | null;
   /** A replica begins with nothing, whatever it tried to write before: it belongs to no cluster. */
   forget(nodeId: NodeId): void;
   changed(process: SimProcess): void;
@@ -53,6 +53,8 @@ export class SimHost {
   /** The replica on the disk, once there is one. */
   nodeId: NodeId | null = null;
   readonly #world: SimHostWorld;
+  /** Its disk was put back to an earlier state: nobody must hear it (Z3). */
+  rolledBack = false;
   readonly #prng: Prng;
   #processCount = 0;
 
@@ -74,7 +76,7 @@ export class SimHost {
           const { nodeId } = this;
           if (nodeId === null) return;
           world.guard(() => {
-            (world.checkerOf(nodeId) ?? world.enrol(this, nodeId, batch)).written(nodeId, batch);
+            (world.checkerOf(nodeId) ?? world.enrol(this, nodeId, batch))?.written(nodeId, batch);
           });
         },
         persisted: (batch) => {
@@ -100,7 +102,7 @@ export class SimHost {
       prng.between(1 - drift, 1 + drift),
       prng.int(1_000_000),
     );
-    const machine = new KvStateMachine();
+    const machine = new KvStateMachine({ history: weather.history });
     const member = new Member({
       namespace: 'simulation',
       label: this.id,

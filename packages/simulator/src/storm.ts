@@ -27,8 +27,13 @@ export type StormWorld = {
   checkerOf(nodeId: NodeId): SafetyChecker | null;
   count(what: string): void;
   note(what: string): void;
+  /** What this replica does from now on is not that of a member. */
+  letGo(nodeId: NodeId): void;
   fail(error: unknown): void;
 };
+
+/** In this time everybody linked has met a new run. */
+const settledMs = 3_000;
 
 export class Storm {
   /** Replicas whose disk was wiped. */
@@ -61,7 +66,7 @@ export class Storm {
       if (clock === undefined) return;
       this.#world.count('freezes');
       this.#world.note('freeze');
-      clock.freeze();
+      clock.freeze(prng.chance(weather.sleepChance));
       this.#later(prng.between(100, 8_000), () => {
         clock.thaw();
       });
@@ -95,6 +100,35 @@ export class Storm {
         disk.full = false;
       });
     });
+    this.#repeat(weather.diskHangEveryMs, () => {
+      const disk = this.#victim()?.disk;
+      if (disk === undefined) return;
+      this.#world.count('hung disks');
+      disk.hung = true;
+      this.#later(prng.between(200, 8_000), () => {
+        disk.hung = false;
+      });
+    });
+    this.#repeat(weather.diskCorruptEveryMs, () => {
+      this.#corrupt(this.#victim());
+    });
+    this.#repeat(weather.clockJumpEveryMs, () => {
+      const clock = this.#victim()?.process?.clock;
+      if (clock === undefined) return;
+      this.#world.count('clock jumps');
+      clock.jump(prng.between(1, prng.pick([100, 3_000, 60_000])));
+    });
+    this.#repeat(weather.transferEveryMs, () => {
+      const leader = this.#leader();
+      const to = this.#prng.pick(this.#world.hosts).nodeId;
+      if (leader === undefined || to === null) return;
+      if (leader.process?.member.yieldLeadership([to]) === true) this.#world.count('transfers');
+    });
+    if (weather.rollsBack) {
+      this.#later(prng.between(0.3, 0.8) * weather.stormMs, () => {
+        this.#rollBack(this.#victim());
+      });
+    }
     this.#repeat(weather.registerDownEveryMs, () => {
       this.#world.count('register outages');
       this.#world.register.up = false;
@@ -109,9 +143,15 @@ export class Storm {
   #victim(): SimHost | undefined {
     const living = this.#world.hosts.filter((host) => host.process?.closing === false);
     if (living.length === 0) return undefined;
-    const leader = living.find((host) => host.process?.member.status.raft.role === 'leader');
+    const leader = this.#leader();
     if (leader !== undefined && this.#prng.chance(this.#weather.aimAtLeaderChance)) return leader;
     return this.#prng.pick(living);
+  }
+
+  #leader(): SimHost | undefined {
+    return this.#world.hosts.find(
+      ({ process }) => process?.closing === false && process.member.status.raft.role === 'leader',
+    );
   }
 
   crashAndRestart(host: SimHost | undefined): void {
@@ -171,18 +211,82 @@ export class Storm {
 
   /** M9: the machine loses its disk for good, where what was acknowledged can outlive that. */
   #wipe(host: SimHost | undefined): void {
-    const nodeId = host?.nodeId;
-    if (host === undefined || nodeId == null || host.process?.closing !== false) return;
-    const checker = this.#world.checkerOf(nodeId);
-    if (checker === null || !checker.outlives(nodeId, this.lost)) return;
-    this.lost.add(nodeId);
+    if (host === undefined || !this.#mayLose(host)) return;
     this.#world.count('wiped disks');
     this.#world.note(`wipe ${host.id}`);
+    this.#replaceDisk(host);
+  }
+
+  /** The same, noticed only when the next start reads what is there. */
+  #corrupt(host: SimHost | undefined): void {
+    if (host === undefined || !this.#mayLose(host)) return;
+    this.#world.count('corrupt disks');
+    this.#world.note(`corrupt ${host.id}`);
     host.crash();
-    host.disk.wipe();
+    host.disk.corrupt = true;
     this.#later(this.#prng.between(10, 5_000), () => {
       this.#world.start(host);
     });
+  }
+
+  /** Somebody puts an empty disk into a machine; a new replica begins on it. */
+  #replaceDisk(host: SimHost): void {
+    host.crash();
+    host.disk.wipe();
+    host.rolledBack = false;
+    this.#later(this.#prng.between(10, 5_000), () => {
+      this.#world.start(host);
+    });
+  }
+
+  /** Its process found its disk corrupt: what an operator does then. */
+  repair(host: SimHost): void {
+    this.#world.note(`repair ${host.id}`);
+    this.#replaceDisk(host);
+  }
+
+  /** Whether everything acknowledged outlives that this disk is lost; it counts as lost from now on. */
+  #mayLose({ nodeId, process }: SimHost): boolean {
+    if (nodeId === null || process?.closing !== false) return false;
+    const checker = this.#world.checkerOf(nodeId);
+    if (checker === null || !checker.outlives(nodeId, this.lost)) return false;
+    this.lost.add(nodeId);
+    return true;
+  }
+
+  /**
+   * Z3: a backup is made, the member restarts once or twice, and the backup is restored: its epoch
+   * lies behind, or is there twice. Until somebody notices, nobody may hear this replica.
+   */
+  #rollBack(host: SimHost | undefined): void {
+    if (host?.process?.closing !== false || this.#over) return;
+    const copy = host.disk.copy();
+    const restartCount = 1 + this.#prng.int(2);
+    const { nodeId } = host;
+    const restart = (left: number): void => {
+      if (host.process === null || host.nodeId !== nodeId || this.#over) return;
+      host.crash();
+      if (left > 0) {
+        this.#world.start(host);
+        this.#later(settledMs, () => {
+          restart(left - 1);
+        });
+        return;
+      }
+      this.#world.start(host);
+      if (nodeId === null || !this.#mayLose(host)) return;
+      host.crash();
+      this.#world.count('rollbacks');
+      this.#world.note(`roll back ${host.id}`);
+      host.disk.putBack(copy);
+      host.rolledBack = true;
+      this.#world.letGo(nodeId);
+      this.#world.start(host);
+      this.#later(this.#prng.between(1_000, 6_000), () => {
+        if (host.rolledBack) this.#replaceDisk(host);
+      });
+    };
+    restart(restartCount);
   }
 
   /** A process that ended by itself: its machine starts another after a while. */
@@ -259,6 +363,7 @@ export class Storm {
     for (const { disk, process } of hosts) {
       disk.full = false;
       disk.failing = false;
+      disk.hung = false;
       disk.conditions.stallChance = 0;
       disk.conditions.syncMsMax = Math.min(disk.conditions.syncMsMax, 2);
       process?.clock.thaw();

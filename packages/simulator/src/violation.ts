@@ -9,6 +9,8 @@ export type Check =
   | 'append-only'
   | 'log-matching'
   | 'leader-completeness'
+  | 'own-term-commit'
+  | 'membership'
   | 'state-machine'
   | 'durable-majority'
   | 'apply-order'

@@ -110,13 +110,15 @@ export class VirtualClock implements Clock {
 
 /**
  * The clock of one process in a world: it dies with the process, stands still while the process is
- * frozen (what came due meanwhile runs at the thaw, in order) and may tick a little fast or slow.
+ * frozen (what came due meanwhile runs at the thaw, in order), may tick a little fast or slow, leap
+ * ahead, or stop while its machine sleeps.
  */
 export class ProcessClock implements Clock {
   readonly #world: VirtualClock;
   /** Local milliseconds per world millisecond. */
   readonly #rate: number;
-  readonly #offsetMs: number;
+  #offsetMs: number;
+  #asleepSince: number | null = null;
   #state: 'running' | 'frozen' | 'thawing' | 'dead' = 'running';
   #waiting: (() => void)[] = [];
 
@@ -135,7 +137,16 @@ export class ProcessClock implements Clock {
   }
 
   now(): number {
-    return this.#world.now() * this.#rate + this.#offsetMs;
+    return (this.#asleepSince ?? this.#world.now()) * this.#rate + this.#offsetMs;
+  }
+
+  wallNow(): number {
+    return epochMs + this.#world.now();
+  }
+
+  /** The clock leaps ahead, as after a pause that nobody else had. */
+  jump(byMs: number): void {
+    this.#offsetMs += byMs;
   }
 
   setTimeout(callback: () => void, delayMs: number): () => void {
@@ -164,12 +175,19 @@ export class ProcessClock implements Clock {
     else this.#waiting.push(callback);
   }
 
-  freeze(): void {
-    if (this.#state !== 'dead') this.#state = 'frozen';
+  /** `asleep`: the machine sleeps, and its monotonic clock with it; the wall clock goes on. */
+  freeze(asleep = false): void {
+    if (this.#state === 'dead' || this.#state === 'frozen') return;
+    this.#state = 'frozen';
+    if (asleep) this.#asleepSince = this.#world.now();
   }
 
   thaw(): void {
     if (this.#state !== 'frozen') return;
+    if (this.#asleepSince !== null) {
+      this.#offsetMs -= (this.#world.now() - this.#asleepSince) * this.#rate;
+      this.#asleepSince = null;
+    }
     this.#state = 'thawing';
     this.#workThrough();
   }
@@ -193,6 +211,9 @@ export class ProcessClock implements Clock {
     }, 0);
   }
 }
+
+/** What wall clocks say when a world begins. */
+const epochMs = 1_700_000_000_000;
 
 function before(a: Event, b: Event): boolean {
   return a.time < b.time || (a.time === b.time && a.sequence < b.sequence);

@@ -27,7 +27,7 @@ export type DiskTap = {
 };
 
 /** What is on the medium. Entries are kept with an arbitrary first index. */
-type Platter = {
+export type Platter = {
   identity: { nodeId: string; epoch: number; nonce: string } | null;
   hardState: HardState;
   snapshot: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array } | null;
@@ -61,6 +61,12 @@ export class VirtualDisk {
   full = false;
   /** The next sync fails, for good. */
   failing = false;
+  /** A sync failed because it was told to. */
+  hasFailed = false;
+  /** What is read back is not what was written: `load` refuses it. */
+  corrupt = false;
+  #hung = false;
+  #whenFree: (() => void)[] = [];
 
   constructor(options: {
     clock: VirtualClock;
@@ -100,6 +106,29 @@ export class VirtualDisk {
   /** Everything on the medium is lost. Nobody may hold it. */
   wipe(): void {
     this.platter = blank();
+    this.corrupt = false;
+  }
+
+  /** The medium as it is now, for a later `putBack`. */
+  copy(): Platter {
+    return { ...this.platter, entries: [...this.platter.entries] };
+  }
+
+  /** As when somebody restores a backup. Nobody may hold it. */
+  putBack(copy: Platter): void {
+    this.platter = { ...copy, entries: [...copy.entries] };
+  }
+
+  /** While hung nothing is answered; afterwards everything goes on where it stood. */
+  set hung(hung: boolean) {
+    this.#hung = hung;
+    if (hung) return;
+    for (const go of this.#whenFree.splice(0)) go();
+  }
+
+  whenFree(go: () => void): void {
+    if (this.#hung) this.#whenFree.push(go);
+    else go();
   }
 
   syncMs(): number {
@@ -136,6 +165,7 @@ class VirtualStorage implements LogStorage {
       return Promise.reject(new QuorateError('STORAGE_LOST', 'Cannot open the store: it is empty'));
     }
     disk.holder = this;
+    disk.hasFailed = false;
     this.#state = 'open';
     const identity = disk.platter.identity;
     const next = {
@@ -151,6 +181,9 @@ class VirtualStorage implements LogStorage {
 
   async load(): Promise<LoadedLog> {
     await this.#enqueue('other', () => undefined);
+    if (this.#disk.corrupt) {
+      throw new QuorateError('STORAGE_CORRUPT', 'Cannot load: a checksum does not match');
+    }
     const { hardState, snapshot, entries } = this.#disk.platter;
     return { hardState, snapshot: snapshot?.meta ?? null, entries: [...entries] };
   }
@@ -248,7 +281,14 @@ class VirtualStorage implements LogStorage {
   crash(): void {
     const waiting = [...this.#syncing, ...this.#queue];
     const survivorCount = this.#disk.prng.int(waiting.length + 1);
-    for (const operation of waiting.slice(0, survivorCount)) operation.carryOut();
+    for (const operation of waiting.slice(0, survivorCount)) {
+      try {
+        operation.carryOut();
+      } catch {
+        // Nobody hears of the refusal, and nothing after it reached the medium.
+        break;
+      }
+    }
     this.#syncing = [];
     this.#queue = [];
     this.#state = 'crashed';
@@ -297,7 +337,9 @@ class VirtualStorage implements LogStorage {
     this.#syncing = syncing;
     const begin = (): void => {
       this.#disk.clock.setTimeout(() => {
-        if (this.#state !== 'crashed') this.#complete();
+        this.#disk.whenFree(() => {
+          if (this.#state !== 'crashed') this.#complete();
+        });
       }, this.#disk.syncMs());
     };
     if (head.prepared === null) return begin();
@@ -314,6 +356,7 @@ class VirtualStorage implements LogStorage {
     const disk = this.#disk;
     if (disk.failing && done[0]?.kind === 'persist') {
       disk.failing = false;
+      disk.hasFailed = true;
       this.#state = 'failed';
       this.#failAll([...done, ...this.#queue.splice(0)]);
       return;

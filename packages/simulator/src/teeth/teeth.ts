@@ -20,6 +20,8 @@ export type TeethOptions = {
   readonly taskTimeoutMs: number;
 };
 
+const controlSeedCount = 10;
+
 /** No bug at all: whatever fails then is no proof of teeth. */
 function control(suite: Suite): Bug {
   return { id: 'none', what: 'the sources as they are', breaks: '', suite, edits: [] };
@@ -32,7 +34,8 @@ type Bite = { readonly seed: number; readonly check: string; readonly failure: s
 export async function runTeeth(options: TeethOptions): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'quorate-teeth-'));
   let missed = 0;
-  const bugs = [control('core'), control('cluster'), ...options.bugs];
+  const suites = new Set(options.bugs.map(({ suite }) => suite));
+  const bugs = [...[...suites].map(control), ...options.bugs];
   console.log(row('bug', 'breaks', 'seeds', 'check', 'what it said'));
   try {
     for (const [position, bug] of bugs.entries()) {
@@ -61,7 +64,8 @@ export async function runTeeth(options: TeethOptions): Promise<number> {
 async function firstBite(bug: Bug, script: string, options: TeethOptions): Promise<Bite | null> {
   let first: Bite | null = null;
   function* tasks(): Iterable<WorkerTask> {
-    for (let i = 0; i < options.seedCount && first === null; i++) {
+    const seedCount = bug.edits.length === 0 ? controlSeedCount : options.seedCount;
+    for (let i = 0; i < seedCount && first === null; i++) {
       yield { suite: bug.suite, seed: options.from + i };
     }
   }
