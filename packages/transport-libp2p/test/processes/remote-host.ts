@@ -1,17 +1,10 @@
-/** A Transport whose host runs in another process. Its `send` is told of no refusals. */
+/** A Transport whose host runs in another process. */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { QuorateError } from '@quorate/cluster';
-import type {
-  Channel,
-  HostId,
-  Link,
-  LinkKind,
-  Transport,
-  TransportHandler,
-} from '@quorate/cluster';
-import type { FromHost, ToHost } from './messages.ts';
+import type { HostId } from '@quorate/cluster';
+import { RemoteTransport } from '../remote-transport.ts';
+import type { FromHost } from '../remote-messages.ts';
 
 export type RemoteHostOptions = {
   readonly privateKey: Uint8Array;
@@ -30,14 +23,8 @@ export function runProgram(name: string, ...args: string[]): ChildProcess {
   });
 }
 
-export class RemoteHost implements Transport {
-  readonly host: HostId;
-  readonly frameBytesMax: number = 1024 * 1024;
+export class RemoteHost extends RemoteTransport {
   readonly #process: ChildProcess;
-  readonly #addresses: readonly string[];
-  readonly #asked = new Map<number, (answer: { value: string; code: string }) => void>();
-  readonly #links = new Map<number, RemoteLink>();
-  #handler: TransportHandler | null = null;
 
   static async launch(options: RemoteHostOptions): Promise<RemoteHost> {
     const child = runProgram(
@@ -54,35 +41,19 @@ export class RemoteHost implements Transport {
   }
 
   private constructor(child: ChildProcess, host: HostId, addresses: readonly string[]) {
+    super(
+      (message) => {
+        if (child.connected) child.send(message);
+      },
+      host,
+      addresses,
+    );
     this.#process = child;
-    this.host = host;
-    this.#addresses = addresses;
-    child.on('message', (message: FromHost) => this.#heard(message));
+    child.on('message', (message: FromHost) => this.heard(message));
   }
 
-  async start(handler: TransportHandler): Promise<void> {
-    this.#handler = handler;
-    await this.#ask((ask) => ({ type: 'start', ask }));
-  }
-
-  addresses(): readonly string[] {
-    return this.#addresses;
-  }
-
-  connect(host: HostId, addresses: readonly string[]): void {
-    this.#tell({ type: 'connect', host, addresses });
-  }
-
-  async dial(address: string): Promise<HostId> {
-    return this.#ask((ask) => ({ type: 'dial', ask, address }));
-  }
-
-  disconnect(host: HostId): void {
-    this.#tell({ type: 'disconnect', host });
-  }
-
-  async close(): Promise<void> {
-    if (this.#process.connected) await this.#ask((ask) => ({ type: 'closeTransport', ask }));
+  override async close(): Promise<void> {
+    if (this.#process.connected) await super.close();
   }
 
   /** Ends the process: politely, or as a crash would. */
@@ -91,83 +62,5 @@ export class RemoteHost implements Transport {
     const gone = new Promise((resolve) => this.#process.once('exit', resolve));
     this.#process.kill(signal);
     await gone;
-  }
-
-  #heard(message: FromHost): void {
-    switch (message.type) {
-      case 'ready':
-        break;
-      case 'answer':
-        this.#asked.get(message.ask)?.(message);
-        break;
-      case 'linkUp': {
-        const link = new RemoteLink(message, (out) => this.#tell(out));
-        this.#links.set(message.link, link);
-        this.#handler?.linkUp(link);
-        break;
-      }
-      case 'linkDown': {
-        const link = this.#links.get(message.link);
-        if (link === undefined) break;
-        link.isUp = false;
-        this.#handler?.linkDown(link, message.reason);
-        break;
-      }
-      case 'frame': {
-        const link = this.#links.get(message.link);
-        if (link !== undefined) this.#handler?.frame(link, message.channel, message.frame);
-        break;
-      }
-      case 'drained': {
-        const link = this.#links.get(message.link);
-        if (link !== undefined) this.#handler?.drained(link, message.channel);
-        break;
-      }
-    }
-  }
-
-  #tell(message: ToHost): void {
-    if (this.#process.connected) this.#process.send(message);
-  }
-
-  async #ask(message: (ask: number) => ToHost): Promise<string> {
-    const ask = this.#asked.size + 1;
-    const answer = await new Promise<{ value: string; code: string }>((resolve) => {
-      this.#asked.set(ask, resolve);
-      this.#tell(message(ask));
-    });
-    if (answer.code === '') return answer.value;
-    throw new QuorateError('UNREACHABLE', `The other process says ${answer.code}`);
-  }
-}
-
-class RemoteLink implements Link {
-  readonly host: HostId;
-  readonly kind: LinkKind;
-  readonly initiator: boolean;
-  readonly roundTripMs = undefined;
-  isUp = true;
-  readonly #number: number;
-  readonly #tell: (message: ToHost) => void;
-
-  constructor(up: Extract<FromHost, { type: 'linkUp' }>, tell: (message: ToHost) => void) {
-    this.host = up.host;
-    this.kind = up.kind as LinkKind;
-    this.initiator = up.initiator;
-    this.#number = up.link;
-    this.#tell = tell;
-  }
-
-  send(channel: Channel, frame: Uint8Array): boolean {
-    if (this.isUp) this.#tell({ type: 'send', link: this.#number, channel, frame });
-    return this.isUp;
-  }
-
-  unsentBytes(): number {
-    return 0;
-  }
-
-  close(reason: string): void {
-    this.#tell({ type: 'closeLink', link: this.#number, reason });
   }
 }

@@ -1,4 +1,4 @@
-/** What a test and a host in another process say to each other. */
+/** What a test and a host that lives elsewhere say to each other. */
 import type { Channel } from '@quorate/cluster';
 
 export type ToHost =
