@@ -17,6 +17,14 @@ for (const file of files().filter((name) => name.endsWith('.ts'))) {
   }
 }
 
+// The title of a transcript is its first line.
+for (const file of files().filter((name) => /\/testdata\/[^/]*\.txt$/.test(name))) {
+  const [title = ''] = read(file).split('\n');
+  for (const [id] of title.matchAll(/\b[ZELMSRDCKFB]\d{1,2}\b/g)) {
+    tests.set(id, [...(tests.get(id) ?? []), file]);
+  }
+}
+
 const onlyMissing = process.argv.includes('--missing');
 let covered = 0;
 const ids = [...known()];

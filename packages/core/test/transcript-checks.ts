@@ -10,12 +10,18 @@ import type { Disk } from './network.ts';
 export class SafetyChecks {
   /** A forged message may take a member where its peers never were: their disks say nothing then. */
   forged = false;
+  /** What the leader of a term has at an index, as its appends say: `term/index` to the entry's term. */
+  readonly #logs: Map<string, number> = new Map();
   readonly #leaders: Map<number, NodeId> = new Map();
   readonly #applied: Map<number, string> = new Map();
 
   /** Looks at `ready` before it is carried out. `disks`: what every member would find after a crash. */
   check(ready: Ready, at: CheckedMember, disks: ReadonlyMap<NodeId, Disk>): void {
-    for (const message of ready.messages) checkPromise(message, at.disk);
+    for (const message of ready.messages) {
+      this.noteAppend(message);
+      checkPromise(message, at.disk);
+      this.#checkAcknowledgement(message, at.disk);
+    }
     if (ready.softState?.role === 'leader') {
       const { term } = ready.softState;
       const known = this.#leaders.get(term) ?? at.nodeId;
@@ -23,6 +29,25 @@ export class SafetyChecks {
       this.#leaders.set(term, known);
     }
     for (const entry of ready.committed) this.#checkCommitted(entry, at, disks);
+  }
+
+  /** Remembers what an append says of its sender's log. */
+  noteAppend(message: Message): void {
+    if (message.type !== 'AppendEntries') return;
+    for (const { term, index } of [message.prevEntry, ...message.entries]) {
+      this.#logs.set(`${message.term}/${index}`, term);
+    }
+  }
+
+  /** What is acknowledged to a leader is on the disk, and is what that leader has there (Z22). */
+  #checkAcknowledgement(message: Message, disk: Disk): void {
+    if (message.type !== 'AppendEntriesResponse' || message.rejected !== null) return;
+    const { term, matchIndex: index } = message;
+    const own = disk.entries.find((each) => each.index === index)?.term;
+    const wanted = this.#logs.get(`${term}/${index}`);
+    if (own !== undefined && wanted !== undefined && own !== wanted) {
+      throw new Error(`Acknowledged ${own}/${index}, but the leader has ${wanted}/${index} (Z22)`);
+    }
   }
 
   #checkCommitted(entry: Entry, at: CheckedMember, disks: ReadonlyMap<NodeId, Disk>): void {

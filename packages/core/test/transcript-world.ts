@@ -79,6 +79,7 @@ export class World {
   /** A message that nobody sent: no cut stops it. */
   forge(message: Message): void {
     this.#checks.forged = true;
+    this.#checks.noteAppend(message);
     this.say(`forged ${describeMessage(message)}`, 'detail');
     this.raft(Number(short(message.to))).step(message);
   }

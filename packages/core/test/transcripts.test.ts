@@ -148,6 +148,30 @@ describe('the checks of a transcript', () => {
     expect(() => new SafetyChecks().check(committed, member(2), copies)).not.toThrow();
   });
 
+  test('Z22 an acknowledgement of an entry that is not the leader’s fails it', () => {
+    const checks = new SafetyChecks();
+    checks.noteAppend({
+      type: 'AppendEntries',
+      from: to,
+      to: from,
+      term: 3,
+      prevEntry: { term: 1, index: 1 },
+      leaderCommit: 1,
+      entries: [entry(3, 2)],
+    });
+    const answer = {
+      type: 'AppendEntriesResponse',
+      from,
+      to,
+      matchIndex: 2,
+      rejected: null,
+    } as const;
+    const at = { ...member(1), disk: disk([first, entry(2, 2)]) };
+    const check = (term: number): void => checks.check(send({ ...answer, term }), at, disks);
+    expect(() => check(3)).toThrow(/^Acknowledged 2\/2, but the leader has 3\/2/);
+    expect(() => check(2)).not.toThrow();
+  });
+
   test.each<Message>([
     { type: 'RequestVote', from, to, term: 2, lastEntry: { term: 1, index: 1 }, transfer: false },
     { type: 'RequestVoteResponse', from, to, term: 2, granted: true },
