@@ -13,8 +13,11 @@ export type CallOptions = {
   readonly timeoutMs?: number;
 };
 
-/** `local` answers from the applied state of the member behind the gateway, which may lag. */
-export type Consistency = 'linearizable' | 'local';
+/**
+ * `local` answers from the applied state of the member behind the gateway, which may lag; `lease`
+ * spares a leader the round trip, where the cluster's policy has `leaseReads`.
+ */
+export type Consistency = 'linearizable' | 'lease' | 'local';
 
 export type ReadOptions = CallOptions & { readonly consistency?: Consistency };
 

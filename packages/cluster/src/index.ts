@@ -16,7 +16,7 @@ export type {
 } from './contracts/cipher.ts';
 export type { Clock, RandomBytes } from './contracts/clock.ts';
 export type { RegisterTest } from './contracts/conformance-runner.ts';
-export type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
+export type { Applied, BarrierOptions, CallOptions, Consensus } from './contracts/consensus.ts';
 export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './contracts/log-storage.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './contracts/register.ts';
 export type { Announcement, Rendezvous } from './contracts/rendezvous.ts';

@@ -9,7 +9,7 @@ import { decodeCborMap, encodeCbor } from './cbor.ts';
 import { ClaimKeeper } from './claim.ts';
 import type { Cipher } from './contracts/cipher.ts';
 import type { Clock, RandomBytes } from './contracts/clock.ts';
-import type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
+import type { Applied, BarrierOptions, CallOptions, Consensus } from './contracts/consensus.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
 import type { Register } from './contracts/register.ts';
 import type { Rendezvous } from './contracts/rendezvous.ts';
@@ -26,7 +26,7 @@ import type { HostedReplica } from './host.ts';
 import { MemberStatus } from './member-status.ts';
 import { foundingOf, genesisOf, openReplica } from './opening.ts';
 import type { Opened } from './opening.ts';
-import { createPolicy, featureLevel } from './policy.ts';
+import { createPolicy, featureLevelOf } from './policy.ts';
 import type { Genesis, Policy } from './policy.ts';
 import { Replica } from './replica.ts';
 import type { ReplicatedState } from './replicated-state.ts';
@@ -154,7 +154,7 @@ export class Member implements Consensus, HostedReplica {
     return replica.propose(command, { ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
   }
 
-  async readBarrier(options: CallOptions = {}): Promise<void> {
+  async readBarrier(options: BarrierOptions = {}): Promise<void> {
     const timeoutMs = options.timeoutMs ?? this.#readTimeoutMs;
     const startedAt = this.#options.clock.now();
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
@@ -394,7 +394,7 @@ export class Member implements Consensus, HostedReplica {
       namespace,
       founder: run.nodeId,
       register: formation === 'isolated' || register === null ? 'isolated' : register.group,
-      featureLevel,
+      featureLevel: featureLevelOf(this.#policyWishes),
       policy: this.#policyWishes,
     };
     const founding = foundingOf(genesis, { label, durable: storage.durable });

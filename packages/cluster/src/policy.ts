@@ -30,6 +30,12 @@ export type Policy = {
   readonly snapshotBytes: number;
   /** Entries kept behind a snapshot for slow followers. Default 5,000. */
   readonly trailingEntries: number;
+  /**
+   * Reads that ask for `lease` may be answered by a leader without a round trip (Z23). It costs
+   * speed elsewhere: hints that a leader died are not taken, and a member that restarted does not vote
+   * for an election timeout. Default false.
+   */
+  readonly leaseReads: boolean;
 };
 
 export const defaultPolicy: Policy = {
@@ -45,12 +51,19 @@ export const defaultPolicy: Policy = {
   snapshotEntries: 10_000,
   snapshotBytes: 32 * 1024 * 1024,
   trailingEntries: 5_000,
+  leaseReads: false,
 };
 
 /** Completes and checks a founder's wishes. Throws `RangeError` naming the field. */
 export function createPolicy(wishes: Partial<Policy> = {}): Policy {
   const policy: Policy = { ...defaultPolicy, ...wishes };
-  for (const [name, value] of Object.entries(policy)) {
+  const { leaseReads, ...numbers } = policy;
+  if (typeof leaseReads !== 'boolean') {
+    throw new RangeError(
+      `Cannot use policy.leaseReads ${String(leaseReads)}: wanted true or false`,
+    );
+  }
+  for (const [name, value] of Object.entries(numbers)) {
     const least = name === 'trailingEntries' ? 0 : 1;
     if (!Number.isSafeInteger(value) || value < least) {
       throw new RangeError(
@@ -88,11 +101,20 @@ export type Genesis = {
   readonly policy: Policy;
 };
 
-/** The newest feature level that this release writes and understands. */
-export const featureLevel = 1;
+/**
+ * The newest feature level that this release writes and understands. 1: the first. 2: `leaseReads`,
+ * whose promises every member has to keep.
+ */
+export const featureLevel = 2;
+
+/** The lowest level at which everybody understands `policy`, so that nobody is left out needlessly. */
+export function featureLevelOf(policy: Policy): number {
+  return policy.leaseReads ? 2 : 1;
+}
 
 export function genesisToCbor(genesis: Genesis): CborMap {
-  return { ...genesis, policy: { ...genesis.policy } };
+  const { leaseReads, ...numbers } = genesis.policy;
+  return { ...genesis, policy: { ...numbers, ...(leaseReads ? { leaseReads } : {}) } };
 }
 
 /** Throws `OUTDATED` when the cluster speaks a level that this release does not know (Z21). */
@@ -106,7 +128,10 @@ export function genesisFromCbor(map: CborMap): Genesis {
   }
   const wishes: Record<string, number> = {};
   const stored = asMap(map['policy'], 'policy');
-  for (const name of Object.keys(defaultPolicy)) wishes[name] = asInteger(stored[name], name);
+  const { leaseReads: _, ...numbers } = defaultPolicy;
+  for (const name of Object.keys(numbers)) wishes[name] = asInteger(stored[name], name);
+  const leases = stored['leaseReads'];
+  const leaseReads = leases === undefined ? false : asBoolean(leases, 'leaseReads');
   return {
     clusterId: asText(map['clusterId'], 'clusterId', 32),
     generation: asInteger(map['generation'], 'generation'),
@@ -114,7 +139,7 @@ export function genesisFromCbor(map: CborMap): Genesis {
     founder: asText(map['founder'], 'founder', 64),
     register: asText(map['register'], 'register', 256),
     featureLevel: level,
-    policy: createPolicy(wishes),
+    policy: createPolicy({ ...wishes, leaseReads }),
   };
 }
 

@@ -12,6 +12,8 @@ class Bench {
   readonly clock = new ManualClock();
   readonly asked: number[] = [];
   applied = 0;
+  /** What a lease allows. */
+  lease: number | null = null;
   readonly reads: Reads;
 
   constructor() {
@@ -22,14 +24,15 @@ class Bench {
       retryMs,
       schedule: () => this.clock.defer(() => this.reads.collect()),
       appliedIndex: () => this.applied,
+      leaseIndex: () => this.lease,
       excuse: () => new QuorateError('NO_LEADER', 'Cannot read: no leader was found in time'),
     });
   }
 
   /** A read; the returned list tells how it ended, once it did. */
-  read(signal?: AbortSignal): string[] {
+  read(signal?: AbortSignal, lease: boolean = false): string[] {
     const end: string[] = [];
-    this.reads.barrier(signal === undefined ? {} : { signal }).then(
+    this.reads.barrier({ lease, ...(signal === undefined ? {} : { signal }) }).then(
       () => end.push('read'),
       (error: unknown) => end.push(isQuorateError(error) ? error.code : 'bug'),
     );
@@ -143,6 +146,51 @@ describe('Reads', () => {
     bench.reads.rejectAll(new QuorateError('NO_QUORUM', 'No quorum'));
     await bench.clock.settle();
     expect(ends).toEqual([['NO_QUORUM'], ['NO_QUORUM'], ['NO_QUORUM']]);
+  });
+
+  test('Z23 a lease answers who is content with one, once applied that far, and nobody else', async () => {
+    const bench = new Bench();
+    bench.lease = 5;
+    bench.applied = 4;
+    const [plain, leased] = [bench.read(), bench.read(undefined, true)];
+    await bench.clock.settle();
+    expect(bench.asked.length).toBe(1);
+    expect([plain, leased]).toEqual([[], []]);
+    bench.applied = 5;
+    bench.reads.applied();
+    await bench.clock.settle();
+    expect([plain, leased]).toEqual([[], ['read']]);
+    expect(bench.reads.pendingCount).toBe(1);
+  });
+
+  test('Z23 without a lease, at the moment of answering, a quorum is asked', async () => {
+    const bench = new Bench();
+    bench.lease = 5;
+    bench.applied = 5;
+    const end = bench.read(undefined, true);
+    bench.lease = null;
+    await bench.clock.settle();
+    expect(end).toEqual([]);
+    expect(bench.asked.length).toBe(1);
+    // A lease that comes back later does not answer what was asked of the quorum.
+    bench.lease = 5;
+    bench.reads.collect();
+    await bench.clock.settle();
+    expect(end).toEqual([]);
+    bench.reads.answered([{ requestId: bench.asked[0] ?? 0, index: 5 }]);
+    await bench.clock.settle();
+    expect(end).toEqual(['read']);
+  });
+
+  test('Z23 who waits for a lease to be used ends like everybody else', async () => {
+    const bench = new Bench();
+    const aborting = new AbortController();
+    const ends = [bench.read(aborting.signal, true), bench.read(undefined, true)];
+    aborting.abort();
+    expect(bench.reads.pendingCount).toBe(1);
+    bench.reads.rejectAll(new QuorateError('NO_QUORUM', 'No quorum'));
+    await bench.clock.settle();
+    expect(ends).toEqual([['ABORTED'], ['NO_QUORUM']]);
   });
 
   test('C6 beyond its bound a read is refused with OVERLOADED', async () => {

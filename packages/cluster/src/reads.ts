@@ -4,7 +4,7 @@
  */
 import type { Raft, ReadState } from '@quorate/core';
 import type { Clock } from './contracts/clock.ts';
-import type { CallOptions } from './contracts/consensus.ts';
+import type { BarrierOptions } from './contracts/consensus.ts';
 import { QuorateError } from './errors.ts';
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: QuorateError) => void };
@@ -19,6 +19,8 @@ export type ReadsOptions = {
   readonly retryMs: number;
   readonly schedule: () => void;
   readonly appliedIndex: () => number;
+  /** What a lease allows to be read now, or null. Asked when it is used, not before (Z23). */
+  readonly leaseIndex: () => number | null;
   /** Says why a read cannot be served now, at its deadline. */
   readonly excuse: () => QuorateError;
 };
@@ -26,6 +28,8 @@ export type ReadsOptions = {
 export class Reads {
   readonly #options: ReadsOptions;
   #waiting = new Set<Waiter>();
+  /** Would be content with a lease. */
+  #hopeful = new Set<Waiter>();
   readonly #rounds = new Map<number, Round>();
   /** Confirmed, and waiting until this replica has applied that far. */
   readonly #confirmed = new Map<number, Set<Waiter>>();
@@ -37,13 +41,13 @@ export class Reads {
   }
 
   get pendingCount(): number {
-    let count = this.#waiting.size;
+    let count = this.#waiting.size + this.#hopeful.size;
     for (const round of this.#rounds.values()) count += round.waiters.size;
     for (const waiters of this.#confirmed.values()) count += waiters.size;
     return count;
   }
 
-  barrier(options: CallOptions): Promise<void> {
+  barrier(options: BarrierOptions): Promise<void> {
     const { clock } = this.#options;
     if (options.signal?.aborted === true) {
       return Promise.reject(new QuorateError('ABORTED', 'Stopped waiting for a read'));
@@ -78,13 +82,14 @@ export class Reads {
       );
       const onAbort = (): void => give(new QuorateError('ABORTED', 'Stopped waiting for a read'));
       options.signal?.addEventListener('abort', onAbort);
-      this.#waiting.add(waiter);
+      (options.lease === true ? this.#hopeful : this.#waiting).add(waiter);
       this.#options.schedule();
     });
   }
 
   /** Starts a round for what gathered, and repeats what was lost. Part of `collect`. */
   collect(): void {
+    this.#useLease();
     const now = this.#options.clock.now();
     for (const [id, round] of this.#rounds) {
       if (now - round.startedAt < this.#options.retryMs) continue;
@@ -109,9 +114,7 @@ export class Reads {
         this.#options.clock.setTimeout(() => this.#options.schedule(), refusedPauseMs);
         continue;
       }
-      const waiters = this.#confirmed.get(index);
-      if (waiters === undefined) this.#confirmed.set(index, round.waiters);
-      else for (const waiter of round.waiters) waiters.add(waiter);
+      this.#confirm(index, round.waiters);
     }
     this.applied();
   }
@@ -134,8 +137,13 @@ export class Reads {
 
   /** Rejects everything; with `keepConfirmed` only what has no read index yet. */
   rejectAll(error: QuorateError): void {
-    const sets = [this.#waiting, ...[...this.#rounds.values()].map((round) => round.waiters)];
+    const sets = [
+      this.#waiting,
+      this.#hopeful,
+      ...[...this.#rounds.values()].map((round) => round.waiters),
+    ];
     this.#waiting = new Set();
+    this.#hopeful = new Set();
     this.#rounds.clear();
     for (const waiters of [...sets, ...this.#confirmed.values()]) {
       for (const waiter of waiters) waiter.reject(error);
@@ -143,8 +151,29 @@ export class Reads {
     this.#confirmed.clear();
   }
 
+  /** Confirms at once who is content with a lease, if there is one; else they go with the others. */
+  #useLease(): void {
+    if (this.#hopeful.size === 0) return;
+    const hopeful = this.#hopeful;
+    this.#hopeful = new Set();
+    const index = this.#options.leaseIndex();
+    if (index === null) {
+      for (const waiter of hopeful) this.#waiting.add(waiter);
+      return;
+    }
+    this.#confirm(index, hopeful);
+    this.applied();
+  }
+
+  #confirm(index: number, confirmed: Set<Waiter>): void {
+    const waiters = this.#confirmed.get(index);
+    if (waiters === undefined) this.#confirmed.set(index, confirmed);
+    else for (const waiter of confirmed) waiters.add(waiter);
+  }
+
   #forget(waiter: Waiter): void {
     this.#waiting.delete(waiter);
+    this.#hopeful.delete(waiter);
     for (const round of this.#rounds.values()) round.waiters.delete(waiter);
     for (const waiters of this.#confirmed.values()) waiters.delete(waiter);
   }

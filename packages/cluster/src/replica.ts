@@ -17,12 +17,13 @@ import { Activation } from './activation.ts';
 import { Autopilot } from './autopilot.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import type { Clock, RandomBytes } from './contracts/clock.ts';
-import type { Applied, CallOptions, Consensus } from './contracts/consensus.ts';
+import type { Applied, BarrierOptions, CallOptions, Consensus } from './contracts/consensus.ts';
 import type { LogStorage } from './contracts/log-storage.ts';
 import { stamp } from './envelope.ts';
 import { asFatal, isQuorateError, QuorateError } from './errors.ts';
 import { Forwarding } from './forwarding.ts';
 import type { RunFacts } from './hello.ts';
+import { Lease, silentTicksOf } from './lease.ts';
 import { MembershipRequests } from './membership-requests.ts';
 import type { Policy } from './policy.ts';
 import { Proposals } from './proposals.ts';
@@ -88,6 +89,8 @@ export class Replica implements Consensus {
   readonly #turn: Turn;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
+  /** Null where the policy has no leases. */
+  readonly #lease: Lease | null;
   readonly #forwarding: Forwarding;
   readonly #transfer: SnapshotTransfer;
   readonly #autopilot: Autopilot;
@@ -108,16 +111,25 @@ export class Replica implements Consensus {
     this.#options = options;
     this.#state = state;
     const seed = new DataView(options.random(4).buffer).getUint32(0);
+    const { tickMs, leaseReads } = policy;
+    const electionTimeoutTicksMin = Math.ceil(policy.electionTimeoutMsMin / tickMs);
+    const electionTimeoutTicksMax = Math.ceil(policy.electionTimeoutMsMax / tickMs);
     this.#raft = new Raft(
       {
         nodeId,
         seed,
-        heartbeatTicks: Math.max(1, Math.round(policy.heartbeatMs / policy.tickMs)),
-        electionTimeoutTicksMin: Math.ceil(policy.electionTimeoutMsMin / policy.tickMs),
-        electionTimeoutTicksMax: Math.ceil(policy.electionTimeoutMsMax / policy.tickMs),
+        heartbeatTicks: Math.max(1, Math.round(policy.heartbeatMs / tickMs)),
+        electionTimeoutTicksMin,
+        electionTimeoutTicksMax,
+        leaseReads,
+        // An earlier run may have promised a leader to elect nobody else.
+        silentTicks: leaseReads && options.epoch > 1 ? silentTicksOf(electionTimeoutTicksMax) : 0,
       },
       options.initial,
     );
+    this.#lease = leaseReads
+      ? new Lease({ raft: this.#raft, clock, electionTimeoutTicksMin, tickMs })
+      : null;
     const status = this.#raft.status();
     this.#softState = { role: status.role, term: status.term, leader: status.leader };
     this.#tickedAt = clock.now();
@@ -149,6 +161,7 @@ export class Replica implements Consensus {
       retryMs: policy.electionTimeoutMsMin / 2,
       schedule,
       appliedIndex: () => state.appliedIndex,
+      leaseIndex: () => this.#lease?.readIndex() ?? null,
       excuse: () => this.#excuse('read'),
     });
     const firstStreamId = new DataView(options.random(4).buffer).getUint32(0) * 1_000;
@@ -206,6 +219,7 @@ export class Replica implements Consensus {
     });
     this.#turn = new Turn(this.#raft, options.storage, clock, options.network, {
       collect: () => {
+        this.#lease?.observe();
         this.#proposals.collect();
         // Z10: until it is active this may be the cluster that loses, so a read waits like a write.
         if (this.#state.activated) this.#reads.collect();
@@ -243,7 +257,7 @@ export class Replica implements Consensus {
     return this.#proposals.propose(command, options);
   }
 
-  async readBarrier(options: CallOptions = {}): Promise<void> {
+  async readBarrier(options: BarrierOptions = {}): Promise<void> {
     if (this.#stopped !== null) throw this.#stopped;
     return this.#reads.barrier(options);
   }
@@ -251,8 +265,14 @@ export class Replica implements Consensus {
   /** A message from a run of this cluster. */
   receive(message: Message): void {
     if (this.#stopped !== null) return;
-    this.#raft.step(message);
+    this.#step(message);
     this.#turn.schedule();
+  }
+
+  #step(message: Message): void {
+    // A lease counts from here in this member's ticks: none of those still owed may shorten it (Z23).
+    if (this.#lease !== null) this.#advance();
+    this.#raft.step(message);
   }
 
   receiveBulk(from: NodeId, body: Uint8Array): void {
@@ -435,7 +455,7 @@ export class Replica implements Consensus {
 
   #receivedSnapshot(message: Message): void {
     if (this.#stopped !== null) return;
-    this.#raft.step(message);
+    this.#step(message);
     if (!this.#raft.status().installing) this.#transfer.installed();
     this.#turn.schedule();
   }
@@ -486,16 +506,9 @@ export class Replica implements Consensus {
   }
 
   #tick(): void {
+    this.#advance();
     const { clock, policy } = this.#options;
     const now = clock.now();
-    let ticks = Math.floor((now - this.#tickedAt) / policy.tickMs);
-    this.#tickedAt += ticks * policy.tickMs;
-    if (this.#softState.role !== 'leader') {
-      // After a pause its leader's heartbeats may wait unread: listen before asking for votes.
-      const most = Math.floor(policy.electionTimeoutMsMin / policy.tickMs / 2);
-      ticks = Math.min(ticks, Math.max(1, most));
-    }
-    for (let i = 0; i < Math.min(ticks, ticksAtOnceMax); i++) this.#raft.tick();
     if (now - this.#autopilotAt >= policy.electionTimeoutMsMin / 4) {
       this.#autopilotAt = now;
       if (this.#softState.role === 'leader') {
@@ -508,6 +521,21 @@ export class Replica implements Consensus {
     }
     this.#renewSession(now);
     this.#turn.schedule();
+  }
+
+  /** Tells the core of the time that has passed. */
+  #advance(): void {
+    const { clock, policy } = this.#options;
+    const now = clock.now();
+    let ticks = Math.floor((now - this.#tickedAt) / policy.tickMs);
+    this.#tickedAt += ticks * policy.tickMs;
+    if (this.#softState.role !== 'leader') {
+      // After a pause its leader's heartbeats may wait unread: listen before asking for votes.
+      const most = Math.floor(policy.electionTimeoutMsMin / policy.tickMs / 2);
+      ticks = Math.min(ticks, Math.max(1, most));
+    }
+    this.#lease?.observe();
+    for (let i = 0; i < Math.min(ticks, ticksAtOnceMax); i++) this.#raft.tick();
   }
 
   #renewSession(now: number): void {

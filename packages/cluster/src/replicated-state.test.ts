@@ -8,7 +8,13 @@ import { decodeBody, decodeEntry, encodeBody, stamp, timeOf } from './envelope.t
 import type { EntryBody } from './envelope.ts';
 import { isQuorateError } from './errors.ts';
 import { decodeHello, encodeHello } from './hello.ts';
-import { createPolicy, featureLevel, genesisFromCbor, genesisToCbor } from './policy.ts';
+import {
+  createPolicy,
+  featureLevel,
+  featureLevelOf,
+  genesisFromCbor,
+  genesisToCbor,
+} from './policy.ts';
 import type { Genesis, MemberFacts } from './policy.ts';
 import { encodeMembershipContext, ReplicatedState } from './replicated-state.ts';
 
@@ -184,9 +190,9 @@ describe('ReplicatedState', () => {
     stops(new Uint8Array([1, 99]));
     stops(new Uint8Array([1, 1, 4, 3, 1, 7, 1]));
     stops(new Uint8Array(0));
-    expect(() => genesisFromCbor(genesisToCbor({ ...genesis, featureLevel: 2 }))).toThrow(
-      expect.objectContaining({ code: 'OUTDATED' }),
-    );
+    expect(() =>
+      genesisFromCbor(genesisToCbor({ ...genesis, featureLevel: featureLevel + 1 })),
+    ).toThrow(expect.objectContaining({ code: 'OUTDATED' }));
   });
 });
 
@@ -299,11 +305,25 @@ describe('createPolicy()', () => {
       { electionTimeoutMsMax: 1_000 },
       { snapshotEntries: Number.NaN },
       { trailingEntries: -1 },
+      { leaseReads: 'yes' as unknown as boolean },
     ]) {
       const [name] = Object.keys(wishes);
       expect(() => createPolicy(wishes)).toThrow(RangeError);
       expect(() => createPolicy(wishes)).toThrow(name);
     }
     expect(createPolicy({ trailingEntries: 0 }).trailingEntries).toBe(0);
+  });
+
+  test('Z21 Z23 leaseReads raises the feature level, for every member has to keep its promises', () => {
+    const plain = createPolicy();
+    const leased = createPolicy({ leaseReads: true });
+    expect([featureLevelOf(plain), featureLevelOf(leased)]).toEqual([1, 2]);
+    for (const policy of [plain, leased]) {
+      const stored = genesisToCbor({ ...genesis, featureLevel: featureLevelOf(policy), policy });
+      expect(genesisFromCbor(stored).policy).toEqual(policy);
+    }
+    // What a release without leases wrote, and reads.
+    const before = genesisToCbor({ ...genesis, featureLevel: 1, policy: plain });
+    expect(before['policy']).not.toHaveProperty('leaseReads');
   });
 });

@@ -4,6 +4,8 @@ import type { Clock } from '../src/contracts/clock.ts';
 type Timer = { readonly atMs: number; readonly order: number; readonly callback: () => void };
 
 export class ManualClock implements Clock {
+  /** How far the wall clock is ahead of the monotonic one. */
+  wallAheadMs = 1_800_000_000_000;
   #nowMs = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
@@ -11,6 +13,10 @@ export class ManualClock implements Clock {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  wallNow(): number {
+    return this.#nowMs + this.wallAheadMs;
   }
 
   get timerCount(): number {

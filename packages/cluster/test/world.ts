@@ -37,12 +37,12 @@ export class LineMachine implements StateMachine {
 
 /** The clock of one process: nothing of it runs after the process died. */
 class ProcessClock implements Clock {
-  readonly #clock: Clock;
+  readonly #clock: ManualClock;
   dead = false;
   /** What came due while the process was frozen; null while it runs. */
   #frozen: (() => void)[] | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: ManualClock) {
     this.#clock = clock;
   }
 
@@ -58,6 +58,10 @@ class ProcessClock implements Clock {
 
   now(): number {
     return this.#clock.now();
+  }
+
+  wallNow(): number {
+    return this.#clock.wallNow();
   }
 
   setTimeout(callback: () => void, delayMs: number): () => void {

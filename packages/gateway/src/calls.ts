@@ -150,11 +150,15 @@ function readOptions(
   shape: Shape,
   context: CallContext,
 ): {
-  readonly consistency?: 'linearizable' | 'local';
+  readonly consistency?: 'linearizable' | 'lease' | 'local';
   readonly timeoutMs?: number;
   readonly signal: AbortSignal;
 } {
-  const consistency = shape.optionalWord('consistency', ['linearizable', 'local'] as const);
+  const consistency = shape.optionalWord('consistency', [
+    'linearizable',
+    'lease',
+    'local',
+  ] as const);
   return {
     ...(consistency === undefined ? {} : { consistency }),
     ...timeoutOf(context),

@@ -1,6 +1,13 @@
 /** The handle that `joinCluster` gives out: what an application sees of its cluster. */
 import { QuorateError } from '@quorate/cluster';
-import type { Applied, CallOptions, ClusterStatus, Consensus, MemberInfo } from '@quorate/cluster';
+import type {
+  Applied,
+  BarrierOptions,
+  CallOptions,
+  ClusterStatus,
+  Consensus,
+  MemberInfo,
+} from '@quorate/cluster';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
 import { inertStatus } from './options.ts';
@@ -113,7 +120,7 @@ export class ClusterCore implements Consensus {
     return this.#running().propose(command, options);
   }
 
-  async readBarrier(options?: CallOptions): Promise<void> {
+  async readBarrier(options?: BarrierOptions): Promise<void> {
     return this.#running().readBarrier(options);
   }
 

@@ -72,6 +72,8 @@ describe('get(), getEntry(), peek()', () => {
     expect(consensus.lastOptions).toEqual({ signal, timeoutMs: 5 });
     await kv.get('a', { consistency: 'linearizable', timeoutMs: 7 });
     expect(consensus.lastOptions).toEqual({ timeoutMs: 7 });
+    await kv.get('a', { consistency: 'lease', timeoutMs: 7 });
+    expect(consensus.lastOptions).toEqual({ timeoutMs: 7, lease: true });
   });
 });
 

@@ -316,8 +316,9 @@ class ClusterKeyValue implements KeyValue {
   /** Waits until the local state is as fresh as the caller asked for. */
   async #catchUp(options: ReadOptions | undefined, action: string): Promise<void> {
     const calls = this.#check(options, action);
-    if (checkConsistency(options?.consistency, action) === 'local') return;
-    await this.#consensus.readBarrier(calls);
+    const consistency = checkConsistency(options?.consistency, action);
+    if (consistency === 'local') return;
+    await this.#consensus.readBarrier(consistency === 'lease' ? { ...calls, lease: true } : calls);
   }
 
   /**

@@ -22,9 +22,9 @@ export function checkCallOptions(options: CallOptions | undefined, action: strin
 
 export function checkConsistency(value: unknown, action: string): Consistency {
   if (value === undefined || value === 'linearizable') return 'linearizable';
-  if (value === 'local') return value;
+  if (value === 'lease' || value === 'local') return value;
   throw new TypeError(
-    `Cannot ${action}: consistency is ${show(value)}, wanted linearizable or local`,
+    `Cannot ${action}: consistency is ${show(value)}, wanted linearizable, lease or local`,
   );
 }
 

@@ -22,10 +22,12 @@ export type KvEntry<T = unknown> = {
 };
 
 /**
- * `linearizable` (default) sees everything acknowledged before the call; `local` answers at once
- * from this member's applied state, which may lag.
+ * `linearizable` (default) sees everything acknowledged before the call, confirmed by a quorum.
+ * `lease` sees as much, and a leader answers it without a round trip if the cluster's policy has
+ * `leaseReads` and clocks run within a tenth of true time. `local` answers at once from this member's
+ * applied state, which may lag.
  */
-export type Consistency = 'linearizable' | 'local';
+export type Consistency = 'linearizable' | 'lease' | 'local';
 
 export type ReadOptions = CallOptions & { readonly consistency?: Consistency };
 

@@ -5,6 +5,14 @@ export type CallOptions = {
   readonly timeoutMs?: number;
 };
 
+export type BarrierOptions = CallOptions & {
+  /**
+   * A lease will do, if the cluster's policy has them and this member leads and holds one (Z23):
+   * no round trip. Everywhere else the read is confirmed by a quorum all the same. Default false.
+   */
+  readonly lease?: boolean;
+};
+
 export type Applied = {
   readonly result: Uint8Array;
   /** False when the result came from the leader and this replica lags behind it (Z28). */
@@ -23,5 +31,5 @@ export interface Consensus {
    * §6.4), so that a local read after it is linearizable. Errors: `NO_LEADER` `NO_QUORUM` `TIMEOUT`
    * `ABORTED` `CLOSED`.
    */
-  readBarrier(options?: CallOptions): Promise<void>;
+  readBarrier(options?: BarrierOptions): Promise<void>;
 }
