@@ -1,13 +1,19 @@
 /** The environment that a real page gives. */
-import { systemClock, systemRandom } from '@quorate/cluster';
+import { systemRandom } from '@quorate/cluster';
 import type { Environment } from './environment.ts';
 import type { SlotLocks } from './slots.ts';
+import { createPageClock } from './worker-clock.ts';
+import type { PageClock } from './worker-clock.ts';
 
+let pageClock: PageClock | null = null;
+
+/** One clock for the whole page. */
 export function browserEnvironment(): Environment {
+  const clock = (pageClock ??= createPageClock());
   const { locks, storage } = navigator as Partial<Navigator>;
   return {
-    clock: systemClock,
-    clockName: () => 'page',
+    clock,
+    clockName: () => clock.kind,
     random: systemRandom,
     locks: locks as SlotLocks | undefined,
     indexedDB: factory(),
