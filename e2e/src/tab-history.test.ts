@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { complaints } from './tab-history.ts';
 import type { AppEvent, Found } from './tab-history.ts';
 
+let count = 0;
+
 function event(type: string, atMs: number, details: object = {}): AppEvent {
-  return { type, atMs, ...details };
+  return { id: String(count++), type, atMs, ...details };
 }
 
 const started = [event('script', 0, { writer: 'a' }), event('script', 0, { writer: 'b' })];

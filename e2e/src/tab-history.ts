@@ -1,6 +1,10 @@
 /** Holds what tabs were told against what is there in the end. */
-/** One line of a page's log. `atMs` is time that all pages of a machine share. */
+/**
+ * One line of a page's log. `id` tells it from all others, for a console may be told twice; `atMs` is
+ * time that all pages of a machine share.
+ */
 export type AppEvent = {
+  readonly id: string;
   readonly atMs: number;
   readonly type: string;
   readonly [detail: string]: unknown;

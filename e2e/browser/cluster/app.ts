@@ -105,7 +105,7 @@ export function startApp(joinCluster: Join): void {
   const writer = `${label}-${[...crypto.getRandomValues(new Uint8Array(4))].join('.')}`;
   const log: AppEvent[] = [];
   const tell = (type: string, details: object = {}): void => {
-    const event = { atMs: now(), type, ...details };
+    const event = { id: `${writer} ${log.length}`, atMs: now(), type, ...details };
     log.push(event);
     console.debug(logPrefix + JSON.stringify(event));
   };

@@ -1,5 +1,6 @@
 /** Tabs that stand still, as browsers make them: frozen, throttled, behind others. */
 import { expect } from '@playwright/test';
+import type { Found } from '../../src/tab-history.ts';
 import { sleep } from '../../src/wait.ts';
 import { patience } from './tab.ts';
 import type { Tab } from './tab.ts';
@@ -13,9 +14,17 @@ async function spreadTabs(world: World): Promise<{ leader: Tab; others: Tab[] }>
   return { leader, others: tabs.filter((tab) => tab !== leader) };
 }
 
-/** What the tab answers to a question that reached it while it could not answer. */
-function askWhileStill(tab: Tab): Promise<{ readonly marks: readonly { key: string }[] }> {
-  return tab.find();
+/** Wakes the tab up, and resolves with the first answer that it has. */
+async function firstAnswer(tab: Tab, way: 'frozen' | 'stopped'): Promise<Found> {
+  if (way === 'frozen') {
+    await tab.thaw();
+    return tab.find();
+  }
+  // The question waits for it: nothing in the page can come before.
+  const answer = tab.find();
+  await sleep(500);
+  tab.resume();
+  return answer;
 }
 
 for (const way of ['frozen', 'stopped'] as const) {
@@ -38,12 +47,8 @@ for (const way of ['frozen', 'stopped'] as const) {
     expect((await next.status()).raft.term).toBeGreaterThan(term);
     for (const tab of others) await tab.untilSaid('acked', 30);
     const known = others.flatMap((tab) => tab.said('acked').map(({ key }) => key));
-    const answer = askWhileStill(leader);
-    await sleep(500);
-    if (way === 'frozen') await leader.thaw();
-    else leader.resume();
     // Whatever it says first already has what was acknowledged meanwhile.
-    const answered = new Set((await answer).marks.map(({ key }) => key));
+    const answered = new Set((await firstAnswer(leader, way)).marks.map(({ key }) => key));
     expect(known.filter((key) => !answered.has(String(key)))).toEqual([]);
     await leader.untilReady();
     await leader.untilSaid('read', 20);

@@ -17,6 +17,7 @@ export class Tab {
   readonly label: string;
   /** What its page said, also by earlier loads of it. A crash takes none of it back. */
   readonly events: AppEvent[] = [];
+  readonly #heard = new Set<string>();
   readonly #browserPid: number;
   #session: CDPSession | null = null;
   #stoppedPid: number | null = null;
@@ -31,6 +32,13 @@ export class Tab {
   /** False once it is closed or has crashed. */
   get isOpen(): boolean {
     return !this.#gone && !this.page.isClosed();
+  }
+
+  /** Takes each event once: browsers repeat what a page said that comes out of their cache. */
+  heard(event: AppEvent): void {
+    if (this.#heard.has(event.id)) return;
+    this.#heard.add(event.id);
+    this.events.push(event);
   }
 
   // What its member says ---------------------------------------------------------------------------

@@ -56,7 +56,7 @@ export class World {
 
   adopt(page: Page, label: string): Tab {
     const tab = new Tab(page, label, this.profile.pid);
-    tab.events.push(...(this.#early.get(page) ?? []));
+    for (const event of this.#early.get(page) ?? []) tab.heard(event);
     this.tabs.push(tab);
     return tab;
   }
@@ -70,8 +70,7 @@ export class World {
     const copy = this.adopt(page, tab.label);
     // What it said before anybody listened.
     const said = await page.evaluate(() => globalThis.app.log);
-    const heard = new Set(copy.events.map((event) => JSON.stringify(event)));
-    copy.events.unshift(...said.filter((event) => !heard.has(JSON.stringify(event))));
+    for (const event of said) copy.heard(event);
     return copy;
   }
 
@@ -182,7 +181,7 @@ export class World {
     const event = JSON.parse(text.slice(logPrefix.length)) as AppEvent;
     const tab = this.tabs.find((one) => one.page === page);
     if (tab === undefined) this.#early.set(page, [...(this.#early.get(page) ?? []), event]);
-    else tab.events.push(event);
+    else tab.heard(event);
   }
 }
 
