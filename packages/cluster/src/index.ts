@@ -4,6 +4,8 @@ export { Member } from './member.ts';
 export type { MemberNetwork, MemberOptions } from './member.ts';
 export { systemClock, systemRandom } from './system.ts';
 export { createPolicy, defaultPolicy } from './policy.ts';
+export { decodeEntry } from './envelope.ts';
+export { ReplicatedState } from './replicated-state.ts';
 export type { Policy } from './policy.ts';
 export type { ClusterStatus, MemberInfo, MissingMember, Phase, RaftStatus } from './status.ts';
 export type {

@@ -27,6 +27,9 @@ export type ClusterWeather = {
   readonly register: RegisterConditions;
   readonly clientsPerHost: number;
   readonly thinkMs: number;
+  /** Clients and watches that go from member to member. */
+  readonly wanderingClientCount: number;
+  readonly wanderingWatchCount: number;
   readonly valueBytesMax: number;
   readonly writeTimeoutMs: number;
   /** Process clocks run up to this much fast or slow. */
@@ -126,6 +129,8 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
       answerLossChance: perhaps(0.01, 0.3),
     },
     clientsPerHost,
+    wanderingClientCount: prng.pick([0, 2, 4]),
+    wanderingWatchCount: prng.pick([0, 1, 2]),
     // All clients together do at most some sixty calls a second.
     thinkMs: Math.max(prng.pick([20, 100, 500]), hostCount * clientsPerHost * 15),
     valueBytesMax: prng.pick([10, 200, 1_000]),

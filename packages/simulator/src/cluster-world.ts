@@ -3,15 +3,17 @@
  * register. One seed draws everything. After the storm all faults heal, and then there must be one
  * cluster again, with everything acknowledged in it, once.
  */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError, createPolicy } from '@quorate/cluster';
 import type { Cipher, MemberInfo } from '@quorate/cluster';
 import { createPlainCipher } from '@quorate/cluster/memory';
 import type { NodeId, PersistBatch } from '@quorate/core';
+import { Cells } from './cells.ts';
 import { SafetyChecker } from './checker.ts';
 import { drawClusterWeather } from './cluster-weather.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { EventHash } from './event-hash.ts';
 import { Prng } from './prng.ts';
+import { LogModel } from './log-model.ts';
 import { messagesIn } from './raft-frames.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimHostWorld, SimProcess } from './sim-host.ts';
@@ -21,7 +23,8 @@ import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { VirtualNetwork } from './virtual-network.ts';
 import { VirtualRegister } from './virtual-register.ts';
-import { Workload } from './workload.ts';
+import { WanderingWatch } from './wandering-watch.ts';
+import { Workload, receiptPrefix } from './workload.ts';
 import type { WorldOptions, WorldResult } from './world.ts';
 
 /** How long a healed world may take to be one healthy cluster again. */
@@ -58,9 +61,12 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   readonly hosts: SimHost[] = [];
   readonly #workload: Workload;
   readonly #storm: Storm;
+  readonly #cells: Cells;
+  readonly #watches: readonly WanderingWatch[];
   /** By cluster, named by its founder; replicas are enrolled when they first write. */
   readonly #checkers = new Map<NodeId, SafetyChecker>();
   readonly #checkerOf = new Map<NodeId, SafetyChecker>();
+  readonly #models = new Map<SafetyChecker, LogModel>();
   readonly #letGo = new Set<NodeId>();
   readonly #founderOf = new Map<string, NodeId>();
   readonly #counts: Record<string, number> = {};
@@ -108,6 +114,35 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       },
     );
     this.#storm = new Storm(this, this.#prng);
+    const fail = (error: unknown): void => {
+      this.fail(error);
+    };
+    const pickPrng = this.#prng.fork('pick');
+    const anyProcess = (): SimProcess | undefined => {
+      const living = this.hosts.flatMap(({ process }) =>
+        process === null || process.closing ? [] : [process],
+      );
+      return living.length === 0 ? undefined : pickPrng.pick(living);
+    };
+    this.#cells = new Cells({
+      clock,
+      prng: this.#prng.fork('cells'),
+      clientCount: weather.wanderingClientCount,
+      thinkMs: weather.thinkMs,
+      leaseReads: weather.policy.leaseReads === true,
+      anyProcess,
+      fail,
+    });
+    this.#watches = Array.from(
+      { length: weather.wanderingWatchCount },
+      (_, i) =>
+        new WanderingWatch({
+          clock,
+          prng: this.#prng.fork(`watch ${i}`),
+          prefix: receiptPrefix,
+          anyProcess,
+        }),
+    );
     for (let i = 1; i <= weather.hostCount; i++) {
       const id = `host-${i}`;
       this.hosts.push(new SimHost(id, this, this.#prng.fork(id)));
@@ -118,6 +153,12 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#trace?.(JSON.stringify(this.weather));
     this.#scheduleStarts();
     this.#storm.begin();
+    this.#cells.begin();
+    for (const watch of this.#watches) {
+      watch.run().catch((error: unknown) => {
+        this.fail(error);
+      });
+    }
     await this.#runUntil(this.weather.stormMs);
     this.#heal();
     await this.#settle();
@@ -136,7 +177,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
       eventCount: this.clock.eventCount,
-      counts: { ...this.#counts, ...this.#workload.counts, checks },
+      counts: { ...this.#counts, ...this.#workload.counts, ...this.#cells.counts, checks },
     };
   }
 
@@ -153,6 +194,21 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     }
   }
 
+  modelOf(nodeId: NodeId): LogModel | null {
+    const checker = this.checkerOf(nodeId);
+    return checker === null ? null : (this.#models.get(checker) ?? null);
+  }
+
+  #newModel(checker: SafetyChecker): LogModel {
+    const { history, policy } = this.weather;
+    const { sessionLifetimeMs } = createPolicy(policy);
+    return new LogModel({
+      committedTerm: (index) => checker.committedTerm(index),
+      history,
+      sessionLifetimeMs,
+    });
+  }
+
   checkerOf(nodeId: NodeId): SafetyChecker | null {
     return this.#checkerOf.get(nodeId) ?? null;
   }
@@ -164,6 +220,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     const founder = founds ? nodeId : this.#founderOf.get(clusterId ?? '');
     if (founder === undefined) throw new Error(`Nobody knows the founder of ${clusterId}`);
     const checker = this.#checkers.get(founder) ?? new SafetyChecker();
+    if (!this.#models.has(checker)) this.#models.set(checker, this.#newModel(checker));
     this.#checkers.set(founder, checker);
     this.#checkerOf.set(nodeId, checker);
     if (founds) this.count('founded');
@@ -285,6 +342,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.note('heal');
     this.#storm.end();
     this.#workload.stop();
+    this.#cells.stop();
     for (const host of this.hosts) this.start(host);
   }
 
@@ -310,8 +368,11 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     );
     await this.#await(
       'the end',
-      processes.map((process) => this.#workload.checkEnd(process, lastCallMs)),
+      processes.map((process) => this.#workload.checkEnd(process, lastCallMs, this.#watches)),
     );
+    for (const watch of this.#watches) watch.stop();
+    this.#cells.check();
+    for (const model of this.#models.values()) model.advance();
     const digests = new Set(processes.map(({ machine }) => machine.digest()));
     if (digests.size > 1)
       throw new SafetyViolation('equal-state', 'Members hold different states (K7)');

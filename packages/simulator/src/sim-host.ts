@@ -10,6 +10,7 @@ import { KvStateMachine, createKv } from '@quorate/kv';
 import type { SafetyChecker } from './checker.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { hashBytes } from './event-hash.ts';
+import type { LogModel } from './log-model.ts';
 import type { Prng } from './prng.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 import { ProcessClock } from './virtual-clock.ts';
@@ -37,6 +38,7 @@ export type SimHostWorld = {
   readonly weather: ClusterWeather;
   /** The checker of the cluster that a replica belongs to; null while that is not known. */
   checkerOf(nodeId: NodeId): SafetyChecker | null;
+  modelOf(nodeId: NodeId): LogModel | null;
   /** A replica wrote its first batch: whose cluster is it? Null for one that counts no more. */
   enrol(host: SimHost, nodeId: NodeId, batch: PersistBatch): SafetyChecker | null;
   /** A replica begins with nothing, whatever it tried to write before: it belongs to no cluster. */
@@ -77,6 +79,7 @@ export class SimHost {
           if (nodeId === null) return;
           world.guard(() => {
             (world.checkerOf(nodeId) ?? world.enrol(this, nodeId, batch))?.written(nodeId, batch);
+            world.modelOf(nodeId)?.written(batch.entries);
           });
         },
         persisted: (batch) => {
@@ -84,9 +87,9 @@ export class SimHost {
           if (nodeId === null) return;
           world.guard(() => world.checkerOf(nodeId)?.persisted(nodeId, batch));
         },
-        snapshotSaved: (meta) => {
+        snapshotSaved: (meta, bytes) => {
           world.guard(() => {
-            this.#snapshotSaved(meta);
+            this.#snapshotSaved(meta, bytes);
           });
         },
       },
@@ -149,11 +152,12 @@ export class SimHost {
     this.disk.crash();
   }
 
-  #snapshotSaved(meta: SnapshotMeta): void {
+  #snapshotSaved(meta: SnapshotMeta, bytes: Uint8Array): void {
     const { nodeId } = this;
     const checker = nodeId === null ? null : this.#world.checkerOf(nodeId);
     if (nodeId === null || checker === null) return;
     checker.snapshotSaved(nodeId, meta);
+    this.#world.modelOf(nodeId)?.snapshotSaved(nodeId, meta, bytes);
     // Its own snapshots lie at or below what it applied.
     if (meta.index > checker.appliedIndex(nodeId)) checker.snapshotInstalled(nodeId, meta);
   }

@@ -10,9 +10,10 @@ import { isQuorateError } from '@quorate/cluster';
 import type { Prng } from './prng.ts';
 import type { SimProcess } from './sim-host.ts';
 import { SafetyViolation } from './violation.ts';
+import type { WanderingWatch } from './wandering-watch.ts';
 
 const counterKey = 'counter';
-const receiptPrefix = 'receipt/';
+export const receiptPrefix = 'receipt/';
 const registerKeys = ['register/a', 'register/b', 'register/c'];
 
 type Fate = 'pending' | 'acknowledged' | 'not-applied' | 'unknown';
@@ -62,7 +63,11 @@ export class Workload {
   }
 
   /** What a healed cluster must hold, as `process` sees it. */
-  async checkEnd(process: SimProcess, timeoutMs: number): Promise<void> {
+  async checkEnd(
+    process: SimProcess,
+    timeoutMs: number,
+    watches: readonly WanderingWatch[],
+  ): Promise<void> {
     const { kv } = process;
     const name = process.host.id;
     const { entries } = await kv.range({ prefix: receiptPrefix, timeoutMs });
@@ -84,6 +89,7 @@ export class Workload {
       );
     }
     this.#checkCallOrder(entries);
+    for (const watch of watches) watch.check(entries);
     for (const [number, { fate }] of this.#receipts) {
       if (fate === 'acknowledged' && !present.has(number)) {
         throw new SafetyViolation(
