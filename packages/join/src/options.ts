@@ -34,9 +34,17 @@ export type JoinOptions = {
   readonly dataDir?: string;
   /** `memory` forgets everything with the process or tab: such a member never votes beside durable ones. */
   readonly storage?: 'auto' | 'memory';
+  /** STUN and TURN servers for WebRTC between pages. Default none: beyond one network, relays. */
+  readonly iceServers?: readonly {
+    readonly urls: string | readonly string[];
+    readonly username?: string;
+    readonly credential?: string;
+  }[];
+  /** False: no WebRTC between pages; they meet through relays and Node members. Default true. */
+  readonly direct?: boolean;
   /**
    * Replicas that a browser profile keeps of this namespace, run by whichever of its tabs are open:
-   * 1, 3 or 5, the same in all of them. Default 3. Not of Node.
+   * 1, 3 or 5, the same in all of them. Default 3, with relays 1. Not of Node.
    */
   readonly slots?: number;
   /** Opens a `dataDir` that another machine held and did not close; only a person can know. */

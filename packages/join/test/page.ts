@@ -1,6 +1,6 @@
 /** Pages of one browser profile within this process: their life cycle in the test's hand. */
 import { systemClock, systemRandom } from '@quorate/cluster';
-import { KvStateMachine } from '@quorate/kv';
+import type { KvStateMachine } from '@quorate/kv';
 import { IDBFactory, IDBKeyRange } from 'fake-indexeddb';
 import type { Environment } from '../src/browser/environment.ts';
 import { TabRunner } from '../src/browser/tab-runner.ts';
@@ -53,8 +53,8 @@ export class Page {
       locks: browser.profile.locks(label),
       indexedDB: browser.indexedDB,
       page: {
-        window: this.#window as unknown as Window,
-        document: this.#document as unknown as Document,
+        window: this.#window,
+        document: this.#document,
       },
       isPersisted: () => Promise.resolve(false),
       ...lacks,

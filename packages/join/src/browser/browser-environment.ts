@@ -15,7 +15,7 @@ export function browserEnvironment(): Environment {
     clock,
     clockName: () => clock.kind,
     random: systemRandom,
-    locks: locks as SlotLocks | undefined,
+    locks: locks,
     indexedDB: factory(),
     page: { window, document },
     // Asked, never requested: a request would put a question to the person (DESIGN §13).

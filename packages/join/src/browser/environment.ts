@@ -18,6 +18,11 @@ export type Environment = {
   readonly isPersisted: () => Promise<boolean>;
 };
 
+/** Can a replica be kept here? */
+export function hasDisk({ locks, indexedDB }: Environment): boolean {
+  return locks !== undefined && indexedDB !== undefined;
+}
+
 /** Throws `UNSUPPORTED`, naming what this page lacks. */
 export function checkEnvironment({ locks, indexedDB }: Environment): {
   readonly locks: SlotLocks;

@@ -1,5 +1,5 @@
 /** `joinCluster` of a page: replicas of the browser profile, shared by the tabs of one origin. */
-import { KvStateMachine } from '@quorate/kv';
+import type { KvStateMachine } from '@quorate/kv';
 import type { Cluster } from '../cluster.ts';
 import { joinWith } from '../join-cluster.ts';
 import type { JoinOptions } from '../options.ts';
@@ -11,10 +11,7 @@ const page: Preset = {
   place: (options) => {
     // Rendered on a server, or a worker at an edge: nothing starts there.
     if (typeof document === 'undefined') return null;
-    if (options.relays !== undefined && options.relays.length > 0) {
-      throw new TypeError('Cannot join from a page over relays: wanted no relays');
-    }
-    return 'tabs';
+    return options.relays !== undefined && options.relays.length > 0 ? 'relays' : 'tabs';
   },
   label: () => `tab-${Math.random().toString(36).slice(2, 6)}`,
   assemble: (options, machine: KvStateMachine) => ({
@@ -30,8 +27,9 @@ const page: Preset = {
  * member; the last `close()` ends it.
  *
  * Without `relays` the tabs of one browser profile are the cluster: it keeps `slots` replicas (3),
- * run by whichever tabs are open, and further tabs are learners in memory. On a server the handle is
- * inert (phase `server`).
+ * run by whichever tabs are open, and further tabs are learners in memory. With `relays` and a
+ * `secret` pages and Node processes of any device are members of one cluster, and a profile keeps one
+ * replica. On a server the handle is inert (phase `server`).
  *
  * Throws `TypeError` or `RangeError` for options that cannot be meant.
  */

@@ -7,28 +7,22 @@
  * Each replica is a host of its own: one that is handed to another tab takes no link of its
  * neighbours along.
  */
-import { Member, QuorateError } from '@quorate/cluster';
-import type {
-  ClusterStatus,
-  LogStorage,
-  MemberNetwork,
-  MemberOptions,
-  Policy,
-  StateMachine,
-} from '@quorate/cluster';
-import { createPlainCipher, MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
+import { Member } from '@quorate/cluster';
+import type { ClusterStatus, LogStorage, MemberOptions, StateMachine } from '@quorate/cluster';
+import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
 import { KvStateMachine } from '@quorate/kv';
-import { IndexedDbRegister, IndexedDbStorage } from '@quorate/storage-indexeddb';
-import { createTabsRendezvous, createTabsTransport } from '@quorate/transport-tabs';
+import { IndexedDbStorage } from '@quorate/storage-indexeddb';
 import type { JoinOptions } from '../options.ts';
-import { checkEnvironment } from './environment.ts';
+import { checkEnvironment, hasDisk } from './environment.ts';
 import type { Environment } from './environment.ts';
+import type { Realm } from './realm.ts';
 import { Slots } from './slots.ts';
 
 export type TabLifeOptions = {
   readonly join: JoinOptions & { readonly label: string };
   /** The page's own state, empty as yet. */
   readonly stateMachine: StateMachine;
+  readonly realm: Realm;
   readonly environment: Environment;
   readonly changed: () => void;
 };
@@ -39,7 +33,6 @@ export class TabLife {
   readonly #options: TabLifeOptions;
   /** Replicas beside the primary, by slot. */
   readonly #others = new Map<number, Member>();
-  readonly #name: string;
   readonly #unsubscribe: () => void;
   #slots: Slots | null = null;
   /** The primary's slot; null: it lives in memory. Undefined until that is known. */
@@ -49,7 +42,6 @@ export class TabLife {
 
   constructor(options: TabLifeOptions) {
     this.#options = options;
-    this.#name = realmName(options.join.namespace);
     const { storage } = options.join;
     this.primary = this.#member(
       options.join.label,
@@ -90,15 +82,19 @@ export class TabLife {
 
   /** Comes by a slot; called again when the primary archived its store and is to begin anew (Z10). */
   async #takeStorage(): Promise<LogStorage> {
-    const { environment } = this.#options;
+    const { environment, realm } = this.#options;
+    if (realm.maySpareDisks && !hasDisk(environment)) {
+      this.#slot = null;
+      return memory();
+    }
     const { locks, indexedDB } = checkEnvironment(environment);
     if (this.#slot === undefined) {
       this.#slots = new Slots({
-        name: this.#name,
-        count: slotCount(this.#options.join),
+        name: realm.name,
+        count: realm.slotCount,
         tab: hex(environment.random(8)),
         locks,
-        channel: new BroadcastChannel(`quorate ${this.#name} slots`),
+        channel: new BroadcastChannel(`quorate ${realm.name} slots`),
         clock: environment.clock,
         events: {
           adopted: (slot) => this.#adopt(slot, indexedDB),
@@ -164,7 +160,13 @@ export class TabLife {
       this.#asked = false;
       return;
     }
-    if (this.#asked || this.#slots?.hasAll !== true || isShortOfVoters(status)) return;
+    if (
+      !this.#options.realm.isOneProfile ||
+      this.#asked ||
+      this.#slots?.hasAll !== true ||
+      isShortOfVoters(status)
+    )
+      return;
     this.#asked = true;
     // The longest log first, for a shorter one may not win.
     const members = this.#members().sort(
@@ -184,7 +186,7 @@ export class TabLife {
     stateMachine: StateMachine,
     createStorage: MemberOptions['createStorage'],
   ): Member {
-    const { join, environment } = this.#options;
+    const { join, environment, realm } = this.#options;
     const { formation, policy, writeTimeoutMs, readTimeoutMs } = join;
     return new Member({
       namespace: join.namespace,
@@ -194,50 +196,23 @@ export class TabLife {
       random: environment.random,
       createStorage,
       memoryMayFound: false,
-      network: () => this.#network(),
+      network: () => realm.network(),
       stateMachine,
       formation: formation ?? 'auto',
-      policy: { ...tabsPolicy, maxVoters: slotCount(join), ...policy },
+      policy: { ...realm.policy, ...policy },
       ...(writeTimeoutMs === undefined ? {} : { writeTimeoutMs }),
       ...(readTimeoutMs === undefined ? {} : { readTimeoutMs }),
     });
   }
 
-  async #network(): Promise<MemberNetwork> {
-    const { join, environment } = this.#options;
-    const { clock, random } = environment;
-    const { locks, indexedDB } = checkEnvironment(environment);
-    const cipher = await cipherOf(join, environment);
-    const topic = `${this.#name} ${cipher.topic}`;
-    const register = new IndexedDbRegister({
-      namespace: this.#name,
-      topic: cipher.topic,
-      indexedDB,
-      locks,
-      clock,
-    });
-    return {
-      transport: createTabsTransport({ topic, clock, random }),
-      cipher,
-      register,
-      rendezvous: createTabsRendezvous({ topic, clock }),
-      close: async () => register.close(),
-    };
-  }
-
   #store(slot: number, indexedDB: IDBFactory): LogStorage {
     // The slot's lock is held for as long as this store is open.
-    return new IndexedDbStorage({ name: `quorate ${this.#name} ${slot}`, indexedDB, locks: null });
+    return new IndexedDbStorage({
+      name: `quorate ${this.#options.realm.name} ${slot}`,
+      indexedDB,
+      locks: null,
+    });
   }
-}
-
-/** Z35: what tabs keep without relays is another realm than what they keep with them. */
-function realmName(namespace: string): string {
-  return `tabs ${namespace}`;
-}
-
-function slotCount({ slots = 3 }: JoinOptions): number {
-  return slots;
 }
 
 function memory(): LogStorage {
@@ -255,34 +230,9 @@ function isShortOfVoters({ members, clusterId }: ClusterStatus): boolean {
   return voters.filter(({ reachable }) => reachable).length <= voters.length / 2;
 }
 
-/** Without a secret the origin is the boundary: whoever runs scripts in it can read its data anyway. */
-async function cipherOf(
-  { namespace, secret }: JoinOptions,
-  { random }: Environment,
-): Promise<MemberNetwork['cipher']> {
-  if (secret === undefined || secret === 'public') return createPlainCipher({ namespace });
-  const { createCipher } = await import('@quorate/crypto');
-  try {
-    return createCipher({ namespace, secrets: secret, random });
-  } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    throw new QuorateError('BAD_SECRET', text, { cause });
-  }
-}
-
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** An election among replicas of one page takes a few transactions. */
 const campaignMs = 100;
-
-/** Among tabs a round trip is a fraction of a millisecond (DESIGN §16). */
-const tabsPolicy: Partial<Policy> = {
-  heartbeatMs: 50,
-  electionTimeoutMsMin: 400,
-  electionTimeoutMsMax: 800,
-  // A page reads its log each time it is loaded, and a person waits for it.
-  snapshotEntries: 1_000,
-  trailingEntries: 500,
-};

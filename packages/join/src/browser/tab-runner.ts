@@ -10,12 +10,15 @@ import type { Runner } from '../runner.ts';
 import { CatchingUp } from './catching-up.ts';
 import type { Environment } from './environment.ts';
 import { watchPage } from './page-life.ts';
+import { relaysRealm, tabsRealm } from './realm.ts';
+import type { Realm } from './realm.ts';
 import { TabLife } from './tab-life.ts';
 
 export class TabRunner implements Runner {
   readonly #options: JoinOptions & { readonly label: string };
   readonly #machine: KvStateMachine;
   readonly #environment: Environment;
+  readonly #realm: Realm;
   readonly #listeners = new Set<() => void>();
   #life: TabLife;
   #left = false;
@@ -33,6 +36,8 @@ export class TabRunner implements Runner {
     this.#options = options;
     this.#machine = machine;
     this.#environment = environment;
+    const isNetworked = options.relays !== undefined && options.relays.length > 0;
+    this.#realm = (isNetworked ? relaysRealm : tabsRealm)(options, environment);
     this.#life = this.#newLife(machine);
   }
 
@@ -113,6 +118,7 @@ export class TabRunner implements Runner {
       join: this.#options,
       stateMachine,
       environment: this.#environment,
+      realm: this.#realm,
       changed: () => {
         if (this.#life === life) this.#changed();
       },

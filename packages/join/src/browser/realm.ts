@@ -1,0 +1,125 @@
+/**
+ * The two realms of a page (Z35): tabs of one profile among themselves, and members of any device over
+ * relays. Slots, locks, stores and topics of one never meet those of the other.
+ */
+import { QuorateError } from '@quorate/cluster';
+import type { Cipher, MemberNetwork, Policy } from '@quorate/cluster';
+import { createPlainCipher } from '@quorate/cluster/memory';
+import { IndexedDbRegister } from '@quorate/storage-indexeddb';
+import { createTabsRendezvous, createTabsTransport } from '@quorate/transport-tabs';
+import type { JoinOptions } from '../options.ts';
+import { checkEnvironment } from './environment.ts';
+import type { Environment } from './environment.ts';
+
+export type Realm = {
+  /** Names locks, stores and channels. */
+  readonly name: string;
+  /** Replicas that the profile keeps. */
+  readonly slotCount: number;
+  /** True where every voter is a slot of this profile. */
+  readonly isOneProfile: boolean;
+  /** True where members elsewhere keep the data, so that a page may do without a disk. */
+  readonly maySpareDisks: boolean;
+  readonly policy: Partial<Policy>;
+  /** A network of its own for each replica that a page runs. */
+  readonly network: () => Promise<MemberNetwork>;
+};
+
+/** Tabs of one profile: no server, no relay. */
+export function tabsRealm(join: JoinOptions, environment: Environment): Realm {
+  const name = `tabs ${join.namespace}`;
+  const slotCount = join.slots ?? 3;
+  const { clock, random } = environment;
+  return {
+    name,
+    slotCount,
+    isOneProfile: true,
+    maySpareDisks: false,
+    policy: { ...tabsPolicy, maxVoters: slotCount },
+    network: async () => {
+      const { locks, indexedDB } = checkEnvironment(environment);
+      const cipher = await cipherOf(join, environment);
+      const { topic: key } = cipher;
+      const topic = `${name} ${key}`;
+      const register = new IndexedDbRegister({
+        namespace: name,
+        topic: key,
+        indexedDB,
+        locks,
+        clock,
+      });
+      return {
+        transport: createTabsTransport({ topic, clock, random }),
+        cipher,
+        register,
+        rendezvous: createTabsRendezvous({ topic, clock }),
+        close: async () => register.close(),
+      };
+    },
+  };
+}
+
+/** Members of any device. What this takes is loaded by the pages that use it, and by no other. */
+export function relaysRealm(join: JoinOptions, environment: Environment): Realm {
+  const { namespace, relays = [], slots = 1, iceServers, direct } = join;
+  const { clock, random } = environment;
+  return {
+    name: `relays ${namespace}`,
+    slotCount: slots,
+    isOneProfile: false,
+    maySpareDisks: true,
+    policy: {},
+    network: async () => {
+      const [{ createLibp2pHost }, cipher] = await Promise.all([
+        import('@quorate/transport-libp2p/browser'),
+        cipherOf({ ...join, secret: join.secret ?? 'public' }, environment, true),
+      ]);
+      const host = await createLibp2pHost({
+        relays: relays.map(String),
+        clock,
+        random,
+        ...(iceServers === undefined ? {} : { iceServers: iceServers.map(asRtcIceServer) }),
+        ...(direct === undefined ? {} : { direct }),
+      });
+      return {
+        transport: host.transport(cipher.topic),
+        cipher,
+        register: host.register(cipher),
+        rendezvous: host.rendezvous(cipher),
+        close: () => host.close(),
+      };
+    },
+  };
+}
+
+function asRtcIceServer(server: NonNullable<JoinOptions['iceServers']>[number]): RTCIceServer {
+  const { urls } = server;
+  return { ...server, urls: typeof urls === 'string' ? urls : [...urls] };
+}
+
+/** Without a secret the origin is the boundary: whoever runs scripts in it can read its data anyway. */
+async function cipherOf(
+  { namespace, secret }: JoinOptions,
+  { random }: Environment,
+  overNetwork: boolean = false,
+): Promise<Cipher> {
+  const isOpen = secret === undefined || secret === 'public';
+  if (isOpen && !overNetwork) return createPlainCipher({ namespace });
+  const { createCipher } = await import('@quorate/crypto');
+  try {
+    return createCipher({ namespace, secrets: secret ?? 'public', random });
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new QuorateError('BAD_SECRET', text, { cause });
+  }
+}
+
+/** Among tabs a round trip is a fraction of a millisecond (DESIGN §16). */
+const tabsPolicy: Partial<Policy> = {
+  heartbeatMs: 50,
+  electionTimeoutMsMin: 400,
+  electionTimeoutMsMax: 800,
+  // A page reads its log each time it is loaded, and a person waits for it.
+  snapshotEntries: 1_000,
+  trailingEntries: 500,
+};
