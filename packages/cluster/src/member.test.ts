@@ -671,6 +671,59 @@ describe('Member, restarts and failures', () => {
     for (const member of rest) expect(await world.read(member)).toEqual(log);
   });
 
+  test('L6 while its disk hangs a leader goes on beating and committing, and hands over after one timeout', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const stalled = world.leader(members);
+    const rest = members.filter((member) => member !== stalled);
+    const { term } = stalled.status.raft;
+    world.stallDisk(stalled);
+    void stalled.propose(world.line('own'), { timeoutMs: 60_000 }).catch(() => undefined);
+    const stalledAt = world.clock.now();
+    await world.append(rest[0] as Member, 'y');
+    // Long past the time after which followers that hear nothing stand for election.
+    await world.clock.advance(1_900);
+    for (const member of members) expect(member.status.raft).toMatchObject({ term });
+    expect(stalled.status.raft.role).toBe('leader');
+    await world.until(() => rest.some((one) => one.status.raft.role === 'leader'));
+    // Nobody had to wait for its silence: it named its successor.
+    expect(world.clock.now() - stalledAt).toBeLessThan(2_500);
+    expect(world.leader(rest).status.raft.term).toBe(term + 1);
+    await world.append(rest[1] as Member, 'z');
+  });
+
+  test('F10 a dead leader is followed by the member that is wished for most, and by any if it must be', async () => {
+    const world = new World();
+    const wishes = new Map(three.map((name) => [name, 2]));
+    const start = (name: string): Member => {
+      const member = world.member(name, { priority: () => wishes.get(name) ?? 2 });
+      void member.start();
+      return member;
+    };
+    let members = three.map(start);
+    await world.ready(members);
+    await world.until(() => members.every((member) => voters(member).length === 3));
+    for (let round = 0; round < 6; round++) {
+      await world.append(members[0] as Member, `round ${round}`);
+      const leader = world.leader(members);
+      const rest = members.filter((member) => member !== leader);
+      const wished = rest[round % 2] as Member;
+      for (const { status } of rest) wishes.set(status.label, status === wished.status ? 2 : 0);
+      await world.clock.advance(200);
+      world.kill(leader);
+      await world.until(() => rest.some((one) => one.status.raft.role === 'leader'));
+      expect(wished.status.raft.role).toBe('leader');
+      const back = start(leader.status.label);
+      await world.ready([back]);
+      members = [...rest, back];
+    }
+    for (const name of three) wishes.set(name, 0);
+    const leader = world.leader(members);
+    world.kill(leader);
+    await world.append(members.find((member) => member !== leader) as Member, 'still');
+  });
+
   test('D6 a second member on the same disk is refused with STORAGE_LOCKED', async () => {
     const world = new World();
     const member = world.member('a');

@@ -57,6 +57,11 @@ export type MemberOptions = {
   readonly writeTimeoutMs?: number;
   /** Default 5,000. */
   readonly readTimeoutMs?: number;
+  /**
+   * How much this member is wished for as a leader just now, 0 to 2: a wish, never a veto (see the
+   * core's `Config.priority`). Default 2.
+   */
+  readonly priority?: () => number;
   /** Named in the status: what drives the ticks. */
   readonly clockName?: () => string;
 };
@@ -442,6 +447,7 @@ export class Member implements Consensus, HostedReplica {
       state,
       initial,
       policy: genesis.policy,
+      priority: this.#options.priority ?? ((): number => 2),
       writeTimeoutMs: this.#writeTimeoutMs,
       readTimeoutMs: this.#readTimeoutMs,
       network: host,

@@ -46,6 +46,8 @@ export type ReplicaOptions = {
   readonly state: ReplicatedState;
   readonly initial: InitialState;
   readonly policy: Policy;
+  /** See `MemberOptions.priority`. */
+  readonly priority: () => number;
   readonly writeTimeoutMs: number;
   readonly readTimeoutMs: number;
   readonly network: ReplicaNetwork;
@@ -535,6 +537,7 @@ export class Replica implements Consensus {
       ticks = Math.min(ticks, Math.max(1, most));
     }
     this.#lease?.observe();
+    this.#raft.setPriority(this.#options.priority());
     for (let i = 0; i < Math.min(ticks, ticksAtOnceMax); i++) this.#raft.tick();
   }
 

@@ -11,6 +11,11 @@ export type Config = {
   readonly electionTimeoutTicksMin?: number;
   /** Default 40. */
   readonly electionTimeoutTicksMax?: number;
+  /**
+   * How much this member is wished for as a leader, 0 to 2. One below 2 waits longer before it stands
+   * for election, at most by the shortest election timeout: a wish, never a veto. Default 2.
+   */
+  readonly priority?: number;
   /** Bytes of entry data in one AppendEntries; a single larger entry still travels. Default 256 KiB. */
   readonly appendBytesMax?: number;
   /** AppendEntries in flight per follower. Default 128. */

@@ -12,7 +12,7 @@ import type { Message } from './message.ts';
 import { Prng } from './prng.ts';
 import type { Fatal, ReadState } from './ready.ts';
 import type { Settings } from './settings.ts';
-import { checkInitialState } from './settings.ts';
+import { checkInitialState, priorityMax } from './settings.ts';
 import type { InitialState } from './config.ts';
 import type { Entry, EntryId, Membership, NodeId, Role, SnapshotMeta } from './types.ts';
 
@@ -35,6 +35,8 @@ export class Machine {
   electionElapsedTicks = 0;
   /** Drawn anew at each attempt. */
   electionTimeoutTicks = 0;
+  /** How much this member is wished for as a leader: see `Config.priority`. */
+  priority: number;
   /** Until this tick the member is bound: see `isBound`. */
   voteFromTick: number;
 
@@ -75,6 +77,7 @@ export class Machine {
     const checked = checkInitialState(initial);
     this.nodeId = settings.nodeId;
     this.settings = settings;
+    this.priority = settings.priority;
     this.prng = new Prng(settings.seed);
     this.log = new Log(checked.log);
     this.currentTerm = initial.hardState.currentTerm;
@@ -220,7 +223,13 @@ export class Machine {
 
   redrawElectionTimeout(): void {
     const { electionTimeoutTicksMin, electionTimeoutTicksMax } = this.settings;
-    this.electionTimeoutTicks = this.prng.between(electionTimeoutTicksMin, electionTimeoutTicksMax);
+    const drawn = this.prng.between(electionTimeoutTicksMin, electionTimeoutTicksMax);
+    this.electionTimeoutTicks = drawn + this.courtesyOf(electionTimeoutTicksMin);
+  }
+
+  /** What this member waits beyond `ticks`, so that others whom everybody would rather see go first. */
+  courtesyOf(ticks: number): number {
+    return Math.ceil((ticks * (priorityMax - this.priority)) / priorityMax);
   }
 
   /** Appends an entry and takes its membership into force at once (§6). False after a failure. */

@@ -25,7 +25,7 @@ import type { MembershipTarget } from './membership.ts';
 import type { Message } from './message.ts';
 import type { PersistBatch, Ready, SoftState } from './ready.ts';
 import { onSnapshotReport } from './replication.ts';
-import { resolveConfig } from './settings.ts';
+import { checkPriority, resolveConfig } from './settings.ts';
 import { statusOf } from './status.ts';
 import type { Status } from './status.ts';
 import { stepMessage } from './step.ts';
@@ -205,9 +205,22 @@ export class Raft {
     if (m.fatal !== null || m.role !== 'follower' || m.leader !== leader || m.isBound) return;
     const { electionTimeoutTicksMin: min } = m.settings;
     m.electionElapsedTicks = Math.max(m.electionElapsedTicks, min);
-    const patience = m.prng.between(1, 2 + Math.ceil(min / 4));
+    const brief = 1 + Math.ceil(min / 4);
+    const patience = m.prng.between(1, 1 + brief) + m.courtesyOf(brief);
     m.electionTimeoutTicks = Math.min(m.electionTimeoutTicks, m.electionElapsedTicks + patience);
     checkInvariants(m);
+  }
+
+  /**
+   * From the next attempt on: see `Config.priority`. A leader stays one; its driver may hand over.
+   * Throws `RangeError` for what is no priority.
+   */
+  setPriority(priority: number): void {
+    checkPriority(priority, 'go on');
+    const m = this.#m;
+    if (m.fatal !== null || m.priority === priority) return;
+    m.priority = priority;
+    m.redrawElectionTimeout();
   }
 
   /** All batches up to `batchNumber` are durable (Z22). Throws `RangeError` for one not given out. */

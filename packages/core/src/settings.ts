@@ -13,6 +13,7 @@ export function resolveConfig(config: Config): Settings {
     heartbeatTicks: config.heartbeatTicks ?? 2,
     electionTimeoutTicksMin: config.electionTimeoutTicksMin ?? 20,
     electionTimeoutTicksMax: config.electionTimeoutTicksMax ?? 40,
+    priority: config.priority ?? priorityMax,
     appendBytesMax: config.appendBytesMax ?? 256 * 1024,
     inflightCountMax: config.inflightCountMax ?? 128,
     inflightBytesMax: config.inflightBytesMax ?? 4 * 1024 * 1024,
@@ -33,6 +34,7 @@ export function resolveConfig(config: Config): Settings {
       throw new RangeError(`Cannot start: ${name} is ${value}, wanted a positive safe integer`);
     }
   }
+  checkPriority(settings.priority, 'start');
   if (!Number.isSafeInteger(settings.silentTicks) || settings.silentTicks < 0) {
     throw new RangeError(
       `Cannot start: silentTicks is ${settings.silentTicks}, wanted a safe integer from 0 on`,
@@ -51,6 +53,16 @@ export function resolveConfig(config: Config): Settings {
   }
   return settings;
 }
+
+export function checkPriority(priority: number, action: string): void {
+  if (Number.isSafeInteger(priority) && priority >= 0 && priority <= priorityMax) return;
+  throw new RangeError(
+    `Cannot ${action}: priority is ${priority}, wanted an integer from 0 to ${priorityMax}`,
+  );
+}
+
+/** The priority of a member that waits no longer than it must. */
+export const priorityMax: number = 2;
 
 /**
  * Checks what a storage gave back and finds where the log begins. Throws `RangeError` when it
