@@ -1,7 +1,6 @@
 /** The environment that a real page gives. */
 import { systemRandom } from '@quorate/cluster';
 import type { Environment } from './environment.ts';
-import type { SlotLocks } from './slots.ts';
 import { createPageClock } from './worker-clock.ts';
 import type { PageClock } from './worker-clock.ts';
 
