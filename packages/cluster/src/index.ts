@@ -5,6 +5,8 @@ export type { MemberNetwork, MemberOptions } from './member.ts';
 export { systemClock, systemRandom } from './system.ts';
 export { createPolicy, defaultPolicy } from './policy.ts';
 export { decodeEntry } from './envelope.ts';
+export { Lease, silentTicksOf } from './lease.ts';
+export type { LeaseOptions } from './lease.ts';
 export { ReplicatedState } from './replicated-state.ts';
 export type { Policy } from './policy.ts';
 export type { ClusterStatus, MemberInfo, MissingMember, Phase, RaftStatus } from './status.ts';

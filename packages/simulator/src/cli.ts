@@ -13,7 +13,7 @@ const usage = `Runs simulated clusters, one world per seed and suite.
 
   pnpm sim [--seeds N] [--from N] [--seed N] [--suite core|cluster|all] [--members N]
            [--workers N] [--twice] [--verbose]
-  pnpm sim --teeth [--bug ID] [--seeds N] [--from N]
+  pnpm sim --teeth [--bug ID] [--suite S] [--seeds N] [--from N]
 
   --seeds N     how many seeds (default 200)
   --from N      the first one (default 1)
@@ -179,11 +179,14 @@ function readOptions(args: readonly string[]): Options | null {
   const workers = count(values['workers'], availableParallelism());
   if (suite !== 'core' && suite !== 'cluster' && suite !== 'all') return null;
   if ([seed, from, seedCount, members, workers].includes(Number.NaN) || workers < 1) return null;
-  const wanted = bugs.filter(({ id }) => values['bug'] === undefined || values['bug'] === id);
+  const suites: readonly Suite[] = suite === 'all' ? ['core', 'cluster'] : [suite];
+  const wanted = bugs
+    .filter(({ id }) => values['bug'] === undefined || values['bug'] === id)
+    .filter((bug) => suites.includes(bug.suite));
   if (wanted.length === 0) return null;
   return {
     seeds: seed >= 0 ? [seed] : Array.from({ length: seedCount }, (_, i) => from + i),
-    suites: suite === 'all' ? ['core', 'cluster'] : [suite],
+    suites,
     members: members === 0 ? undefined : members,
     workerCount: workers,
     twice: values['twice'] === true,

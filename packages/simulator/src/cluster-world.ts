@@ -120,7 +120,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     const pickPrng = this.#prng.fork('pick');
     const anyProcess = (): SimProcess | undefined => {
       const living = this.hosts.flatMap(({ process }) =>
-        process === null || process.closing ? [] : [process],
+        process === null || process.closing || !process.clock.running ? [] : [process],
       );
       return living.length === 0 ? undefined : pickPrng.pick(living);
     };

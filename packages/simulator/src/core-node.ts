@@ -3,6 +3,7 @@
  * takes its time, a state machine that is a hash, and nothing of `cluster`. It exists to find bugs
  * of the core, thousands of worlds a minute.
  */
+import { Lease, silentTicksOf } from '@quorate/cluster';
 import type { Entry, HardState, Membership, Message, NodeId } from '@quorate/core';
 import type { PersistBatch, Ready, SnapshotMeta } from '@quorate/core';
 import { Raft, decodeMembershipEntry } from '@quorate/core';
@@ -33,6 +34,7 @@ export type CoreNodeSettings = {
   readonly appendBytesMax: number;
   readonly inflightCountMax: number;
   readonly inflightBytesMax: number;
+  readonly leaseReads: boolean;
 };
 
 /** What the world does for a node. */
@@ -78,6 +80,8 @@ export class CoreNode {
   #toApply: Entry[] = [];
   #applying = false;
   #snapshotting = false;
+  #lease: Lease | null = null;
+  #startCount = 0;
 
   constructor(id: NodeId, world: CoreNodeWorld, settings: CoreNodeSettings, prng: Prng) {
     this.id = id;
@@ -111,6 +115,12 @@ export class CoreNode {
         appendBytesMax: settings.appendBytesMax,
         inflightCountMax: settings.inflightCountMax,
         inflightBytesMax: settings.inflightBytesMax,
+        priority: this.#prng.int(3),
+        leaseReads: settings.leaseReads,
+        silentTicks:
+          settings.leaseReads && this.#startCount > 0
+            ? silentTicksOf(settings.electionTimeoutTicksMax)
+            : 0,
       },
       {
         hardState,
@@ -119,9 +129,15 @@ export class CoreNode {
         appliedIndex: this.appliedIndex,
       },
     );
+    this.#startCount += 1;
+    const { tickMs, electionTimeoutTicksMin } = settings;
+    this.#lease = settings.leaseReads
+      ? new Lease({ raft: this.raft, clock, electionTimeoutTicksMin, tickMs })
+      : null;
     const beat = (): void => {
       if (this.clock !== clock || this.raft === null) return;
       clock.setTimeout(beat, settings.tickMs);
+      this.#lease?.observe();
       this.raft.tick();
       this.pump();
     };
@@ -147,6 +163,11 @@ export class CoreNode {
     this.received.clear();
   }
 
+  /** Where a read may be served at once, on the strength of a lease; null: nowhere (Z23). */
+  leaseIndex(): number | null {
+    return this.#lease?.readIndex() ?? null;
+  }
+
   step(message: Message): void {
     this.raft?.step(message);
     this.pump();
@@ -159,6 +180,7 @@ export class CoreNode {
     for (let rounds = 0; ; rounds++) {
       if (rounds > 1_000)
         throw new SafetyViolation('stopped', `${this.id} never stops being ready`);
+      this.#lease?.observe();
       const ready = raft.ready();
       if (ready === null) return;
       this.#carryOut(ready);

@@ -23,6 +23,8 @@ export type CoreWeather = {
   /** Mean milliseconds between two faults of a kind; 0: never. */
   readonly crashEveryMs: number;
   readonly freezeEveryMs: number;
+  /** A freeze is a sleep of the machine with this chance. */
+  readonly sleepChance: number;
   readonly cutEveryMs: number;
   readonly changeEveryMs: number;
   readonly transferEveryMs: number;
@@ -70,7 +72,8 @@ function drawSwarm(prng: Prng): CoreWeather {
   return {
     settings: {
       syncMsMin: 0.1,
-      syncMsMax: timeoutMs * (slowDisk ? prng.between(0.1, 0.8) : prng.between(0.001, 0.05)),
+      syncMsMax:
+        timeoutMs * (slowDisk ? prng.between(0.1, prng.pick([0.8, 4])) : prng.between(0.001, 0.05)),
       stallChance: perhaps(0.001, 0.02),
       snapshotEvery: prng.pick([5, 20, 100, 1_000]),
       trailing: prng.pick([0, 1, 10, 100]),
@@ -82,6 +85,7 @@ function drawSwarm(prng: Prng): CoreWeather {
       appendBytesMax: prng.pick([64, 1_024, 65_536]),
       inflightCountMax: prng.pick([1, 2, 8, 64]),
       inflightBytesMax: prng.pick([256, 65_536]),
+      leaseReads: prng.chance(0.3),
     },
     timeoutMs,
     stormMs: timeoutMs * prng.between(40, 150),
@@ -97,6 +101,7 @@ function drawSwarm(prng: Prng): CoreWeather {
     proposalBytesMax: prng.pick([1, 20, 300]),
     crashEveryMs: every(0.5, 10),
     freezeEveryMs: every(1, 10),
+    sleepChance: prng.pick([0, 0.5, 1]),
     cutEveryMs: every(0.5, 10),
     changeEveryMs: every(0.3, 5),
     transferEveryMs: every(0.5, 5),

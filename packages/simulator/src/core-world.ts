@@ -209,6 +209,9 @@ class CoreWorld implements CoreNodeWorld {
     this.#repeat(weather.proposeEveryMs * 3, () => {
       this.#read();
     });
+    this.#repeat(weather.settings.leaseReads ? weather.proposeEveryMs : 0, () => {
+      this.#leaseReads();
+    });
     this.#repeat(weather.crashEveryMs, () => {
       const node = this.#victim();
       if (!node.running) return;
@@ -225,7 +228,7 @@ class CoreWorld implements CoreNodeWorld {
       if (clock === null) return;
       this.#count('freezes');
       this.#note('freeze', node.id);
-      clock.freeze();
+      clock.freeze(this.#prng.chance(weather.sleepChance));
       this.#later(0.1, 6, () => {
         clock.thaw();
       });
@@ -244,6 +247,8 @@ class CoreWorld implements CoreNodeWorld {
       if (voters.length === 0) return;
       if (raft.transferLeadership(this.#prng.pick(voters))) this.#count('transfers');
       leader.pump();
+      // One that handed over and does not hear what came of it.
+      if (this.#prng.chance(0.3)) this.#deafen(leader);
     });
     this.#repeat(weather.campaignEveryMs, () => {
       const node = this.#prng.pick(this.#nodes);
@@ -281,6 +286,33 @@ class CoreWorld implements CoreNodeWorld {
       this.#reads.set(`${node.id}:${requestId}`, this.#acknowledgedIndex);
       node.raft?.readIndex(requestId);
       node.pump();
+    });
+  }
+
+  /** Whoever believes in its lease knows of everything that was acknowledged (Z23). */
+  #leaseReads(): void {
+    for (const node of this.#nodes) {
+      const index = node.clock?.running === true ? node.leaseIndex() : null;
+      if (index === null) continue;
+      this.#count('lease reads');
+      if (index >= this.#acknowledgedIndex) continue;
+      throw new SafetyViolation(
+        'linearizable',
+        `${node.id} reads by its lease at ${index}, acknowledged is ${this.#acknowledgedIndex} (Z23)`,
+      );
+    }
+  }
+
+  #deafen(node: CoreNode): void {
+    const made = this.#nodes
+      .filter((other) => other !== node)
+      .map((other) => `${other.id}>${node.id}`)
+      .filter((key) => !this.#cuts.has(key));
+    for (const key of made) this.#cuts.add(key);
+    this.#note('cut', ...made);
+    this.#later(0.2, 3, () => {
+      for (const key of made) this.#cuts.delete(key);
+      this.#note('uncut', ...made);
     });
   }
 

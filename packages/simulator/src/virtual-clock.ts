@@ -132,6 +132,11 @@ export class ProcessClock implements Clock {
     return this.#state !== 'dead';
   }
 
+  /** Neither dead nor frozen, nor busy with what came while it was. */
+  get running(): boolean {
+    return this.#state === 'running';
+  }
+
   get frozen(): boolean {
     return this.#state === 'frozen';
   }

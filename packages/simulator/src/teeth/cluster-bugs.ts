@@ -152,15 +152,15 @@ export const clusterBugs: readonly Bug[] = [
     ],
   },
   {
-    id: 'resolve-a-doubt-wrongly',
-    what: 'a doubt about an applied command ends in "not applied"',
+    id: 'resolve-without-an-end',
+    what: 'a command that was resolved as never applied is applied after all',
     breaks: 'Z28, C3',
     suite: 'cluster',
     edits: [
       {
         file: 'cluster/src/sessions.ts',
-        find: 'if (body.seq < session.nextSeq) return repeated(session, body.seq, null);',
-        replace: "if (body.seq < session.nextSeq) return { type: 'dead' };",
+        find: "keep(session, body.seq, { hash: 0, result: null });\n    return { type: 'dead' };",
+        replace: "return { type: 'dead' };",
       },
     ],
   },
@@ -271,6 +271,32 @@ export const clusterBugs: readonly Bug[] = [
         file: 'cluster/src/member.ts',
         find: 'if (sender.clusterId !== genesis?.clusterId || sender.generation !== genesis.generation) return;',
         replace: 'void genesis;\n    void sender;',
+      },
+    ],
+  },
+  {
+    id: 'accept-a-rolled-back-log',
+    what: 'a replica restored from a backup is heard',
+    breaks: 'Z3',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/host.ts',
+        find: 'if (epoch < last.epoch) {',
+        replace: 'if (epoch < last.epoch) return null;\n    if (epoch < 0) {',
+      },
+    ],
+  },
+  {
+    id: 'ignore-the-run',
+    what: 'a second run that claims a known epoch is heard',
+    breaks: 'Z1, Z3',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/host.ts',
+        find: 'if (nonce === last.nonce && !last.cloned) return null;',
+        replace: 'if (epoch === last.epoch) return null;',
       },
     ],
   },

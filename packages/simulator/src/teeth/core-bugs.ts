@@ -296,6 +296,46 @@ export const coreBugs: readonly Bug[] = [
     ],
   },
   {
+    id: 'lease-after-a-transfer',
+    what: 'a leader that handed over goes on reading by its lease',
+    breaks: 'Z23',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/leader.ts',
+        find: 'if (!m.settings.leaseReads || leaseEnded || transferTarget !== null) return null;',
+        replace:
+          'void leaseEnded;\n  void transferTarget;\n  if (!m.settings.leaseReads) return null;',
+      },
+    ],
+  },
+  {
+    id: 'lease-without-a-promise',
+    what: 'voters elect somebody else while a lease rests on them',
+    breaks: 'Z23',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/machine.ts',
+        find: 'return this.nowTick < this.voteFromTick;',
+        replace: 'return false;',
+      },
+    ],
+  },
+  {
+    id: 'lease-by-one-clock',
+    what: 'a leader that slept trusts the clock that slept too',
+    breaks: 'Z23',
+    suite: 'core',
+    edits: [
+      {
+        file: 'cluster/src/lease.ts',
+        find: 'Math.max(now.monotonicMs - at.monotonicMs, now.wallMs - at.wallMs)',
+        replace: 'now.monotonicMs - at.monotonicMs',
+      },
+    ],
+  },
+  {
     id: 'snapshot-takes-the-log-back',
     what: 'an old snapshot replaces a log that is further',
     breaks: 'S2',
