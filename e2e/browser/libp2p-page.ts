@@ -38,6 +38,8 @@ export type Libp2pPageApi = {
       options: { readonly relays: readonly string[]; readonly direct?: boolean },
     ): Promise<string>;
     send(bytes: number): void;
+    /** From now on, leaving the page sends three bytes and closes. */
+    closeOnPagehide(): void;
     redial(host: string): Promise<{ readonly ms: number; readonly kind: string }>;
   };
 };
@@ -147,8 +149,7 @@ async function openWorld(): Promise<World> {
 }
 
 const entry = `
-import { registerSuite, serveHosts, setWorld } from './browser-suite.ts';
-import { libp2pPage } from './browser-page.ts';
+import { libp2pPage, registerSuite, serveHosts, setWorld } from './browser-suite.ts';
 
 const cases = [];
 registerSuite((name, run) => cases.push({ name, run }));

@@ -152,6 +152,22 @@ test('B2 a tab that is closed takes its links down', async ({ context, origin, w
   await expect.poll(() => kindsOf(page), { timeout: 8_000 }).toEqual([]);
 });
 
+test('Z6 B2 a page that is left hands over what it sent last, and its links go down', async ({
+  context,
+  origin,
+  world,
+}) => {
+  const page = await openHost(context, origin, world, 'left');
+  const other = await openHost(context, origin, world, 'left');
+  await expect.poll(() => kindsOf(page)).toEqual(['webrtc']);
+  await expect.poll(() => kindsOf(other)).toEqual(['webrtc']);
+  await other.evaluate(() => globalThis.quorateLibp2p.page.closeOnPagehide());
+  await other.goto('about:blank');
+  await expect.poll(() => kindsOf(page), { timeout: 8_000 }).toEqual([]);
+  const [, down = ''] = await eventsOf(page);
+  console.log(`left: ${down}, ${await receivedBy(page)} bytes`);
+});
+
 test('F15 a relay that dies leaves running links alone; back again, it lets new tabs in', async ({
   context,
   origin,

@@ -39,6 +39,14 @@ export const libp2pPage = {
     return host.peerId;
   },
 
+  /** From now on, leaving the page sends three bytes and closes (Z6). */
+  closeOnPagehide(): void {
+    addEventListener('pagehide', () => {
+      for (const link of this.links) link.send('raft', new Uint8Array(3));
+      void this.transport?.close();
+    });
+  },
+
   /** Sends one frame of `bytes` to everybody. */
   send(bytes: number): void {
     for (const link of this.links) link.send('bulk', new Uint8Array(bytes));

@@ -12,6 +12,8 @@ import type { FromHost, ToHost } from './remote-messages.ts';
 import { serveTransport } from './serve-transport.ts';
 import { watchedKinds } from './watched-kinds.ts';
 
+export { libp2pPage } from './browser-page.ts';
+
 type Register = (name: string, run: () => Promise<void>) => void;
 
 /** Where relay and remote hosts are; a spec says it before it runs a case. */
@@ -120,7 +122,7 @@ async function openElsewhere(place: 'node' | 'page', privateKey: Uint8Array): Pr
     socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => {
       const message = decode(new Uint8Array(data)) as FromHost;
       if (message.type === 'ready') {
-        const tell = (out: ToHost): void => socket.send(encode(out) as Uint8Array<ArrayBuffer>);
+        const tell = (out: ToHost): void => socket.send(encode(out));
         remote = new RemoteTransport(tell, message.host, message.addresses);
         resolve(remote);
       } else remote?.heard(message);
@@ -154,7 +156,7 @@ async function serveHost(id: string, key: string): Promise<void> {
   socket.binaryType = 'arraybuffer';
   const tell = (message: FromHost): void => {
     if (socket.readyState === WebSocket.OPEN) {
-      socket.send(encode(message) as Uint8Array<ArrayBuffer>);
+      socket.send(encode(message));
     }
   };
   const take = serveTransport(transport, tell);
