@@ -724,6 +724,60 @@ describe('Member, restarts and failures', () => {
     await world.append(members.find((member) => member !== leader) as Member, 'still');
   });
 
+  test('M10 E7 a replica that comes back at another address is the same member; nobody is disturbed', async () => {
+    const world = new World();
+    let members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const leader = world.leader(members);
+    const { term } = leader.status.raft;
+    for (let round = 0; round < 3; round++) {
+      const follower = members.find((member) => member !== leader) as Member;
+      const before = world.host(follower);
+      world.kill(follower);
+      await world.append(leader, `without ${round}`);
+      const back = world.member(follower.status.label);
+      expect(world.host(back)).not.toBe(before);
+      void back.start();
+      await world.ready([back]);
+      await world.append(back, `with ${round}`);
+      members = [...members.filter((member) => member !== follower), back];
+    }
+    for (const member of members) {
+      expect(member.status.raft).toMatchObject({ term });
+      expect(voters(member)).toEqual(three);
+      expect(member.status.members).toHaveLength(3);
+      expect(await world.read(member)).toEqual(world.log(leader));
+    }
+    expect(leader.status.raft.role).toBe('leader');
+  });
+
+  test('R3 wall clocks that jump by an hour, either way, change nothing', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    const { term } = world.leader(members).status.raft;
+    for (const [round, jumpMs] of [3_600_000, -7_200_000, 3_600_000].entries()) {
+      await world.append(members[round] as Member, `before ${round}`);
+      world.clock.wallAheadMs += jumpMs;
+      await world.append(members[round] as Member, `after ${round}`);
+      for (const member of members) expect(await world.read(member)).toHaveLength(2 * round + 2);
+      await world.clock.advance(3_000);
+    }
+    for (const member of members) expect(member.status.raft).toMatchObject({ term });
+  });
+
+  test('Z17 status.copies says how many copies there are to lose', async () => {
+    const world = new World();
+    const first = world.member('a');
+    void first.start();
+    await world.append(first, 'x');
+    expect(first.status.copies).toBe(1);
+    const rest = ['b', 'c'].map((name) => world.member(name));
+    for (const member of rest) void member.start();
+    await world.ready(rest);
+    await world.until(() => voters(first).length === 3);
+    await world.until(() => first.status.copies === 3);
+  });
+
   test('D6 a second member on the same disk is refused with STORAGE_LOCKED', async () => {
     const world = new World();
     const member = world.member('a');

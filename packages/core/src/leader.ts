@@ -112,6 +112,8 @@ export function onHeartbeatResponse(
   // Whatever was lost is found out now: a probe is repeated, a pipeline asks where it stands.
   progress.probeSent = false;
   if (progress.matchIndex < m.log.lastIndex) progress.pokeOwed = true;
+  // Its TimeoutNow may be among them; one that comes twice finds a later term.
+  continueTransfer(m, leadership, message.from);
   answerReads(m, leadership);
 }
 
@@ -130,7 +132,7 @@ export function startTransfer(m: Machine, leadership: Leadership, to: NodeId): b
   return true;
 }
 
-/** Called when `peer` acknowledged something. */
+/** Called when `peer` answered something. */
 function continueTransfer(m: Machine, leadership: Leadership, peer: NodeId): void {
   if (leadership.transferTarget !== peer) return;
   if (leadership.progress.get(peer)?.matchIndex === m.log.lastIndex) sendTimeoutNow(m, peer);

@@ -55,7 +55,8 @@ type Command =
   | { type: 'persist' }
   | { type: 'commit'; ahead: number }
   | { type: 'hand' }
-  | { type: 'compact'; trailing: number };
+  | { type: 'compact'; trailing: number }
+  | { type: 'restore'; ahead: number };
 
 const commands: fc.Arbitrary<Command> = fc.oneof(
   fc.record({
@@ -69,6 +70,7 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant('commit' as const), ahead: fc.integer({ min: 0, max: 5 }) }),
   fc.record({ type: fc.constant('hand' as const) }),
   fc.record({ type: fc.constant('compact' as const), trailing: fc.integer({ min: 0, max: 3 }) }),
+  fc.record({ type: fc.constant('restore' as const), ahead: fc.integer({ min: 1, max: 9 }) }),
 );
 
 function run(list: readonly Command[]): void {
@@ -132,6 +134,22 @@ function run(list: readonly Command[]): void {
         const through = Math.max(0, index - command.trailing);
         log.compact(meta(twin.terms[index - 1] as number, index), through);
         twin.first = Math.max(twin.first, through + 1);
+        break;
+      }
+      case 'restore': {
+        // The snapshot is durable after every batch before it; batches it overtook mean nothing.
+        const index = twin.commitIndex + command.ahead;
+        term++;
+        log.restore(meta(term, index));
+        log.persisted(number);
+        twin.batches = [];
+        twin.terms = Array.from({ length: index }, () => term);
+        twin.disk = [...twin.terms];
+        twin.written = index;
+        twin.commitIndex = index;
+        twin.handedIndex = index;
+        twin.lastApplied = index;
+        twin.first = index + 1;
         break;
       }
     }

@@ -633,6 +633,18 @@ describe('stickiness, hints and transfer', () => {
     expect(texts(leader.applied)).toEqual(['a', 'b']);
   });
 
+  test('transferLeadership() says it again when its word was lost', () => {
+    const network = cluster(3);
+    const leader = network.elect(1);
+    network.drop = ({ type }) => type === 'TimeoutNow';
+    expect(leader.raft.transferLeadership(id(3))).toBe(true);
+    network.settle();
+    expect(leader.status.role).toBe('leader');
+    network.heal();
+    network.tick(1);
+    expect(network.peer(3).status.role).toBe('leader');
+  });
+
   test('transferLeadership() refuses oneself, strangers, learners, and non-leaders', () => {
     const network = cluster(3);
     const leader = network.elect(1);

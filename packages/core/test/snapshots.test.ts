@@ -203,6 +203,37 @@ describe('installing', () => {
     expect(network.peer(3).status.commitIndex).toBe(leader.status.commitIndex);
   });
 
+  test('a follower that says what it has needs no report: the log goes on at once', () => {
+    const { network, leader, laggard } = withLaggard();
+    const meta = leader.status.snapshot as SnapshotMeta;
+    laggard.raft.step({ ...install(meta, leader.status.term, 3), from: id(1) });
+    network.settle();
+    expect(laggard.status.lastEntry).toEqual(leader.status.lastEntry);
+    expect(leader.status.progress.map(({ state }) => state)).toEqual(['replicate', 'replicate']);
+    // The report that comes late changes nothing, whatever it says.
+    for (const ok of [true, false]) leader.raft.reportSnapshot(id(3), ok);
+    expect(leader.status.progress.map(({ state }) => state)).toEqual(['replicate', 'replicate']);
+  });
+
+  test('while a snapshot is under way nothing else is sent but heartbeats, and answers from before it count for nothing', () => {
+    const { network, leader } = withLaggard();
+    network.sent = [];
+    network.propose(leader, 'more');
+    network.tick(5);
+    const there = network.sent.filter(({ to }) => to === id(3)).map(({ type }) => type);
+    expect(new Set(there)).toEqual(new Set(['Heartbeat']));
+    const late = { type: 'AppendEntriesResponse', from: id(3), to: id(1) } as const;
+    const { term } = leader.status;
+    leader.raft.step({ ...late, term, matchIndex: 1, rejected: null });
+    leader.raft.step({
+      ...late,
+      term,
+      matchIndex: 0,
+      rejected: { index: 3, hint: { term: 1, index: 1 } },
+    });
+    expect(leader.status.progress.map(({ state }) => state)).toEqual(['replicate', 'snapshot']);
+  });
+
   test('L10 a lost InstallSnapshot is asked for again', () => {
     const { network, leader } = withLaggard();
     leader.raft.reportSnapshot(id(3), true);
