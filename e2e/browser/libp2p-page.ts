@@ -35,7 +35,11 @@ export type Libp2pPageApi = {
     readonly received: number;
     start(
       namespace: string,
-      options: { readonly relays: readonly string[]; readonly direct?: boolean },
+      options: {
+        readonly relays: readonly string[];
+        readonly direct?: boolean;
+        readonly timing?: { readonly webRtcTimeoutMs: number };
+      },
     ): Promise<string>;
     send(bytes: number): void;
     /** From now on, leaving the page sends three bytes and closes. */

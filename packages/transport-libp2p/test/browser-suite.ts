@@ -39,7 +39,6 @@ const runs: readonly {
   readonly direct: boolean;
   readonly kind: LinkKind;
 }[] = [
-  { name: 'WebRTC in one page', others: 'here', direct: true, kind: 'webrtc' },
   { name: 'relayed', others: 'here', direct: false, kind: 'relayed' },
   { name: 'page and Node', others: 'node', direct: true, kind: 'websocket' },
   { name: 'two pages', others: 'page', direct: true, kind: 'webrtc' },
