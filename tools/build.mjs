@@ -46,7 +46,7 @@ async function buildScripts() {
 
 function say({ outputs }) {
   const scripts = Object.entries(outputs).filter(([file]) => file.endsWith('.js'));
-  const entries = scripts.filter(([, { entryPoint }]) => entryPoint !== undefined);
+  const entries = scripts.filter(([file]) => !file.includes('/chunks/'));
   const names = entries.map(([file]) => file.split('/').at(-1)).join(', ');
   const bytes = scripts.reduce((total, [, output]) => total + output.bytes, 0);
   console.log(`build: ${names} (${Math.round(bytes / 1000)} kB)`);

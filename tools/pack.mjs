@@ -1,14 +1,35 @@
 // The package as a user gets it: packed, looked into, installed by npm in an empty directory, imported,
 // type-checked, run. Needs `node tools/build.mjs` before. Each line of output is one thing that holds.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
+import { pathToFileURL } from 'node:url';
 import { binPath, end, endAllOnSignal, environment, run, start } from './lib/run.mjs';
 import { root } from './lib/workspace.mjs';
 
 const home = `${root}/packages/quorate`;
 const place = mkdtempSync(`${tmpdir()}/quorate-pack-`);
 const windows = process.platform === 'win32';
+const expectedFiles = [
+  'package.json',
+  'LICENSE',
+  'README.md',
+  'bin/quorate.js',
+  'dist/cli.js',
+  'dist/quorate.js',
+  'dist/quorate-secret.js',
+  'dist/quorate-relays.js',
+  'dist/quorate.js.licences.txt',
+];
 
 endAllOnSignal();
 try {
@@ -18,6 +39,9 @@ try {
   const app = await installInto(tarball);
   await typeCheck(app);
   await runCommand(app);
+  await resolveConditions(app);
+  await renderOnServer(app);
+  await liveElsewhere(app);
   await runPrograms(app);
 } catch (error) {
   console.error(`pack: ${error.message}`);
@@ -42,9 +66,7 @@ function inspect() {
   assert(!/"source"|\.ts"/.test(runtime.replaceAll('.d.ts"', '')), 'exports built files alone');
   assert(!/"private": true/.test(text), 'is not private');
   const files = readdirSync(`${place}/package`, { recursive: true }).map(String);
-  for (const file of ['package.json', 'LICENSE', 'README.md', 'bin/quorate.js', 'dist/cli.js']) {
-    assert(files.includes(file), `holds ${file}`);
-  }
+  for (const file of expectedFiles) assert(files.includes(file), `holds ${file}`);
   assert(
     !files.some((file) => /\.test\.|(^|[\\/])src[\\/]/.test(file)),
     'holds no test, no source',
@@ -99,6 +121,106 @@ async function runCommand(app) {
   await must('quorate --help', command, ['--help'], { cwd: app });
   const { output } = await must('secret', command, ['secret', 'generate', '--json'], { cwd: app });
   assert(typeof JSON.parse(output).secret === 'string', 'its command runs');
+}
+
+/** Each kind of runtime and bundler gets its file; all of them are one module by their names. */
+async function resolveConditions(app) {
+  const wanted = {
+    node: 'index.js',
+    'browser,import': 'browser.js',
+    'webpack,browser,module,import': 'browser.js',
+    'workerd,worker,browser': 'browser.js',
+    'edge-light,worker,import': 'browser.js',
+  };
+  const { exports } = JSON.parse(readFileSync(`${place}/package/package.json`, 'utf8'));
+  for (const [conditions, file] of Object.entries(wanted)) {
+    const found = resolveEntry(exports['.'], new Set([...conditions.split(','), 'default']));
+    assert(found === `./dist/${file}`, `gives ${file} to ${conditions}`);
+  }
+  const names = async (file) =>
+    Object.keys(await import(pathToFileURL(`${app}/node_modules/quorate/dist/${file}`).href))
+      .sort()
+      .join(' ');
+  const inNode = await names('index.js');
+  for (const file of ['browser.js', 'quorate.js']) {
+    assert((await names(file)) === inNode, `exports the same names from ${file} as in Node`);
+  }
+}
+
+/** The first condition that holds, in the order of the manifest: what every resolver does. */
+function resolveEntry(target, conditions) {
+  if (typeof target === 'string') return target;
+  for (const [condition, next] of Object.entries(target)) {
+    if (conditions.has(condition)) return resolveEntry(next, conditions);
+  }
+  return undefined;
+}
+
+/** A server that renders a page starts no member, loads no libp2p, and may end whenever it likes. */
+async function renderOnServer(app) {
+  const modules = `${app}/node_modules`;
+  const aside = ['libp2p', '@libp2p', '@multiformats'].filter((name) =>
+    existsSync(`${modules}/${name}`),
+  );
+  for (const name of aside) renameSync(`${modules}/${name}`, `${modules}/.${name}-aside`);
+  try {
+    for (const file of ['index.js', 'browser.js', 'quorate.js']) {
+      writeFileSync(`${app}/render.mjs`, renderProgram(`./node_modules/quorate/dist/${file}`));
+      const { code, output } = await run(process.execPath, [`${app}/render.mjs`], {
+        cwd: app,
+        quiet: true,
+        timeoutMs: 30_000,
+      });
+      assert(
+        code === 0,
+        `renders on a server by ${file}, without libp2p${code === 0 ? '' : `\n${output}`}`,
+      );
+    }
+  } finally {
+    for (const name of aside) renameSync(`${modules}/.${name}-aside`, `${modules}/${name}`);
+  }
+}
+
+/** It ends by itself: an open handle would keep it until it is late. */
+function renderProgram(file) {
+  return `
+    import { joinCluster } from '${file}';
+    const cluster = joinCluster({ namespace: 'rendered' });
+    const { phase, canWrite } = cluster.status;
+    const { value } = cluster.counter('clicks');
+    if (phase !== 'server' || canWrite || value !== 0) throw new Error(phase);
+    const { code } = await cluster.kv.put('key', 1).catch((error) => error);
+    if (code !== 'SERVER') throw new Error(code);
+  `;
+}
+
+/**
+ * A runtime that is neither Node nor a page, such as a worker at an edge: standard globals, nothing
+ * else. There the module loads and its handles are inert.
+ */
+async function liveElsewhere(app) {
+  const file = `${app}/node_modules/quorate/dist/quorate.js`;
+  writeFileSync(
+    `${app}/elsewhere.mjs`,
+    `
+    import { readFileSync } from 'node:fs';
+    import { createContext, SourceTextModule } from 'node:vm';
+    const names = ['TextEncoder', 'TextDecoder', 'performance', 'crypto', 'queueMicrotask',
+      'setTimeout', 'clearTimeout', 'AbortController', 'AbortSignal', 'URL'];
+    const context = createContext(Object.fromEntries(names.map((name) => [name, globalThis[name]])));
+    const refuse = (name) => { throw new Error('imports ' + name); };
+    const module = new SourceTextModule(readFileSync('${file}', 'utf8'), { context });
+    await module.link(refuse);
+    await module.evaluate();
+    const cluster = module.namespace.joinCluster({ namespace: 'elsewhere' });
+    if (cluster.status.phase !== 'server') throw new Error(cluster.status.phase);
+    `,
+  );
+  await must('a runtime without Node and pages', '--experimental-vm-modules', [
+    '--no-warnings',
+    `${app}/elsewhere.mjs`,
+  ]);
+  console.log('pack: is inert where neither Node nor a page is');
 }
 
 /**

@@ -2,11 +2,12 @@
 //
 //   Node         dist/index.js, client.js, cli.js: third-party packages stay imports
 //   bundlers     dist/browser.js: the same for pages; no module of Node anywhere in it
-//   import map   dist/quorate.js: everything a page needs, minified; beside it quorate-secret.js,
-//                which a page with a secret loads
+//   import map   dist/quorate.js: everything a page needs, minified; beside it quorate-secret.js and
+//                quorate-relays.js, which pages with a secret and with relays load
 import { build } from 'esbuild';
 import { readFileSync, readdirSync } from 'node:fs';
 import { builtinModules } from 'node:module';
+import { resolve } from 'node:path';
 import { readJson, root } from './workspace.mjs';
 
 const home = `${root}/packages/quorate`;
@@ -71,36 +72,31 @@ export async function bundleForBundlers() {
   return { files: outputFiles, metafile };
 }
 
-/** For an import map. */
+/** For an import map: what every page needs in one file, and what some load in files beside it. */
 export async function bundleStandalone() {
   const shared = { ...common, ...pages, minify: true };
-  const [main, secret] = await Promise.all([
-    build({
-      ...shared,
-      entryPoints: { quorate: browserEntry },
-      outdir,
-      sourcemap: 'linked',
-      plugins: [secretStaysBeside],
-    }),
-    build({
-      ...shared,
-      stdin: {
-        contents: "export { createCipher, deriveSecret } from '@quorate/crypto';",
-        resolveDir: `${root}/packages/join`,
-      },
-      outfile: `${outdir}/quorate-secret.js`,
-    }),
-  ]);
-  for (const { metafile } of [main, secret]) refuseImports(metafile);
+  const main = await build({
+    ...shared,
+    entryPoints: { quorate: browserEntry },
+    outdir,
+    sourcemap: 'linked',
+    plugins: [asidesStayAside],
+  });
   for (const name of bundledPackages(main.metafile)) {
     if (lazyInPages.test(name)) {
-      throw new Error(`Cannot build quorate.js: ${name} bundled, wanted loaded with a secret only`);
+      throw new Error(`Cannot build quorate.js: ${name} bundled, wanted loaded when it is needed`);
     }
   }
+  const bundles = [main];
+  for (const [path, file] of Object.entries(asides)) {
+    const entryPoints = { [file]: resolvePart(path) };
+    bundles.push(await build({ ...shared, entryPoints, outdir }));
+  }
+  for (const { metafile } of bundles) refuseImports(metafile);
   return {
-    files: [...main.outputFiles, ...secret.outputFiles],
-    metafile: main.metafile,
-    licences: licencesOf([...bundledPackages(main.metafile), ...bundledPackages(secret.metafile)]),
+    files: bundles.flatMap(({ outputFiles }) => outputFiles),
+    metafile: { outputs: Object.assign({}, ...bundles.map(({ metafile }) => metafile.outputs)) },
+    licences: licencesOf(bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
   };
 }
 
@@ -118,7 +114,7 @@ export async function bundleProgram() {
     },
     outdir,
     minify: true,
-    plugins: [secretStaysBeside],
+    plugins: [asidesStayAside],
   });
   return { contents: outputFiles[0].contents, output: Object.values(metafile.outputs)[0] };
 }
@@ -141,12 +137,19 @@ const dependenciesStayImports = {
   },
 };
 
-/** Few pages have a secret: its ciphers are a file of their own. */
-const secretStaysBeside = {
-  name: 'secret stays beside',
+/** What a page loads only when it is called for, and the file beside quorate.js that holds it. */
+const asides = {
+  '@quorate/crypto': 'quorate-secret',
+  '@quorate/transport-libp2p/browser': 'quorate-relays',
+};
+
+const asidesStayAside = {
+  name: 'asides stay aside',
   setup({ onResolve }) {
-    onResolve({ filter: /^@quorate\/crypto$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './quorate-secret.js', external: true } : undefined,
+    onResolve({ filter: /^@quorate\// }, ({ path, kind }) =>
+      kind === 'dynamic-import' && asides[path] !== undefined
+        ? { path: `./${asides[path]}.js`, external: true }
+        : undefined,
     );
   },
 };
@@ -189,28 +192,35 @@ function refuseEarly({ outputs }, entry, lazy) {
 }
 
 function refuseImports({ outputs }) {
-  for (const { imports } of Object.values(outputs)) {
+  const allowed = new Set(Object.values(asides).map((file) => `./${file}.js`));
+  for (const [file, { imports }] of Object.entries(outputs)) {
     for (const { path } of imports) {
-      if (path === './quorate-secret.js') continue;
-      throw new Error(
-        `Cannot build quorate.js: it imports ${path}, wanted nothing left to resolve`,
-      );
+      if (allowed.has(path)) continue;
+      throw new Error(`Cannot build ${file}: it imports ${path}, wanted nothing left to resolve`);
     }
   }
 }
 
 // Licences -----------------------------------------------------------------------------------------
 
-/** The licences of the packages that a bundle holds, which travel with it. */
-function licencesOf(names) {
-  const parts = [...new Set(names)].sort().map((name) => {
-    const directory = `${home}/node_modules/${name}`;
+/** The licences of the packages that bundles hold, which travel with them. */
+function licencesOf(inputs) {
+  const directories = new Map();
+  for (const input of inputs) {
+    const [, directory, name] = /^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(input) ?? [];
+    if (name !== undefined) directories.set(name, resolve(directory));
+  }
+  const parts = [...directories].sort(byName).map(([name, directory]) => {
     const { version, license } = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'));
     const file = readdirSync(directory).find((each) => /^licen[cs]e/i.test(each));
     const text = file === undefined ? '' : `\n\n${readFileSync(`${directory}/${file}`, 'utf8')}`;
     return `${name} ${version} (${license})${text.trimEnd()}\n`;
   });
-  return `quorate.js and quorate-secret.js contain:\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+  return `quorate.js and its neighbours contain:\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
+function byName([a], [b]) {
+  return a < b ? -1 : 1;
 }
 
 export function bundledPackages({ inputs }) {
@@ -218,6 +228,15 @@ export function bundledPackages({ inputs }) {
     (input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1],
   );
   return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+/** The source of a part, by the name under which others import it. */
+function resolvePart(path) {
+  const [scope, name, ...rest] = path.split('/');
+  const { exports } = readJson(`packages/${name}/package.json`);
+  const target = exports[rest.length === 0 ? '.' : `./${rest.join('/')}`];
+  if (scope !== '@quorate' || target === undefined) throw new Error(`Cannot find ${path}`);
+  return `${root}/packages/${name}/${target.source}`;
 }
 
 function packageOf(path) {

@@ -11,10 +11,16 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
   },
-  defer: deferrer(),
+  defer: (callback) => {
+    deferred ??= deferrer();
+    deferred(callback);
+  },
 };
 
 export const systemRandom: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
+
+/** Made at the first call: some runtimes have no ports, and an open one keeps a process alive. */
+let deferred: ((callback: () => void) => void) | null = null;
 
 /** After this turn, and before any timer: Node has a word for it, elsewhere a message port does it. */
 function deferrer(): (callback: () => void) => void {
