@@ -255,9 +255,21 @@ function followCluster(cluster: Handle, tell: (type: string, details?: object) =
   let before = '';
   cluster.subscribe(({ phase, reason, canWrite, nodeId, message, members, raft }) => {
     const voters = members.filter(({ kind }) => kind === 'voter').length;
-    const { role, term, leader, clock } = raft;
+    const { role, term, leader, clock, epoch } = raft;
     const learners = members.length - voters;
-    const seen = { phase, reason, canWrite, nodeId, role, term, leader, clock, voters, learners };
+    const seen = {
+      phase,
+      reason,
+      canWrite,
+      nodeId,
+      epoch,
+      role,
+      term,
+      leader,
+      clock,
+      voters,
+      learners,
+    };
     const text = JSON.stringify(seen);
     if (text === before) return;
     before = text;

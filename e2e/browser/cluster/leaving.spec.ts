@@ -43,22 +43,25 @@ for (const [name, go] of Object.entries(ways)) {
 
 for (const place of ['plain', 'elsewhere'] as const) {
   const where = place === 'plain' ? 'its own site' : 'another site';
-  test(`B2 Z6 the leader's tab goes to a page of ${where} and comes back out of the back/forward cache`, async ({
+  test(`B2 Z6 the leader's tab goes to a page of ${where} and comes back as a new run`, async ({
     world,
+    browserName,
   }) => {
     const [leader, ...others] = await writingTabs(world);
     const replicas = await world.replicas(leader);
-    const { epoch } = (await leader.status()).raft;
+    const before = await leader.status();
     await leader.stop();
     await leader.leaveTo(world.site[place]);
     for (const tab of others) await tab.untilSaid('acked', 20);
     await leader.back();
-    expect(leader.cameFromCache).toBe(true);
+    // Firefox keeps no page that holds a Web Lock, even if it lets go of it at `pagehide`.
+    expect(leader.cameFromCache).toBe(browserName === 'chromium');
     await leader.untilReady();
     expect(await leader.mark()).toBe(true);
     expect(await world.replicas(leader)).toEqual(replicas);
-    // A new run of some replica, never the old one gone on (Z1).
-    expect((await leader.status()).raft.epoch).toBeGreaterThan(epoch);
+    // Its own replica as a new run, or one that is free (Z1).
+    const { nodeId, raft } = await leader.status();
+    expect(nodeId !== before.nodeId || raft.epoch > before.raft.epoch).toBe(true);
     await world.verify();
   });
 }

@@ -6,7 +6,7 @@
  * tabs visible, their timers exact, and the back/forward cache off.
  */
 import { chromium, firefox } from '@playwright/test';
-import type { BrowserContext, LaunchOptions } from '@playwright/test';
+import type { Browser, BrowserContext, LaunchOptions } from '@playwright/test';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -31,17 +31,24 @@ export interface Profile {
   dispose(): Promise<void>;
 }
 
+/** `shared` is a running Firefox to use, null to start one whose profile outlives it. */
 export async function createProfile(
   browserName: string,
-  launchOptions: LaunchOptions,
+  options: LaunchOptions,
+  shared: Browser | null,
 ): Promise<Profile> {
-  const directory = await mkdtemp(join(tmpdir(), 'quorate-profile-'));
   const profile =
-    browserName === 'chromium'
-      ? new ChromiumProfile(directory, launchOptions)
-      : new FirefoxProfile(directory, launchOptions);
+    shared !== null
+      ? new FirefoxContainer(shared)
+      : browserName === 'chromium'
+        ? new ChromiumProfile(await newDirectory(), options)
+        : new FirefoxProfile(await newDirectory(), options);
   await profile.start();
   return profile;
+}
+
+function newDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'quorate-profile-'));
 }
 
 class ChromiumProfile implements Profile {
@@ -57,8 +64,7 @@ class ChromiumProfile implements Profile {
   }
 
   get context(): BrowserContext {
-    if (this.#context === null) throw new Error('The browser does not run');
-    return this.#context;
+    return running(this.#context);
   }
 
   get pid(): number {
@@ -121,6 +127,39 @@ class ChromiumProfile implements Profile {
   }
 }
 
+/** Firefox takes seconds to start: most tests make do with a container of one that runs already. */
+class FirefoxContainer implements Profile {
+  readonly browserName = 'firefox';
+  readonly pid = 0;
+  readonly #browser: Browser;
+  #context: BrowserContext | null = null;
+
+  constructor(browser: Browser) {
+    this.#browser = browser;
+  }
+
+  get context(): BrowserContext {
+    return running(this.#context);
+  }
+
+  async start(): Promise<void> {
+    this.#context = await this.#browser.newContext();
+  }
+
+  async quit(): Promise<void> {
+    throw new Error('This browser is shared, wanted one of its own');
+  }
+
+  kill(): Promise<void> {
+    return this.quit();
+  }
+
+  async dispose(): Promise<void> {
+    await this.#context?.close();
+    this.#context = null;
+  }
+}
+
 class FirefoxProfile implements Profile {
   readonly browserName = 'firefox';
   readonly #directory: string;
@@ -134,8 +173,7 @@ class FirefoxProfile implements Profile {
   }
 
   get context(): BrowserContext {
-    if (this.#context === null) throw new Error('The browser does not run');
-    return this.#context;
+    return running(this.#context);
   }
 
   get pid(): number {
@@ -144,14 +182,8 @@ class FirefoxProfile implements Profile {
 
   async start(): Promise<void> {
     const before = new Set(childrenOf(process.pid, 'direct'));
-    this.#context = await firefox.launchPersistentContext(this.#directory, {
-      ...this.#options,
-      firefoxUserPrefs: {
-        ...this.#options.firefoxUserPrefs,
-        'network.dns.localDomains': insecureHost,
-        'dom.disable_open_during_load': false,
-      },
-    });
+    const options = firefoxOptions(this.#options);
+    this.#context = await firefox.launchPersistentContext(this.#directory, options);
     const mine = childrenOf(process.pid, 'direct').filter((pid) => !before.has(pid));
     this.#pid = mine[0] ?? 0;
   }
@@ -162,9 +194,7 @@ class FirefoxProfile implements Profile {
   }
 
   async kill(): Promise<void> {
-    const context = this.#context;
-    if (context === null) return;
-    const closed = new Promise((resolve) => context.once('close', resolve));
+    const closed = new Promise((resolve) => this.context.once('close', resolve));
     for (const one of [this.#pid, ...childrenOf(this.#pid)]) killQuietly(one);
     await closed;
     this.#context = null;
@@ -174,6 +204,23 @@ class FirefoxProfile implements Profile {
     await this.quit();
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** What these tests need to be allowed, on top of the project's options. */
+export function firefoxOptions(options: LaunchOptions): LaunchOptions {
+  return {
+    ...options,
+    firefoxUserPrefs: {
+      ...options.firefoxUserPrefs,
+      'network.dns.localDomains': insecureHost,
+      'dom.disable_open_during_load': false,
+    },
+  };
+}
+
+function running(context: BrowserContext | null): BrowserContext {
+  if (context === null) throw new Error('The browser does not run');
+  return context;
 }
 
 function killQuietly(pid: number): void {

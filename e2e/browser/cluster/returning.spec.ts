@@ -19,41 +19,6 @@ test('B7 all tabs closed and opened again: the same replicas with the same data'
   expect(await world.verify()).toMatchObject({ total: 3 });
 });
 
-test('B7 the browser closed and opened again: the same replicas with the same data', async ({
-  world,
-}) => {
-  const before = await world.openReady(2);
-  for (const tab of before) expect(await tab.mark()).toBe(true);
-  const replicas = await world.replicas(before[0]!);
-  await world.restart('quit');
-  const after = await world.openTab();
-  await after.untilReady();
-  await world.untilVoters(3);
-  expect(await world.replicas(after)).toEqual(replicas);
-  // The disk was shown first, as far as it was known to be committed there.
-  const [shown] = after.said('shown');
-  const ready = after.said('status').find(({ phase }) => phase === 'ready');
-  expect(shown?.['value']).toBeGreaterThanOrEqual(1);
-  expect(Number(shown?.atMs)).toBeLessThanOrEqual(Number(ready?.atMs));
-  expect(await world.verify()).toMatchObject({ total: 2 });
-});
-
-test('B13 the browser is killed while three tabs write; one tab comes back with all of it', async ({
-  world,
-}) => {
-  const before = await world.openReady(3);
-  const replicas = await world.replicas(before[0]!);
-  for (const tab of before) await tab.writing(0);
-  for (const tab of before) await tab.untilSaid('acked', 30);
-  await world.restart('kill');
-  const after = await world.openTab();
-  await after.untilReady();
-  expect(await after.mark()).toBe(true);
-  await world.untilVoters(3);
-  expect(await world.replicas(after)).toEqual(replicas);
-  await world.verify();
-});
-
 test('B6 a duplicated tab shares nothing with the first one but the cluster', async ({ world }) => {
   const first = await world.openTab();
   await first.untilReady();
@@ -109,4 +74,43 @@ test('B8 site data cleared under open tabs: they say so, and after a reload begi
   expect(await tabs[0]!.find()).toMatchObject({ total: 0, marks: [] });
   for (const tab of tabs) expect(await tab.mark()).toBe(true);
   expect(await tabs[1]!.find()).toMatchObject({ total: 2 });
+});
+
+test.describe('in the next run of the browser', () => {
+  test.use({ restarts: true });
+
+  test('B7 the browser closed and opened again: the same replicas with the same data', async ({
+    world,
+  }) => {
+    const before = await world.openReady(2);
+    for (const tab of before) expect(await tab.mark()).toBe(true);
+    const replicas = await world.replicas(before[0]!);
+    await world.restart('quit');
+    const after = await world.openTab();
+    await after.untilReady();
+    await world.untilVoters(3);
+    expect(await world.replicas(after)).toEqual(replicas);
+    // The disk was shown first, as far as it was known to be committed there.
+    const [shown] = after.said('shown');
+    const ready = after.said('status').find(({ phase }) => phase === 'ready');
+    expect(shown?.['value']).toBeGreaterThanOrEqual(1);
+    expect(Number(shown?.atMs)).toBeLessThanOrEqual(Number(ready?.atMs));
+    expect(await world.verify()).toMatchObject({ total: 2 });
+  });
+
+  test('B13 the browser is killed while three tabs write; one tab comes back with all of it', async ({
+    world,
+  }) => {
+    const before = await world.openReady(3);
+    const replicas = await world.replicas(before[0]!);
+    for (const tab of before) await tab.writing(0);
+    for (const tab of before) await tab.untilSaid('acked', 30);
+    await world.restart('kill');
+    const after = await world.openTab();
+    await after.untilReady();
+    expect(await after.mark()).toBe(true);
+    await world.untilVoters(3);
+    expect(await world.replicas(after)).toEqual(replicas);
+    await world.verify();
+  });
 });

@@ -1,6 +1,8 @@
 /** Tests in a browser of their own, started for each and gone after it. */
-import { expect, test as base } from '@playwright/test';
+import { expect, firefox, test as base } from '@playwright/test';
 import type {
+  Browser,
+  LaunchOptions,
   PlaywrightTestArgs,
   PlaywrightTestOptions,
   PlaywrightWorkerArgs,
@@ -8,15 +10,28 @@ import type {
   TestInfo,
   TestType,
 } from '@playwright/test';
-import { createProfile } from './profile.ts';
+import { createProfile, firefoxOptions } from './profile.ts';
 import { startSite } from './site.ts';
 import type { Site } from './site.ts';
 import { World } from './world.ts';
 
+type WorkerFixtures = {
+  readonly site: Site;
+  /** One Firefox for many tests; null for other browsers. */
+  readonly sharedFirefox: Browser | null;
+};
+
+type Fixtures = {
+  readonly world: World;
+  /** The test ends its browser and starts it again. */
+  readonly restarts: boolean;
+};
+
 export const test: TestType<
-  PlaywrightTestArgs & PlaywrightTestOptions & { readonly world: World },
-  PlaywrightWorkerArgs & PlaywrightWorkerOptions & { readonly site: Site }
-> = base.extend<{ readonly world: World }, { readonly site: Site }>({
+  PlaywrightTestArgs & PlaywrightTestOptions & Fixtures,
+  PlaywrightWorkerArgs & PlaywrightWorkerOptions & WorkerFixtures
+> = base.extend<Fixtures, WorkerFixtures>({
+  restarts: [false, { option: true }],
   site: [
     // Playwright reads from the parameter which fixtures this one needs: none.
     // eslint-disable-next-line no-empty-pattern
@@ -27,9 +42,23 @@ export const test: TestType<
     },
     { scope: 'worker' },
   ],
-  world: async ({ browserName, launchOptions, channel, site }, use, info) => {
-    const options = { ...launchOptions, ...(channel === undefined ? {} : { channel }) };
-    const profile = await createProfile(browserName, options);
+  sharedFirefox: [
+    async ({ browserName, launchOptions, channel }, use) => {
+      const options = withChannel(launchOptions, channel);
+      const browser =
+        browserName === 'firefox' ? await firefox.launch(firefoxOptions(options)) : null;
+      await use(browser);
+      await browser?.close();
+    },
+    { scope: 'worker' },
+  ],
+  world: async (
+    { browserName, launchOptions, channel, sharedFirefox, restarts, site },
+    use,
+    info,
+  ) => {
+    const options = withChannel(launchOptions, channel);
+    const profile = await createProfile(browserName, options, restarts ? null : sharedFirefox);
     const world = new World(profile, site, `test-${info.testId.slice(-8)}`);
     await world.startTrace();
     try {
@@ -43,6 +72,10 @@ export const test: TestType<
     }
   },
 });
+
+function withChannel(options: LaunchOptions, channel: string | undefined): LaunchOptions {
+  return channel === undefined ? options : { ...options, channel };
+}
 
 /** What a person needs who was not there. */
 async function attachEverything(world: World, info: TestInfo): Promise<void> {

@@ -144,7 +144,7 @@ export class World {
   }
 
   async startTrace(): Promise<void> {
-    await this.profile.context.tracing.start({ snapshots: true, screenshots: true });
+    await this.profile.context.tracing.start({ snapshots: false, screenshots: false });
   }
 
   /** False where there is none, as after a killed browser. */
