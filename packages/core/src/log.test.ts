@@ -253,3 +253,27 @@ describe('Log', () => {
     expect(() => log.restore(meta(1, 1))).toThrow(/never takes the log back/);
   });
 });
+
+test('slice() refuses what lies outside the log', () => {
+  const log = new Log({
+    prev: { term: 1, index: 4 },
+    entries: [entry(1, 5), entry(1, 6)],
+    snapshot: meta(1, 4),
+    commitIndex: 4,
+    appliedIndex: 4,
+  });
+  expect(log.slice(5, 7).map(({ index }) => index)).toEqual([5, 6]);
+  expect(() => log.slice(4, 6)).toThrow('inside the log');
+  expect(() => log.slice(3, 4)).toThrow('inside the log');
+  expect(() => log.slice(6, 8)).toThrow('inside the log');
+});
+
+test('a log refuses entries that do not follow its beginning', () => {
+  const state = {
+    prev: { term: 1, index: 4 },
+    snapshot: meta(1, 4),
+    commitIndex: 4,
+    appliedIndex: 4,
+  };
+  expect(() => new Log({ ...state, entries: [entry(1, 6)] })).toThrow('entries follow prev');
+});

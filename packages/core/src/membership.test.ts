@@ -5,6 +5,7 @@ import {
   beginChange,
   describeInvalid,
   isJoint,
+  isMember,
   isVoter,
   leaveJoint,
   membersOf,
@@ -92,6 +93,25 @@ describe('describeInvalid()', () => {
   });
 });
 
+describe('isMember() and isVoter()', () => {
+  const joint = {
+    voters: ['a'],
+    votersOutgoing: ['a', 'b'],
+    learners: ['c'],
+    learnersNext: ['b'],
+  };
+
+  test.each([
+    ['an incoming voter', 'a', true, true],
+    ['an outgoing voter', 'b', true, true],
+    ['a learner', 'c', true, false],
+    ['a stranger', 'd', false, false],
+  ])('%s', (_, nodeId, member, voter) => {
+    expect(isMember(joint, nodeId)).toBe(member);
+    expect(isVoter(joint, nodeId)).toBe(voter);
+  });
+});
+
 describe('MembershipHistory', () => {
   const step = (
     index: number,
@@ -104,6 +124,7 @@ describe('MembershipHistory', () => {
     const history = new MembershipHistory(step(1));
     for (const index of [5, 9, 12]) history.push(step(index));
     expect(history.current.index).toBe(12);
+    expect(history.previous.index).toBe(9);
     history.truncateFrom(10);
     expect(history.current.index).toBe(9);
     expect([1, 4, 5, 8, 9, 100].map((index) => history.at(index).index)).toEqual([

@@ -74,3 +74,11 @@ describe('Progress', () => {
     expect(p).toMatchObject({ state: 'replicate', nextIndex: 6, snapshotIndex: 0 });
   });
 });
+
+test('acknowledge() says whether it is news, and never takes anything back', () => {
+  const one = progress();
+  expect([4, 4, 3, 5].map((index) => one.acknowledge(index))).toEqual([true, false, false, true]);
+  expect(one).toMatchObject({ matchIndex: 5, nextIndex: 10 });
+  one.acknowledge(12);
+  expect(one).toMatchObject({ matchIndex: 12, nextIndex: 13 });
+});
