@@ -16,7 +16,7 @@ export function checkInvariants(m: Machine): void {
   assert(log.commitIndex <= log.lastIndex, 'commitIndex <= lastIndex');
   assert(log.durableIndex < log.unstableFrom, 'durableIndex < unstableFrom');
   assert(log.unstableFrom <= log.lastIndex + 1, 'unstableFrom <= lastIndex + 1');
-  assert(log.lastEntry.term <= m.currentTerm, 'lastEntry.term <= currentTerm');
+  assert(log.lastTerm <= m.currentTerm, 'lastEntry.term <= currentTerm');
   assert(m.memberships.current.index <= log.lastIndex, 'membershipIndex <= lastIndex');
   assert(m.persistedNumber <= m.batchNumber, 'persistedNumber <= batchNumber');
   assert(m.verifiedIndex <= log.lastIndex, 'verifiedIndex <= lastIndex');

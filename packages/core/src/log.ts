@@ -52,6 +52,10 @@ export class Log {
     return last === undefined ? this.#prev : { term: last.term, index: last.index };
   }
 
+  get lastTerm(): number {
+    return this.#entries.at(-1)?.term ?? this.#prev.term;
+  }
+
   get commitIndex(): number {
     return this.#commitIndex;
   }
