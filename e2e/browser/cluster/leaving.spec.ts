@@ -27,6 +27,7 @@ for (const [name, go] of Object.entries(ways)) {
     world,
     browserName,
   }) => {
+    // Skipped: only Chromium can be told to crash a page.
     test.skip(
       name === 'crashed' && browserName !== 'chromium',
       'crashes on request: Chromium only',
@@ -101,6 +102,7 @@ for (const how of ['closed', 'crashed'] as const) {
     world,
     browserName,
   }) => {
+    // Skipped: only Chromium can be told to crash a page.
     test.skip(how === 'crashed' && browserName !== 'chromium', 'crashes on request: Chromium only');
     const [leader, one, last] = await writingTabs(world);
     await Promise.all([ways[how](leader), ways[how](one)]);

@@ -32,7 +32,9 @@ for (const way of ['frozen', 'stopped'] as const) {
     world,
     browserName,
   }) => {
+    // Skipped: only Chromium can be told to freeze a page.
     test.skip(browserName !== 'chromium', 'tabs that stand still on request: Chromium only');
+    // Skipped: only Linux shows which process is whose.
     test.skip(way === 'stopped' && process.platform !== 'linux', 'needs the processes of Linux');
     const { leader, others } = await spreadTabs(world);
     const { term } = (await leader.status()).raft;
