@@ -107,6 +107,10 @@ export class Raft {
     if (uncommittedBytes > 0 && uncommittedBytes + bytes > m.settings.uncommittedBytesMax) {
       return this.#refuse('overloaded');
     }
+    // Entries cost memory even without data.
+    if (m.log.lastIndex - m.log.commitIndex + data.length > uncommittedCountMax) {
+      return this.#refuse('overloaded');
+    }
     const firstIndex = m.log.lastIndex + 1;
     for (const each of data) appendOwn(m, 'normal', each);
     checkInvariants(m);
@@ -433,6 +437,8 @@ export type ChangeResult =
       'not-leader' | 'pending' | 'not-committed-in-term' | 'stale' | 'transferring' | 'invalid'
     >;
 
+/** Entries that may be proposed and not yet committed, however small; more are refused. */
+const uncommittedCountMax = 262_144;
 /** Reads that may wait at once; more are refused. */
 const pendingReadsMax = 65_536;
 

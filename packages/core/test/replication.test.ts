@@ -622,6 +622,20 @@ describe('the leader', () => {
     expect(leader.raft.propose([new Uint8Array(1)]).ok).toBe(true);
   });
 
+  test('propose() refuses beyond so many entries without data, all or none, and recovers', () => {
+    const network = cluster(3);
+    const leader = network.elect(1);
+    network.isolate(1);
+    const many = Array.from({ length: 262_143 }, () => noBytes);
+    expect(leader.raft.propose(many).ok).toBe(true);
+    expect(leader.raft.propose([noBytes, noBytes])).toMatchObject({ reason: 'overloaded' });
+    expect(leader.raft.propose([noBytes]).ok).toBe(true);
+    expect(leader.raft.propose([noBytes])).toMatchObject({ reason: 'overloaded' });
+    network.heal();
+    network.tick(2);
+    expect(leader.raft.propose([noBytes]).ok).toBe(true);
+  });
+
   test('propose() elsewhere names the leader', () => {
     const network = cluster(3);
     network.elect(1);
