@@ -203,6 +203,30 @@ describe('Member, lease reads', () => {
     expect(world.log(leader)).toEqual(['x', 'y']);
   });
 
+  test('Z23 ticks that a voter owes from before it heard its leader do not shorten its promise', async () => {
+    const world = new World({ leaseReads: true });
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const leader = world.leader(members);
+    const [voter, eager] = members.filter((one) => one !== leader) as [Member, Member];
+    world.part([leader], [eager]);
+    await world.clock.advance(2_500);
+    world.freeze(voter, [leader, eager]);
+    await world.clock.advance(900);
+    // What its leader sent comes first, then whatever came due.
+    world.network.release(world.host(leader), world.host(voter));
+    await world.clock.advance(5);
+    const heardAt = world.clock.now();
+    world.part([leader], [voter]);
+    world.thaw(voter, [eager]);
+    while (eager.status.raft.role !== 'leader') {
+      eager.campaign();
+      await world.clock.advance(10);
+    }
+    expect(world.clock.now() - heardAt).toBeGreaterThanOrEqual(940);
+    expect(world.clock.now() - heardAt).toBeLessThan(1_300);
+  });
+
   test('Z23 every member answers: whoever does not lead asks the leader', async () => {
     const world = new World({ leaseReads: true });
     const members = await world.cluster(three);
