@@ -23,17 +23,17 @@ export type Command = {
 
 function propose(world: World, args: Args): void {
   const number = args.node();
-  const count = args.number('count', 1);
-  const size = args.option('bytes');
-  const data =
-    size === null
-      ? args.words().map(bytes)
-      : Array.from({ length: count }, () => new Uint8Array(Number(size)));
+  const data = args.has('bytes') ? blanks(args) : args.words().map(bytes);
   const result = world.raft(number).propose(data);
   if (!result.ok) return refused(world, number, result);
   const { term, firstIndex } = result;
   const more = data.length > 1 ? `..${firstIndex + data.length - 1}` : '';
   world.say(`${number} accepts ${term}/${firstIndex}${more}`);
+}
+
+function blanks(args: Args): Uint8Array[] {
+  const size = args.number('bytes');
+  return Array.from({ length: args.number('count', 1) }, () => new Uint8Array(size));
 }
 
 function change(world: World, args: Args): void {

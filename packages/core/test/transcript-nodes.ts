@@ -41,10 +41,10 @@ export function addNode(world: World, args: Args): void {
   const entries = terms.map((term, i) =>
     i === 0 ? membershipEntry(term, 1, membership) : entry(term, i + 1, 'x'),
   );
-  const vote = args.option('vote');
+  const vote = args.has('vote') ? nodeIds([args.number('vote')]) : [];
   const from = disk(entries, {
     currentTerm: args.number('term', terms.at(-1) ?? 0),
-    votedFor: vote === null ? null : id(Number(vote)),
+    votedFor: vote[0] ?? null,
     commitIndex: args.number('commit', 0),
   });
   world.add(number, config(number, takeConfig(args)), from);

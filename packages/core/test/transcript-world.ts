@@ -227,6 +227,8 @@ export function short(nodeId: NodeId): string {
 }
 
 export function nodeIds(numbers: readonly number[]): NodeId[] {
+  const odd = numbers.find((number) => number < 1 || number > 9);
+  if (odd !== undefined) throw new ScriptError(`${odd} is no node, wanted 1 to 9`);
   return numbers.map(id);
 }
 

@@ -56,6 +56,13 @@ describe('rewriteTranscript()', () => {
     ['no such node', '> campaign 2', /^a\.txt:5: There is no node 2; usage: campaign NODE$/],
     ['no node at all', '> campaign', /^a\.txt:5: No node; usage: /],
     ['a node out of range', '> campaign 10', /^a\.txt:5: 10 is no node, wanted 1 to 9; usage: /],
+    ['a member out of range', '> change 1 voters=12', /^a\.txt:5: 12 is no node, wanted 1 to 9; /],
+    ['words and a size', '> propose 1 a bytes=4', /^a\.txt:5: Cannot place a; usage: propose /],
+    [
+      'a count of words',
+      '> propose 1 a count=4',
+      /^a\.txt:5: Cannot place count=; usage: propose /,
+    ],
     ['a word too many', '> campaign 1 now', /^a\.txt:5: Cannot place now; usage: campaign NODE$/],
     ['an option too many', '> propose 1 a size=4', /^a\.txt:5: Cannot place size=; usage: /],
     ['an option twice', '> node 2 term=1 term=2', /^a\.txt:5: term is given twice/],
