@@ -9,6 +9,8 @@ import type { Entry, EntryId, Membership, Message, NodeId } from '@quorate/core'
 import type { PersistBatch, SnapshotMeta } from '@quorate/core';
 import { decodeMembershipEntry } from '@quorate/core';
 import { hashBytes } from './event-hash.ts';
+import type { StateObserver } from './state-trace.ts';
+import { traceEntry } from './state-trace.ts';
 import type { Check } from './violation.ts';
 import { SafetyViolation } from './violation.ts';
 
@@ -67,7 +69,13 @@ export class SafetyChecker {
    */
   readonly #committedTerms: (number | undefined)[] = [0];
   readonly #committedIn: (number | undefined)[] = [0];
+  readonly #observe: StateObserver;
   checkCount = 0;
+
+  /** `observe` hears what replicas hand over, apply and are found to lead. */
+  constructor(observe: StateObserver = () => undefined) {
+    this.#observe = observe;
+  }
 
   /** Highest index known to be committed. */
   get commitIndex(): number {
@@ -91,6 +99,12 @@ export class SafetyChecker {
       .filter(({ term, index }) => index > snapshotIndex && termAt(replica.durable, index) === term)
       .sort((a, b) => a.index - b.index);
     if (replica.snapshot !== null) replica.memberships.unshift(ofSnapshot(replica.snapshot));
+    this.#observe(id, {
+      event: 'start',
+      term: replica.writtenVote.term,
+      log: lastIdOf(replica.written),
+      commit: replica.commitIndex,
+    });
   }
 
   /** `batch` was handed to the disk of `id`, whose log in memory it thereby is. */
@@ -98,7 +112,14 @@ export class SafetyChecker {
     const replica = this.#replica(id);
     const vote = { term: batch.hardState.currentTerm, votedFor: batch.hardState.votedFor };
     this.#checkVote(replica, replica.writtenVote, vote);
+    const { term, votedFor } = replica.writtenVote;
     replica.writtenVote = vote;
+    if (vote.term !== term || vote.votedFor !== votedFor) {
+      this.#observe(id, { event: 'vote', ...vote });
+    }
+    if (batch.entries.length > 0) {
+      this.#observe(id, { event: 'append', entries: batch.entries.map(traceEntry) });
+    }
     batch.entries.forEach((entry, position) => {
       if (entry.index !== (batch.entries[0]?.index ?? 0) + position) {
         fail('append-only', `${id} writes a batch with ${entry.index} at position ${position}`);
@@ -119,6 +140,8 @@ export class SafetyChecker {
       replica.durableVotes.set(batch.hardState.currentTerm, batch.hardState.votedFor);
     }
     for (const entry of batch.entries) setTerm(replica.durable, entry);
+    const { term } = replica.durableVote;
+    this.#observe(id, { event: 'persist', term, log: lastIdOf(replica.durable) });
   }
 
   /** A snapshot is durable: its own or one from the leader. */
@@ -126,6 +149,7 @@ export class SafetyChecker {
     const replica = this.#replica(id);
     this.#checkCommitted(replica, meta.index, meta.term, 'saved a snapshot');
     this.#checkMembership(replica, meta);
+    this.#observe(id, { event: 'snapshot', at: idOf(meta), installed: false });
     if (meta.index < (replica.snapshot?.index ?? 0)) return;
     replica.snapshot = meta;
     if (termAt(replica.durable, meta.index) !== meta.term) {
@@ -137,6 +161,7 @@ export class SafetyChecker {
   snapshotInstalled(id: NodeId, meta: SnapshotMeta): void {
     const replica = this.#replica(id);
     this.#checkCommitted(replica, meta.index, meta.term, 'installed a snapshot');
+    this.#observe(id, { event: 'snapshot', at: idOf(meta), installed: true });
     if (termAt(replica.written, meta.index) !== meta.term) {
       replica.written = { firstIndex: meta.index + 1, terms: [], base: idOf(meta) };
       replica.memberships = [ofSnapshot(meta)];
@@ -158,6 +183,7 @@ export class SafetyChecker {
     this.checkCount += 1;
     if (known !== undefined) fail('election-safety', `${known} and ${id} both lead term ${term}`);
     this.#leaders.set(term, id);
+    this.#observe(id, { event: 'become-leader', term });
     const replica = this.#replica(id);
     replica.leadCommitIndex = replica.commitIndex;
     let index = this.commitIndex;
@@ -176,6 +202,7 @@ export class SafetyChecker {
   /** What a message promises must already be durable, and be promised once. */
   sent(message: Message): void {
     const replica = this.#replica(message.from);
+    this.#observe(message.from, { event: 'send', message });
     switch (message.type) {
       case 'AppendEntries':
         this.leads(message.from, message.term);
@@ -192,12 +219,14 @@ export class SafetyChecker {
         return;
       case 'AppendEntriesResponse':
         this.checkCount += 1;
-        if (message.rejected === null && message.matchIndex > endOf(replica.durable)) {
+        if (message.rejected !== null) return;
+        if (message.matchIndex > endOf(replica.durable)) {
           fail(
             'durable-acknowledgement',
             `${message.from} acknowledges ${message.matchIndex}, durable is ${endOf(replica.durable)}`,
           );
         }
+        this.#checkSameEntry(replica, message.matchIndex);
         return;
       default:
     }
@@ -216,6 +245,7 @@ export class SafetyChecker {
     }
     replica.appliedIndex = index;
     this.#commitTo(replica, index);
+    this.#observe(id, { event: 'apply', index });
     const known = this.#commands.get(index);
     if (known === undefined) this.#commands.set(index, hash);
     else if (known !== hash) fail('state-machine', `${id} applies another command at ${index}`);
@@ -256,6 +286,7 @@ export class SafetyChecker {
     }
     replica.appliedIndex = entry.index;
     this.#commitTo(replica, entry.index);
+    this.#observe(id, { event: 'apply', index: entry.index });
     this.#checkCommitted(replica, entry.index, entry.term, 'applied');
   }
 
@@ -272,7 +303,9 @@ export class SafetyChecker {
       }
       this.#checkCommitted(replica, index, term, 'commits');
     }
-    replica.commitIndex = Math.max(replica.commitIndex, commitIndex);
+    if (commitIndex <= replica.commitIndex) return;
+    replica.commitIndex = commitIndex;
+    this.#observe(replica.id, { event: 'commit', index: commitIndex });
   }
 
   #checkCommitted(replica: Replica, index: number, term: number, verb: string): void {
@@ -328,6 +361,17 @@ export class SafetyChecker {
           ` held by ${held.join()}, memberships ${asked.join('; ')}`,
       );
     }
+  }
+
+  /** What is on the disk at `index` is what the log in memory holds there, not what it replaced. */
+  #checkSameEntry(replica: Replica, index: number): void {
+    const onDisk = termAt(replica.durable, index);
+    const inMemory = termAt(replica.written, index);
+    if (onDisk === undefined || inMemory === undefined || onDisk === inMemory) return;
+    fail(
+      'durable-acknowledgement',
+      `${replica.id} acknowledges ${index} of term ${inMemory}, durable is one of term ${onDisk}`,
+    );
   }
 
   /** §5.4.2: what a leader commits by itself ends with an entry of its own term. */
@@ -394,6 +438,7 @@ export class SafetyChecker {
       const { membership } = decodeMembershipEntry(entry.data);
       const at = { term: entry.term, index: entry.index, membership };
       replica.memberships.push(at);
+      this.#observe(replica.id, { event: 'change', index: entry.index, membership });
       if (known === undefined) this.#membershipEntries.push(at);
     }
   }
@@ -474,6 +519,11 @@ function ofSnapshot(meta: SnapshotMeta): MembershipAt {
 
 function idOf(meta: SnapshotMeta): EntryId {
   return { term: meta.term, index: meta.index };
+}
+
+function lastIdOf(log: ModelLog): EntryId {
+  const index = endOf(log);
+  return { term: termAt(log, index) ?? 0, index };
 }
 
 function endOf(log: ModelLog): number {

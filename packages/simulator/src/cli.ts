@@ -1,9 +1,13 @@
 /** The command line of the simulator: which seeds, how they went, how to see one again. */
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { joinOverrides } from './overrides.ts';
+import type { Overrides } from './overrides.ts';
 import type { WorkerTask } from './pool.ts';
 import { runTasks } from './pool.ts';
 import { runWorld } from './run.ts';
+import { shrink } from './shrink.ts';
 import type { Bug } from './teeth/bug.ts';
 import { bugs } from './teeth/catalog.ts';
 import { runTeeth } from './teeth/teeth.ts';
@@ -12,7 +16,8 @@ import type { Suite, WorldResult } from './world.ts';
 const usage = `Runs simulated clusters, one world per seed and suite.
 
   pnpm sim [--seeds N] [--from N] [--seed N] [--suite core|cluster|all] [--members N]
-           [--workers N] [--twice] [--verbose]
+           [--workers N] [--twice] [--verbose] [--hours H]
+  pnpm sim --seed N --suite S [--weather JSON] [--verbose] [--trace FILE] [--shrink]
   pnpm sim --teeth [--bug ID] [--suite S] [--seeds N] [--from N]
 
   --seeds N     how many seeds (default 200)
@@ -21,10 +26,14 @@ const usage = `Runs simulated clusters, one world per seed and suite.
   --suite S     core: bare consensus machines; cluster: whole members; all (default)
   --members N   how many members; default: drawn from the seed
   --workers N   processes side by side (default: one per core)
+  --hours H     seed after seed until so many hours are over
   --twice       run each seed twice and compare everything that happened
   --teeth       build in one deliberate bug after another: which check finds it, after how many seeds
   --bug ID      only this bug
   --verbose     with --seed: print every event; else: one line per world
+  --weather J   with --seed: fields of the weather that are not as drawn, as JSON
+  --trace FILE  with --seed: what each replica does, as lines of JSON
+  --shrink      with --seed: take troubles away and end the storm sooner while it still fails
 `;
 
 type Options = {
@@ -35,6 +44,10 @@ type Options = {
   readonly twice: boolean;
   readonly verbose: boolean;
   readonly single: boolean;
+  readonly hours: number;
+  readonly weather: Overrides | undefined;
+  readonly traceFile: string | undefined;
+  readonly shrink: boolean;
   readonly teeth: readonly Bug[] | null;
 };
 
@@ -55,21 +68,12 @@ export async function runCli(args: readonly string[], script: string): Promise<n
     return (await runTeeth({ bugs: options.teeth, ...range })) === 0 ? 0 : 1;
   }
   const report = new Report(options);
-  const tasks = options.seeds.flatMap((seed) =>
-    options.suites.flatMap((suite) => {
-      const task: WorkerTask = { suite, seed, members: options.members };
-      return options.twice ? [task, task] : [task];
-    }),
-  );
   if (options.single) {
-    for (const { suite, seed, members } of tasks) {
-      const trace = options.verbose ? (line: string): void => console.log(line) : undefined;
-      report.done({ suite, seed, members }, await runWorld(suite, { seed, members, trace }), null);
-    }
+    for (const task of tasksOf(options)) await runSingle(task, options, report);
   } else {
-    await runTasks(tasks, {
+    await runTasks(tasksOf(options), {
       script,
-      workerCount: Math.min(options.workerCount, tasks.length),
+      workerCount: Math.min(options.workerCount, options.seeds.length * options.suites.length),
       taskTimeoutMs,
       done: (task, result, trouble) => {
         report.done(task, result, trouble);
@@ -79,10 +83,51 @@ export async function runCli(args: readonly string[], script: string): Promise<n
   return report.end();
 }
 
+/** World after world; with `hours`, seeds go on until those are over. */
+function* tasksOf(options: Options): Iterable<WorkerTask> {
+  const { seeds, suites, members, weather, twice, hours } = options;
+  const endsAt = performance.now() + hours * 3_600_000;
+  const first = seeds[0] ?? 1;
+  for (let i = 0; hours > 0 ? performance.now() < endsAt : i < seeds.length; i++) {
+    for (const suite of suites) {
+      const task: WorkerTask = { suite, seed: first + i, members, weather };
+      yield task;
+      if (twice) yield task;
+    }
+  }
+}
+
+/** One world in this process: with its log, its trace, or made smaller. */
+async function runSingle(task: WorkerTask, options: Options, report: Report): Promise<void> {
+  const { suite, ...world } = task;
+  const states: string[] = [];
+  const result = await runWorld(suite, {
+    ...world,
+    trace: options.verbose ? (line): void => console.log(line) : undefined,
+    states: options.traceFile === undefined ? undefined : (line): number => states.push(line),
+  });
+  if (options.traceFile !== undefined) {
+    await writeFile(options.traceFile, states.map((line) => `${line}\n`).join(''));
+  }
+  report.done(task, result, null);
+  if (!options.shrink || result.check === null) return;
+  const given = task.weather ?? {};
+  const smaller = await shrink({
+    weather: result.weather,
+    check: result.check,
+    run: (overrides) => runWorld(suite, { ...world, weather: joinOverrides(given, overrides) }),
+    kept: (step) => {
+      console.log(`  still fails with ${JSON.stringify(step)}`);
+    },
+  });
+  console.log(`  shrunk: ${replayCommand({ ...task, weather: joinOverrides(given, smaller) })}`);
+}
+
 class Report {
   readonly #options: Options;
   readonly #startedAt = performance.now();
   readonly #failedSeeds = new Set<number>();
+  readonly #seeds = new Set<number>();
   readonly #hashes = new Map<string, string>();
   readonly #counts = new Map<string, number>();
   #doneCount = 0;
@@ -94,6 +139,7 @@ class Report {
 
   done(task: WorkerTask, result: WorldResult | null, trouble: string | null): void {
     this.#doneCount += 1;
+    this.#seeds.add(task.seed);
     this.#virtualMs += result?.virtualMs ?? 0;
     for (const [name, count] of Object.entries(result?.counts ?? {})) {
       const key = `${task.suite} ${name}`;
@@ -104,6 +150,7 @@ class Report {
       this.#failedSeeds.add(task.seed);
       console.log(`\nseed ${task.seed}, ${task.suite}: ${failure}`);
       console.log(`  see it again: ${replayCommand(task)}`);
+      if (!this.#options.shrink) console.log(`  make it smaller: ${shrinkCommand(task)}`);
     } else if (this.#options.verbose && result !== null) {
       console.log(`seed ${task.seed}, ${task.suite}: ok ${result.eventHash}`);
     }
@@ -119,7 +166,7 @@ class Report {
       `${(this.#virtualMs / 1_000).toFixed(0)} virtual seconds in ${seconds.toFixed(1)} s`,
     );
     const failed = this.#failedSeeds.size;
-    console.log(`${this.#options.seeds.length - failed} passed, ${failed} failed`);
+    console.log(`${this.#seeds.size - failed} passed, ${failed} failed`);
     return failed === 0 ? 0 : 1;
   }
 
@@ -133,19 +180,29 @@ class Report {
   }
 
   #progress(): void {
-    const { seeds, suites, twice, single } = this.#options;
+    const { seeds, suites, twice, single, hours } = this.#options;
     if (single) return;
-    const total = seeds.length * suites.length * (twice ? 2 : 1);
-    const text = `${this.#doneCount}/${total} worlds, ${this.#failedSeeds.size} seeds failed`;
+    const total = hours > 0 ? -1 : seeds.length * suites.length * (twice ? 2 : 1);
+    const of = total < 0 ? '' : `/${total}`;
+    const text = `${this.#doneCount}${of} worlds, ${this.#failedSeeds.size} seeds failed`;
     if (process.stdout.isTTY) process.stdout.write(`\r${text}`);
     else if (this.#doneCount % 50 === 0 || this.#doneCount === total) console.log(text);
   }
 }
 
 /** The one command that runs a world again, with everything it does. */
-function replayCommand({ suite, seed, members }: WorkerTask): string {
+function replayCommand(task: WorkerTask): string {
+  return `${commandOf(task)} --verbose`;
+}
+
+function shrinkCommand(task: WorkerTask): string {
+  return `${commandOf(task)} --shrink`;
+}
+
+function commandOf({ suite, seed, members, weather }: WorkerTask): string {
   const size = members === undefined ? '' : ` --members ${members}`;
-  return `pnpm sim --seed ${seed} --suite ${suite}${size} --verbose`;
+  const changes = weather === undefined ? '' : ` --weather '${JSON.stringify(weather)}'`;
+  return `pnpm sim --seed ${seed} --suite ${suite}${size}${changes}`;
 }
 
 function readOptions(args: readonly string[]): Options | null {
@@ -161,6 +218,10 @@ function readOptions(args: readonly string[]): Options | null {
         suite: { type: 'string' },
         members: { type: 'string' },
         workers: { type: 'string' },
+        hours: { type: 'string' },
+        weather: { type: 'string' },
+        trace: { type: 'string' },
+        shrink: { type: 'boolean' },
         teeth: { type: 'boolean' },
         bug: { type: 'string' },
         twice: { type: 'boolean' },
@@ -178,6 +239,9 @@ function readOptions(args: readonly string[]): Options | null {
   const members = count(values['members'], 0);
   const workers = count(values['workers'], availableParallelism());
   if (suite !== 'core' && suite !== 'cluster' && suite !== 'all') return null;
+  const hours = Number(values['hours'] ?? 0);
+  const weather = overridesFrom(values['weather']);
+  if (weather === null || !(hours >= 0)) return null;
   if ([seed, from, seedCount, members, workers].includes(Number.NaN) || workers < 1) return null;
   const suites: readonly Suite[] = suite === 'all' ? ['core', 'cluster'] : [suite];
   const wanted = bugs
@@ -192,8 +256,23 @@ function readOptions(args: readonly string[]): Options | null {
     twice: values['twice'] === true,
     verbose: values['verbose'] === true,
     single: seed >= 0,
+    hours,
+    weather,
+    traceFile: typeof values['trace'] === 'string' ? values['trace'] : undefined,
+    shrink: values['shrink'] === true,
     teeth: values['teeth'] === true ? wanted : null,
   };
+}
+
+/** Null for what is not an object in JSON. */
+function overridesFrom(text: string | boolean | undefined): Overrides | undefined | null {
+  if (typeof text !== 'string') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Overrides) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** A natural number, `fallback` where nothing was given, NaN for anything else. */

@@ -12,11 +12,13 @@ import { SafetyChecker } from './checker.ts';
 import { drawClusterWeather } from './cluster-weather.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { EventHash } from './event-hash.ts';
+import { override } from './overrides.ts';
 import { Prng } from './prng.ts';
 import { LogModel } from './log-model.ts';
 import { messagesIn } from './raft-frames.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimHostWorld, SimProcess } from './sim-host.ts';
+import { StateReport } from './state-report.ts';
 import { Storm } from './storm.ts';
 import type { StormWorld } from './storm.ts';
 import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
@@ -57,7 +59,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   readonly #seed: number;
   readonly #prng: Prng;
   readonly #hash = new EventHash();
-  readonly #trace: ((line: string) => void) | undefined;
+  readonly #report: StateReport;
   readonly hosts: SimHost[] = [];
   readonly #workload: Workload;
   readonly #storm: Storm;
@@ -74,9 +76,10 @@ class ClusterWorld implements SimHostWorld, StormWorld {
 
   constructor(options: WorldOptions) {
     this.#seed = options.seed;
-    this.#trace = options.trace;
     this.#prng = new Prng(options.seed);
-    this.weather = drawClusterWeather(this.#prng.fork('weather'), options.members);
+    const drawn = drawClusterWeather(this.#prng.fork('weather'), options.members);
+    this.weather = override(drawn, options.weather);
+    this.#report = new StateReport(this.clock, options);
     const { weather, clock } = this;
     this.cipher = createPlainCipher({
       namespace: 'simulation',
@@ -94,7 +97,8 @@ class ClusterWorld implements SimHostWorld, StormWorld {
           });
         },
         delivered: (from, to, channel, frame) => {
-          this.note(`${channel} ${from} ${to}`, frame.length);
+          this.#hashFrame(`${channel} ${from} ${to}`, frame.length);
+          if (channel === 'raft' && this.#report.wanted) this.#reportReceived(frame);
         },
       },
     });
@@ -150,7 +154,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   }
 
   async run(): Promise<void> {
-    this.#trace?.(JSON.stringify(this.weather));
+    this.#report.world(JSON.stringify(this.weather));
     this.#scheduleStarts();
     this.#storm.begin();
     this.#cells.begin();
@@ -174,6 +178,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       suite: 'cluster',
       check: failure === null ? null : checkOf(failure),
       failure: failure === null ? null : describeFailure(failure),
+      weather: this.weather,
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
       eventCount: this.clock.eventCount,
@@ -219,7 +224,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     const founds = clusterId === null && batch.entries[0]?.index === 1;
     const founder = founds ? nodeId : this.#founderOf.get(clusterId ?? '');
     if (founder === undefined) throw new Error(`Nobody knows the founder of ${clusterId}`);
-    const checker = this.#checkers.get(founder) ?? new SafetyChecker();
+    const checker = this.#checkers.get(founder) ?? new SafetyChecker(this.#report.observer);
     if (!this.#models.has(checker)) this.#models.set(checker, this.#newModel(checker));
     this.#checkers.set(founder, checker);
     this.#checkerOf.set(nodeId, checker);
@@ -240,6 +245,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   changed(process: SimProcess): void {
     const { status } = process.member;
     const { nodeId } = process.host;
+    if (nodeId !== null) this.#report.role(nodeId, status.raft.role, status.raft.term);
     if (nodeId !== null && status.clusterId !== null && this.#checkers.has(nodeId)) {
       this.#founderOf.set(status.clusterId, nodeId);
     }
@@ -287,7 +293,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   // How it begins.
 
   #scheduleStarts(): void {
-    const { startPattern, startWindowMs, clientsPerHost, thinkMs, earlyDeathCount } = this.weather;
+    const { startPattern, startWindowMs, earlyDeathCount } = this.weather;
     this.hosts.forEach((host, position) => {
       this.clock.setTimeout(
         () => {
@@ -306,7 +312,6 @@ class ClusterWorld implements SimHostWorld, StormWorld {
         this.#prng.between(0, this.#prng.pick([50, 400, 5_000])),
       );
     }
-    this.#trace?.(`${clientsPerHost} clients a host, thinking ${thinkMs} ms`);
   }
 
   #startsAt(position: number, pattern: ClusterWeather['startPattern'], windowMs: number): number {
@@ -439,10 +444,20 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   }
 
   note(what: string, detail = 0): void {
+    this.#hashFrame(what, detail);
+    this.#report.world(detail === 0 ? what : `${what} ${detail}`);
+  }
+
+  #hashFrame(what: string, detail: number): void {
     this.#hash.text(what);
     this.#hash.number(this.clock.now());
     this.#hash.number(detail);
-    this.#trace?.(`${this.clock.now().toFixed(3).padStart(10)} ${what} ${detail}`);
+  }
+
+  #reportReceived(frame: Uint8Array): void {
+    for (const message of messagesIn(frame, this.cipher.overheadBytes)) {
+      this.#report.observer(message.to, { event: 'receive', message });
+    }
   }
 
   #describe(): string {

@@ -5,7 +5,7 @@
  */
 import { Lease, silentTicksOf } from '@quorate/cluster';
 import type { Entry, HardState, Membership, Message, NodeId } from '@quorate/core';
-import type { PersistBatch, Ready, SnapshotMeta } from '@quorate/core';
+import type { PersistBatch, Ready, SnapshotMeta, SoftState } from '@quorate/core';
 import { Raft, decodeMembershipEntry } from '@quorate/core';
 import type { SafetyChecker } from './checker.ts';
 import { hashBytes } from './event-hash.ts';
@@ -44,6 +44,7 @@ export type CoreNodeWorld = {
   /** Healed: disks are fast. */
   readonly calm: boolean;
   send(message: Message): void;
+  role(id: NodeId, state: SoftState): void;
   sendSnapshot(from: CoreNode, to: NodeId): void;
   committed(node: CoreNode, entry: Entry): void;
   read(node: CoreNode, requestId: number, index: number | null): void;
@@ -216,6 +217,7 @@ export class CoreNode {
       checker.written(this.id, ready.persist);
       this.#write({ type: 'batch', batch: ready.persist });
     }
+    if (ready.softState !== null) this.#world.role(this.id, ready.softState);
     if (ready.softState?.role === 'leader') checker.leads(this.id, ready.softState.term);
     for (const message of ready.messages) {
       checker.sent(message);

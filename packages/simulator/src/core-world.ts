@@ -2,7 +2,7 @@
  * A world of bare consensus cores: one seed draws its weather, its faults and its work, lets it run,
  * heals it, and asks whether everything acknowledged is there.
  */
-import type { Entry, Membership, Message, NodeId } from '@quorate/core';
+import type { Entry, Membership, Message, NodeId, SoftState } from '@quorate/core';
 import { decodeMessage, encodeMembershipEntry, encodeMessage } from '@quorate/core';
 import { SafetyChecker } from './checker.ts';
 import type { CoreNodeWorld } from './core-node.ts';
@@ -10,13 +10,18 @@ import { CoreNode } from './core-node.ts';
 import type { CoreWeather } from './core-weather.ts';
 import { drawCoreWeather } from './core-weather.ts';
 import { EventHash } from './event-hash.ts';
+import { override } from './overrides.ts';
 import { Prng } from './prng.ts';
+import { StateReport } from './state-report.ts';
 import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
 import { ProcessClock, VirtualClock } from './virtual-clock.ts';
 import type { WorldOptions, WorldResult } from './world.ts';
 
 /** Election timeouts that a healed world may take to become one cluster again. */
 const healTimeouts = 60;
+
+/** A world that never rests makes more events than any other. */
+const eventCountMax = 5_000_000;
 
 export function runCoreWorld(options: WorldOptions): WorldResult {
   const world = new CoreWorld(options);
@@ -30,14 +35,14 @@ export function runCoreWorld(options: WorldOptions): WorldResult {
 
 class CoreWorld implements CoreNodeWorld {
   readonly clock: VirtualClock = new VirtualClock();
-  readonly checker: SafetyChecker = new SafetyChecker();
+  readonly checker: SafetyChecker;
   calm = false;
   readonly #seed: number;
   readonly #prng: Prng;
   readonly #netPrng: Prng;
   readonly #hash = new EventHash();
-  readonly #trace: ((line: string) => void) | undefined;
   readonly #weather: CoreWeather;
+  readonly #report: StateReport;
   readonly #nodes: CoreNode[] = [];
   readonly #cuts = new Set<string>();
   readonly #arrivesAt = new Map<string, number>();
@@ -49,15 +54,18 @@ class CoreWorld implements CoreNodeWorld {
   #acknowledgedIndex = 0;
   #nextCommand = 1;
   #nextRead = 1;
+  #kindCount = 0;
 
   readonly #counts: Record<string, number> = {};
 
   constructor(options: WorldOptions) {
     this.#seed = options.seed;
-    this.#trace = options.trace;
     this.#prng = new Prng(options.seed);
     this.#netPrng = this.#prng.fork('network');
-    this.#weather = drawCoreWeather(this.#prng.fork('weather'));
+    this.#weather = override(drawCoreWeather(this.#prng.fork('weather')), options.weather);
+    const report = new StateReport(this.clock, options);
+    this.#report = report;
+    this.checker = new SafetyChecker(report.observer);
     const idPrng = this.#prng.fork('identities');
     const voterCount = options.members ?? this.#prng.pick([1, 2, 3, 3, 3, 4, 5, 5]);
     const nodeCount = voterCount + this.#prng.int(3);
@@ -106,6 +114,7 @@ class CoreWorld implements CoreNodeWorld {
       suite: 'core',
       check: error === null ? null : checkOf(error),
       failure: error === null ? null : describeFailure(error),
+      weather: this.#weather,
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
       eventCount: this.clock.eventCount,
@@ -124,6 +133,10 @@ class CoreWorld implements CoreNodeWorld {
     if (!this.calm && this.#netPrng.chance(weather.lossChance)) return;
     const copies = !this.calm && this.#netPrng.chance(weather.duplicateChance) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) this.#deliverLater(message);
+  }
+
+  role(id: NodeId, { role, term }: SoftState): void {
+    this.#report.role(id, role, term);
   }
 
   sendSnapshot(from: CoreNode, to: NodeId): void {
@@ -180,7 +193,9 @@ class CoreWorld implements CoreNodeWorld {
       );
     }
     this.#acknowledged.set(command, entry.index);
-    this.#acknowledgedIndex = Math.max(this.#acknowledgedIndex, entry.index);
+    if (entry.index <= this.#acknowledgedIndex) return;
+    this.#acknowledgedIndex = entry.index;
+    this.#checkLeases(node);
   }
 
   read(node: CoreNode, requestId: number, index: number | null): void {
@@ -209,9 +224,6 @@ class CoreWorld implements CoreNodeWorld {
     this.#repeat(weather.proposeEveryMs * 3, () => {
       this.#read();
     });
-    this.#repeat(weather.settings.leaseReads ? weather.proposeEveryMs : 0, () => {
-      this.#leaseReads();
-    });
     this.#repeat(weather.crashEveryMs, () => {
       const node = this.#victim();
       if (!node.running) return;
@@ -231,6 +243,7 @@ class CoreWorld implements CoreNodeWorld {
       clock.freeze(this.#prng.chance(weather.sleepChance));
       this.#later(0.1, 6, () => {
         clock.thaw();
+        this.#checkLeases(null);
       });
     });
     this.#repeat(weather.cutEveryMs, () => {
@@ -290,9 +303,11 @@ class CoreWorld implements CoreNodeWorld {
   }
 
   /** Whoever believes in its lease knows of everything that was acknowledged (Z23). */
-  #leaseReads(): void {
+  #checkLeases(acknowledger: CoreNode | null): void {
+    if (!this.#weather.settings.leaseReads) return;
     for (const node of this.#nodes) {
-      const index = node.clock?.running === true ? node.leaseIndex() : null;
+      if (node === acknowledger || node.clock?.frozen !== false) continue;
+      const index = node.leaseIndex();
       if (index === null) continue;
       this.#count('lease reads');
       if (index >= this.#acknowledgedIndex) continue;
@@ -429,7 +444,7 @@ class CoreWorld implements CoreNodeWorld {
         else if (this.#isConverged(leader, last)) break;
       }
       if (last !== -1 && !this.#acknowledged.has(last) && !this.#isUnderWay(last)) last = -1;
-      if (this.clock.now() >= deadline) {
+      if (this.clock.now() >= deadline || this.clock.eventCount > eventCountMax) {
         throw new SafetyViolation(
           'healthy-again',
           `no progress ${healTimeouts} election timeouts after healing\n${this.#describe()}`,
@@ -523,7 +538,8 @@ class CoreWorld implements CoreNodeWorld {
       if (this.#isCut(message.from, message.to)) return;
       const node = this.#node(message.to);
       node.clock?.enter(() => {
-        this.#note(message.type, message.from, message.to, message.term);
+        this.#hashMessage(message);
+        this.#report.observer(message.to, { event: 'receive', message });
         node.step(bytes === null ? message : decodeMessage(bytes));
       });
     }, delayMs);
@@ -537,7 +553,10 @@ class CoreWorld implements CoreNodeWorld {
 
   /** Calls back at random intervals of mean `everyMs` while the storm lasts. */
   #repeat(everyMs: number, callback: () => void): void {
+    this.#kindCount += 1;
     if (everyMs === 0) return;
+    // Each kind of trouble has luck of its own, so that one can be taken away without moving others.
+    const prng = new Prng((this.#seed ^ Math.imul(this.#kindCount, 0x9e3779b1)) >>> 0);
     const next = (): void => {
       this.clock.setTimeout(
         () => {
@@ -545,7 +564,7 @@ class CoreWorld implements CoreNodeWorld {
           callback();
           next();
         },
-        this.#prng.between(0.2, 1.8) * everyMs,
+        prng.between(0.2, 1.8) * everyMs,
       );
     };
     next();
@@ -592,7 +611,15 @@ class CoreWorld implements CoreNodeWorld {
       if (typeof detail === 'number') this.#hash.number(detail);
       else this.#hash.text(detail);
     }
-    this.#trace?.(`${this.clock.now().toFixed(3).padStart(10)} ${what} ${details.join(' ')}`);
+    this.#report.world(`${what} ${details.join(' ')}`);
+  }
+
+  #hashMessage({ type, from, to, term }: Message): void {
+    this.#hash.text(type);
+    this.#hash.number(this.clock.now());
+    this.#hash.text(from);
+    this.#hash.text(to);
+    this.#hash.number(term);
   }
 
   #describe(): string {

@@ -1,12 +1,14 @@
 /** Worker processes that run worlds side by side. A world that never ends is a failed world. */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import type { Overrides } from './overrides.ts';
 import type { Suite, WorldResult } from './world.ts';
 
 export type WorkerTask = {
   readonly suite: Suite;
   readonly seed: number;
   readonly members?: number | undefined;
+  readonly weather?: Overrides | undefined;
 };
 
 export type PoolOptions = {

@@ -345,12 +345,17 @@ export class Storm {
   }
 
   #repeat(everyMs: number, callback: () => void): void {
+    // Each kind of trouble has luck of its own, so that one can be taken away without moving others.
+    const prng = this.#prng.fork('kind');
     if (everyMs === 0) return;
-    this.#later(this.#prng.between(0.2, 1.8) * everyMs, () => {
-      if (this.#over) return;
-      callback();
-      this.#repeat(everyMs, callback);
-    });
+    const next = (): void => {
+      this.#later(prng.between(0.2, 1.8) * everyMs, () => {
+        if (this.#over) return;
+        callback();
+        next();
+      });
+    };
+    next();
   }
 
   /** Begins nothing new, and mends what would take its time. */

@@ -5,8 +5,8 @@ import { runWorld } from './run.ts';
 /** Serves tasks until the parent goes away. */
 export function serveTasks(): void {
   process.on('message', (message) => {
-    const { suite, seed, members } = message as WorkerTask;
-    void runWorld(suite, { seed, members }).then((result) => process.send?.(result));
+    const { suite, ...options } = message as WorkerTask;
+    void runWorld(suite, options).then((result) => process.send?.(result));
   });
   process.on('disconnect', () => process.exit(0));
 }

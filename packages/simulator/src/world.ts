@@ -1,4 +1,5 @@
 /** What every kind of world is asked, and what it answers. */
+import type { Overrides } from './overrides.ts';
 import type { Check } from './violation.ts';
 
 /** `core`: bare consensus machines. `cluster`: whole members. */
@@ -10,6 +11,10 @@ export type WorldOptions = {
   readonly members?: number | undefined;
   /** Hears of everything that happens, one line each. */
   readonly trace?: ((line: string) => void) | undefined;
+  /** Hears what each replica does, as lines of JSON. */
+  readonly states?: ((line: string) => void) | undefined;
+  /** What is not as the seed drew it. */
+  readonly weather?: Overrides | undefined;
 };
 
 export type WorldResult = {
@@ -19,6 +24,8 @@ export type WorldResult = {
   readonly check: Check | null;
   /** How it broke, in words; null when everything held. */
   readonly failure: string | null;
+  /** What the seed drew, with what was overridden. */
+  readonly weather: object;
   /** The same for the same seed, whoever runs it. */
   readonly eventHash: string;
   readonly virtualMs: number;

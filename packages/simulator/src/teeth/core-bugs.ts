@@ -320,6 +320,11 @@ export const coreBugs: readonly Bug[] = [
         find: 'return this.nowTick < this.voteFromTick;',
         replace: 'return false;',
       },
+      {
+        file: 'core/src/machine.ts',
+        find: 'this.leader !== null && this.electionElapsedTicks < this.settings.electionTimeoutTicksMin',
+        replace: 'this.leader !== null && this.electionElapsedTicks < 0',
+      },
     ],
   },
   {
