@@ -122,8 +122,11 @@ function checkExports({ file, part, tree, test, breach }) {
 function entriesOf(part) {
   const entries = new Set([`${part.directory}/src/index.ts`]);
   for (const target of Object.values(part.manifest.exports ?? {})) {
-    const source = typeof target === 'string' ? target : target.source;
-    if (source !== undefined) entries.add(`${part.directory}/${source.replace(/^\.\//, '')}`);
+    const source = typeof target === 'string' ? target : (target.source ?? []);
+    // By further conditions, where pages get another one.
+    for (const path of typeof source === 'string' ? [source] : Object.values(source)) {
+      entries.add(`${part.directory}/${path.replace(/^\.\//, '')}`);
+    }
   }
   return entries;
 }

@@ -1,0 +1,43 @@
+/** How the cluster is, in words: one sentence, and what lies behind it. */
+import type { ClusterStatus } from 'quorate';
+import { h, setAttribute, setText } from './dom.ts';
+
+export class Banner {
+  readonly element: HTMLElement;
+  readonly #message = h('strong');
+  readonly #details = h('span');
+
+  constructor() {
+    this.element = h(
+      'div',
+      { class: 'banner', role: 'status', 'aria-live': 'polite' },
+      h('span', { class: 'lamp', 'aria-hidden': 'true' }),
+      h('p', {}, this.#message, ' ', this.#details),
+    );
+  }
+
+  /** `explanation` is the cluster's own. */
+  show(status: ClusterStatus, explanation: string): void {
+    setAttribute(this.element, 'data-mood', moodOf(status));
+    setText(this.#message, status.message);
+    setText(this.#details, status.phase === 'ready' ? readyDetails(status) : rest(explanation));
+  }
+}
+
+function moodOf({ phase, reason }: ClusterStatus): 'good' | 'waiting' | 'bad' {
+  if (phase === 'ready') return reason === null ? 'good' : 'waiting';
+  return phase === 'read-only' || phase === 'stopped' || phase === 'outdated' ? 'bad' : 'waiting';
+}
+
+function readyDetails({ members, durability }: ClusterStatus): string {
+  const voters = members.filter(({ kind }) => kind === 'voter');
+  const here = voters.filter(({ reachable }) => reachable).length;
+  const votes = `${here} of ${voters.length} voting copies in reach`;
+  return durability === 'memory' ? `${votes}; this tab's own is in memory only.` : `${votes}.`;
+}
+
+/** The message opens the explanation: said once is enough. */
+function rest(explanation: string): string {
+  const end = explanation.indexOf('. ');
+  return end === -1 ? '' : explanation.slice(end + 2);
+}

@@ -1,0 +1,109 @@
+/** The page: takes a name, joins, and shows one scene at a time. */
+import { readConfig } from './config.ts';
+import { h, setAttribute, setText } from './dom.ts';
+import { markIcon, tabIcon } from './icons.ts';
+import { startNetwork } from './network-scene.ts';
+import { leaderOf } from './seats.ts';
+import { takeName, tintOf } from './tab-name.ts';
+import { startTabs } from './tabs-scene.ts';
+import type { RunningScene, SceneShown } from './tabs-scene.ts';
+
+type SceneName = 'tabs' | 'network';
+
+const config = readConfig();
+
+async function main(): Promise<void> {
+  const name = await takeName();
+  document.documentElement.style.setProperty('--own', tintOf(name));
+  const stage = h('main', { id: 'stage' });
+  const links = {
+    tabs: h('a', { href: '#tabs' }, 'Tabs only'),
+    network: h('a', { href: '#network', hidden: config.network === null }, 'Tabs and Node.js'),
+  };
+  document.body.replaceChildren(header(name, links), stage, footer());
+
+  let running: RunningScene | null = null;
+  let current: SceneName | null = null;
+  const show = async (): Promise<void> => {
+    const wanted = sceneOf(location.hash);
+    if (wanted === current) return;
+    current = wanted;
+    for (const [key, link] of Object.entries(links)) {
+      if (key === wanted) setAttribute(link, 'aria-current', 'page');
+      else link.removeAttribute('aria-current');
+    }
+    const before = running;
+    running = null;
+    before?.element.remove();
+    await before?.close();
+    // Somebody may have gone on to the next scene while this one ended.
+    if (current !== wanted) return;
+    running = start(wanted, name);
+    stage.replaceChildren(running.element);
+  };
+  addEventListener('hashchange', () => void show());
+  await show();
+}
+
+function start(scene: SceneName, name: string): RunningScene {
+  if (scene === 'network' && config.network !== null) {
+    return startNetwork(name, config.network, inTitle(name));
+  }
+  return startTabs(name, inTitle(name));
+}
+
+function sceneOf(hash: string): SceneName {
+  return hash === '#network' && config.network !== null ? 'network' : 'tabs';
+}
+
+/** The strip of tabs shows who wears the crown, whichever of them is looked at. */
+function inTitle(name: string): SceneShown {
+  let before = '';
+  return (_, seats) => {
+    const isLeader = leaderOf(seats)?.self === true;
+    const title = `${isLeader ? '♛ ' : ''}${name} · Quorate`;
+    if (title === before) return;
+    before = title;
+    document.title = title;
+    const icon = document.querySelector('link[rel="icon"]');
+    const tint = getComputedStyle(document.documentElement).getPropertyValue('--own');
+    if (icon !== null) setAttribute(icon, 'href', tabIcon(tint.trim(), isLeader));
+  };
+}
+
+function header(name: string, links: Readonly<Record<SceneName, HTMLElement>>): HTMLElement {
+  const chip = h('span', { class: 'chip' }, h('span', { class: 'dot' }), h('span'));
+  chip.style.setProperty('--tint', 'var(--own)');
+  const [, text] = chip.children;
+  if (text !== undefined) setText(text, `This tab is ${name}`);
+  return h(
+    'header',
+    { class: 'top' },
+    h('a', { class: 'brand', href: '#tabs' }, markIcon(), h('span', {}, 'Quorate')),
+    h('nav', { 'aria-label': 'Scenes' }, links.tabs, links.network),
+    chip,
+  );
+}
+
+function footer(): HTMLElement {
+  const program = [
+    "import { joinCluster } from 'quorate'",
+    '',
+    "const cluster = joinCluster({ namespace: 'hello' })",
+    "const clicks = cluster.counter('clicks')",
+    'clicks.subscribe((count) => { plus.textContent = count })',
+    'plus.onclick = () => clicks.add(1)',
+  ];
+  return h(
+    'footer',
+    {},
+    h(
+      'section',
+      { class: 'card code', 'aria-labelledby': 'code-title' },
+      h('h2', { id: 'code-title' }, 'What a page writes for this'),
+      h('pre', { tabindex: 0 }, h('code', {}, program.join('\n'))),
+    ),
+  );
+}
+
+void main();
