@@ -3,6 +3,7 @@ import { encodeMembershipEntry, plainMembership } from '@quorate/core';
 import { describe, expect, test } from 'vitest';
 import { LineMachine } from '../test/world.ts';
 import { ManualClock } from '../test/manual-clock.ts';
+import type { MemberFacts } from './policy.ts';
 import { Autopilot } from './autopilot.ts';
 import { decodeBody, encodeBody, stamp } from './envelope.ts';
 import type { EntryBody } from './envelope.ts';
@@ -12,7 +13,13 @@ import { decodeMembershipContext, ReplicatedState } from './replicated-state.ts'
 
 const nodeId = (digit: string): string => digit.repeat(32);
 const lifetimeMs = 60_000;
-const facts = { label: 'x', durable: true };
+const facts: MemberFacts = {
+  label: 'x',
+  durable: true,
+  runtime: 'node',
+  domain: '',
+  mayVote: true,
+};
 
 /** A leader's autopilot over a log that a test fills by hand. */
 class Bench {

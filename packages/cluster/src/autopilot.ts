@@ -32,6 +32,8 @@ export class Autopilot {
   readonly #leaving = new Map<NodeId, object>();
   /** Until when a member's wish to give up its vote holds; a wish that cannot be met lapses. */
   readonly #vacating = new Map<NodeId, number>();
+  /** Since when this leader has heard each member without a break. */
+  readonly #heardSince = new Map<NodeId, number>();
   /** When this leader last heard of each session, by its own clock. */
   readonly #sessionSeenAt = new Map<number, number>();
   readonly #waiters = new Set<{ readonly done: () => boolean; readonly waiter: Waiter }>();
@@ -52,6 +54,7 @@ export class Autopilot {
     this.#joining.clear();
     this.#leaving.clear();
     this.#vacating.clear();
+    this.#heardSince.clear();
     this.#sessionSeenAt.clear();
     const error = new QuorateError(
       'NO_LEADER',
@@ -139,6 +142,7 @@ export class Autopilot {
       seats,
       leader: nodeId,
       maxVoters: policy.maxVoters,
+      voting: policy.voting,
       replaceAfterMs: policy.replaceAfterMs,
       forgetAfterMs: policy.forgetAfterMs,
       forgetMemoryAfterMs: policy.forgetMemoryAfterMs,
@@ -186,11 +190,16 @@ export class Autopilot {
         (one?.ticksSinceHeard ?? 0) * policy.tickMs,
         now - this.#leadingSince,
       );
+      const facts = state.members.get(id);
       return {
         nodeId: id,
         voter,
-        durable: state.members.get(id)?.durable ?? false,
+        durable: facts?.durable ?? false,
+        runtime: facts?.runtime ?? 'node',
+        domain: facts?.domain ?? '',
+        mayVote: facts?.mayVote ?? true,
         silentMs: self ? 0 : silentMs,
+        uptimeMs: now - this.#upSince(id, self || one?.recentActive === true, now),
         heard: self || one?.recentActive === true,
         caughtUp: self || (one?.recentActive === true && one.matchIndex >= this.#commitIndexBefore),
         leaving: this.#leaving.has(id),
@@ -201,6 +210,13 @@ export class Autopilot {
       ...status.membership.voters.map((id) => seat(id, true)),
       ...status.membership.learners.map((id) => seat(id, false)),
     ];
+  }
+
+  /** Since when it was heard without a break; now, while it is not. */
+  #upSince(nodeId: NodeId, heard: boolean, now: number): number {
+    if (!heard) this.#heardSince.delete(nodeId);
+    else if (!this.#heardSince.has(nodeId)) this.#heardSince.set(nodeId, now);
+    return this.#heardSince.get(nodeId) ?? now;
   }
 
   /** Z27: the log alone renews and ends sessions, so a new leader ends none too early. */

@@ -54,7 +54,7 @@ class Bench {
       register: this.register,
       mayFound: true,
       nodeId: idOf(nodeId),
-      facts: { label: nodeId, durable: true },
+      facts: { label: nodeId, durable: true, runtime: 'node', domain: '', mayVote: true },
       clock: this.clock,
       newClusterId: () => idOf(`${nodeId}c`),
       signal: never,

@@ -253,6 +253,7 @@ const waitable: ReadonlySet<ErrorCode> = new Set([
   'ABORTED',
   'OVERLOADED',
   'FORMATION_WAITING',
+  'STORAGE_FULL',
 ]);
 const retryMs = 500;
 const settleMs = 20;

@@ -8,7 +8,7 @@ export { decodeEntry } from './envelope.ts';
 export { Lease, silentTicksOf } from './lease.ts';
 export type { LeaseOptions } from './lease.ts';
 export { ReplicatedState } from './replicated-state.ts';
-export type { Policy } from './policy.ts';
+export type { MemberFacts, Policy, Runtime, Voting } from './policy.ts';
 export type { ClusterStatus, MemberInfo, MissingMember, Phase, RaftStatus } from './status.ts';
 export type {
   Cipher,

@@ -253,6 +253,7 @@ function membersOf({ run, state, host, genesis }: MemberView, status: Status | n
       leader: nodeId === leader,
       self,
       durable: facts?.durable ?? false,
+      runtime: facts?.runtime ?? 'node',
       link: link?.kind ?? null,
       roundTripMs: link?.roundTripMs ?? null,
       matchIndex: self ? (status?.durableIndex ?? null) : (progress?.matchIndex ?? null),

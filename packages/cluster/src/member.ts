@@ -26,8 +26,8 @@ import type { HostedReplica } from './host.ts';
 import { MemberStatus } from './member-status.ts';
 import { foundingOf, genesisOf, openReplica } from './opening.ts';
 import type { Opened } from './opening.ts';
-import { createPolicy, featureLevelOf } from './policy.ts';
-import type { Genesis, Policy } from './policy.ts';
+import { createPolicy, featureLevel } from './policy.ts';
+import type { Genesis, MemberFacts, Policy, Runtime } from './policy.ts';
 import { Replica } from './replica.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import type { RpcRequest } from './rpc.ts';
@@ -49,6 +49,12 @@ export type MemberOptions = {
   readonly formation?: 'auto' | 'join' | 'isolated';
   /** May a replica in memory found a cluster where the register is empty? Default true. */
   readonly memoryMayFound?: boolean;
+  /** Default `node`. */
+  readonly runtime?: Runtime;
+  /** What this member shares its fate with (Z16), at most 128 characters. Default: with nobody. */
+  readonly domain?: string;
+  /** False: it never wants a vote. Default true. */
+  readonly mayVote?: boolean;
   /** The founder's wishes; ignored where a cluster exists. */
   readonly policy?: Partial<Policy>;
   /** Addresses of members to dial, beside those that the rendezvous names. */
@@ -357,7 +363,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async #form(): Promise<Genesis> {
-    const { clock, random, formation, label, memoryMayFound = true } = this.#options;
+    const { clock, random, formation, memoryMayFound = true } = this.#options;
     const opened = this.#opened;
     const host = this.#host;
     const register = this.#network?.register ?? null;
@@ -372,7 +378,7 @@ export class Member implements Consensus, HostedReplica {
       register: formation === 'isolated' ? null : register,
       mayFound: formation !== 'join' && (storage.durable || memoryMayFound),
       nodeId: run.nodeId,
-      facts: { label, durable: storage.durable },
+      facts: this.#facts(storage),
       clock,
       newClusterId: () => hexFromBytes(random(16)),
       signal: this.#stopping.signal,
@@ -390,7 +396,7 @@ export class Member implements Consensus, HostedReplica {
       this.#genesis = result.genesis;
       return result.genesis;
     }
-    const { namespace, label, formation, clock } = this.#options;
+    const { namespace, formation, clock } = this.#options;
     const register = this.#network?.register ?? null;
     const { run, storage } = opened;
     const genesis: Genesis = {
@@ -399,10 +405,10 @@ export class Member implements Consensus, HostedReplica {
       namespace,
       founder: run.nodeId,
       register: formation === 'isolated' || register === null ? 'isolated' : register.group,
-      featureLevel: featureLevelOf(this.#policyWishes),
+      featureLevel: featureLevel,
       policy: this.#policyWishes,
     };
-    const founding = foundingOf(genesis, { label, durable: storage.durable });
+    const founding = foundingOf(genesis, this.#facts(storage));
     await persistFounding(storage, founding, {
       clock,
       signal: this.#stopping.signal,
@@ -413,6 +419,11 @@ export class Member implements Consensus, HostedReplica {
     const { hardState, entry } = founding;
     this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
     return genesis;
+  }
+
+  #facts(storage: LogStorage): MemberFacts {
+    const { label, runtime = 'node', domain = '', mayVote = true } = this.#options;
+    return { label, durable: storage.durable, runtime, domain, mayVote };
   }
 
   #startReplica(genesis: Genesis): void {
@@ -536,7 +547,7 @@ export class Member implements Consensus, HostedReplica {
 
   /** One that was forgotten while it was away is not told of anything: it asks to be let in again. */
   #knockIfLeaderless(replica: Replica): void {
-    const { clock, label } = this.#options;
+    const { clock } = this.#options;
     const genesis = this.#genesis;
     if (replica.softState.leader !== null) this.#leaderlessSince = clock.now();
     const patienceMs = 3 * (genesis?.policy.electionTimeoutMsMax ?? 0);
@@ -551,8 +562,8 @@ export class Member implements Consensus, HostedReplica {
     this.#knockCount += 1;
     this.#knocking = true;
     this.#leaderlessSince = clock.now();
-    const { durable } = this.#opened.storage;
-    const body = encodeCbor({ nodeId: this.nodeId, facts: { label, durable } });
+    const facts = this.#facts(this.#opened.storage);
+    const body = encodeCbor({ nodeId: this.nodeId, facts: { ...facts } });
     host
       .request(run.facts.nodeId, 'join', body, { timeoutMs: joinTimeoutMs })
       .catch((error: unknown) => {

@@ -11,7 +11,11 @@ function seat(nodeId: string, more: Partial<Seat> = {}): Seat {
     nodeId,
     voter: false,
     durable: true,
+    runtime: 'node',
+    domain: '',
+    mayVote: true,
     silentMs: 0,
+    uptimeMs: 0,
     heard: (more.silentMs ?? 0) < electionTimeoutMs,
     caughtUp: true,
     leaving: false,
@@ -28,6 +32,7 @@ function plan(seats: readonly Seat[], more: Partial<PlanOptions> = {}): Plan | n
     seats,
     leader: 'a',
     maxVoters: 5,
+    voting: 'auto',
     replaceAfterMs,
     forgetAfterMs: 600_000,
     forgetMemoryAfterMs: 30_000,
@@ -162,6 +167,99 @@ describe('planMembership()', () => {
     expect(plan(alone)).toBeNull();
   });
 
+  describe('with pages', () => {
+    const page = { runtime: 'page' } as const;
+    const long = { uptimeMs: 60_000 };
+
+    test('pages vote while there is no anchor, those first that are here longest', () => {
+      expect(plan([voter('a', page), seat('b', page), seat('c', page)])?.voters).toEqual([
+        'a',
+        'b',
+        'c',
+      ]);
+      const seats = [
+        voter('a', page),
+        seat('b', { ...page, uptimeMs: 5 }),
+        seat('c', { ...page, uptimeMs: 7 }),
+        seat('d', { ...page, uptimeMs: 6 }),
+      ];
+      expect(plan(seats, { maxVoters: 3 })?.voters).toEqual(['a', 'c', 'd']);
+    });
+
+    test('where an anchor votes pages listen', () => {
+      const pages = [seat('b', page), seat('c', page), seat('d', page)];
+      expect(plan([voter('a'), ...pages])).toBeNull();
+      expect(plan([voter('a'), ...pages], { voting: 'anchors' })).toBeNull();
+      expect(plan([voter('a'), ...pages], { voting: 'everyone' })?.voters).toHaveLength(3);
+    });
+
+    test('an anchor among voting pages earns its vote by a minute of uptime, in one joint change', () => {
+      const pages = [voter('a', page), voter('b', page), voter('c', page)];
+      expect(plan([...pages, seat('n', { uptimeMs: 59_999 })])).toBeNull();
+      expect(plan([...pages, seat('n', long)])).toEqual({
+        voters: ['n'],
+        learners: ['a', 'b', 'c'],
+      });
+      // Who said that only anchors vote waits for none to earn it.
+      expect(plan([...pages, seat('n')], { voting: 'anchors' })?.voters).toEqual(['n']);
+      expect(plan([...pages, seat('n', long)], { voting: 'everyone' })).toBeNull();
+    });
+
+    test('an anchor that is away lets no page vote in its place', () => {
+      const away = { silentMs: replaceAfterMs };
+      const seats = [voter('a'), voter('b'), voter('c', away), seat('p', page)];
+      expect(plan(seats)).toBeNull();
+      expect(plan([...seats, seat('d')])?.voters).toEqual(['a', 'b', 'd']);
+    });
+
+    test('the last anchor that leaves hands its vote to a page', () => {
+      const seats = [voter('a', { leaving: true }), seat('p', page), seat('q', page)];
+      expect(plan(seats)).toEqual({ voters: ['p'], learners: ['q'] });
+    });
+
+    test('one that wants no vote gets none, and gives up the one it has', () => {
+      const never = { mayVote: false };
+      expect(plan([voter('a'), seat('b', never), seat('c', never)])).toBeNull();
+      expect(plan([voter('a'), voter('b'), voter('c', never), seat('d')])).toEqual({
+        voters: ['a', 'b', 'd'],
+        learners: ['c'],
+      });
+    });
+  });
+
+  describe('Z16 failure domains', () => {
+    const on = (domain: string): Partial<Seat> => ({ domain });
+
+    test('of three domains none gets a majority, whoever came first', () => {
+      const seats = [
+        voter('a', on('x')),
+        seat('b', on('x')),
+        seat('c', on('x')),
+        seat('d', on('y')),
+        seat('e', on('z')),
+      ];
+      expect(plan(seats, { maxVoters: 3 })?.voters).toEqual(['a', 'd', 'e']);
+    });
+
+    test('a domain that holds a majority gives seats to late comers, and that is stable', () => {
+      const crowded = [voter('a', on('x')), voter('b', on('x')), voter('c', on('x'))];
+      const both = [seat('d', on('y')), seat('e', on('z'))];
+      const next = plan([...crowded, ...both], { maxVoters: 3 });
+      expect(next?.voters).toHaveLength(3);
+      expect(next?.voters.filter((id) => 'abc'.includes(id))).toEqual(['a']);
+      const after = [...crowded, ...both].map((one) => ({
+        ...one,
+        voter: next?.voters.includes(one.nodeId) === true,
+      }));
+      expect(plan(after, { maxVoters: 3 })).toBeNull();
+    });
+
+    test('with one or two domains there is nothing to spread', () => {
+      const three = [voter('a', on('x')), voter('b', on('x')), voter('c', on('x'))];
+      expect(plan([...three, seat('d', on('y'))], { maxVoters: 3 })).toBeNull();
+    });
+  });
+
   test('Z16 Z18 Z19 whatever is planned obeys every rule', () => {
     const someSeat = fc.record({
       voter: fc.boolean(),
@@ -171,6 +269,10 @@ describe('planMembership()', () => {
       caughtUp: fc.boolean(),
       leaving: fc.constantFrom(false, false, false, true),
       vacating: fc.constantFrom(false, false, false, true),
+      mayVote: fc.constantFrom(true, true, true, false),
+      runtime: fc.constantFrom<'node' | 'page'>('node', 'node', 'page'),
+      domain: fc.constantFrom('', '', 'x', 'y', 'z'),
+      uptimeMs: fc.constantFrom(0, 60_000),
     });
     const world = fc.record({
       seats: fc.array(someSeat, { minLength: 1, maxLength: 10 }),
@@ -221,10 +323,13 @@ describe('planMembership()', () => {
         expect(majority(next.voters), 'Z19: new majority heard').toBe(true);
         const lost = outgoing.filter((one) => !heard(one.nodeId)).length;
         expect(lost).toBeLessThanOrEqual((before.length - 1) / 2);
-        // Fewer seats than before: only because somebody left for good or memory gave way to disks.
+        // Fewer seats than before: only because somebody left for good, or gave way to a better voter.
         if (next.voters.length < before.length) {
           const gaveWay = before.some((one) => !one.durable) && kinds.has(true);
-          expect(gaveWay || before.some((one) => one.leaving)).toBe(true);
+          const pagesGaveWay =
+            outgoing.some((one) => one.runtime === 'page') &&
+            next.voters.some((id) => byId.get(id)?.runtime === 'node');
+          expect(gaveWay || pagesGaveWay || before.some((one) => one.leaving)).toBe(true);
         }
         for (const one of before) {
           const goes = outgoing.includes(one) && !one.leaving;

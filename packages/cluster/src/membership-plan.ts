@@ -3,14 +3,22 @@
  * time and never proposes what SAFETY Z16, Z18 and Z19 forbid.
  */
 import type { NodeId } from '@quorate/core';
+import type { Runtime, Voting } from './policy.ts';
 
 /** One member as the leader sees it. */
 export type Seat = {
   readonly nodeId: NodeId;
   readonly voter: boolean;
   readonly durable: boolean;
+  readonly runtime: Runtime;
+  /** What it shares its fate with (Z16); empty: with nobody. */
+  readonly domain: string;
+  /** False: it never wants a vote. */
+  readonly mayVote: boolean;
   /** Milliseconds since it was last heard, or since this term began; 0 for the leader itself. */
   readonly silentMs: number;
+  /** For how long this leader has heard it without a break. */
+  readonly uptimeMs: number;
   /** It spoke to this leader within an election timeout (Z19): more than the benefit of a doubt. */
   readonly heard: boolean;
   /** Durable up to the commit index of a moment ago (Z19). */
@@ -25,6 +33,7 @@ export type PlanOptions = {
   readonly seats: readonly Seat[];
   readonly leader: NodeId;
   readonly maxVoters: number;
+  readonly voting: Voting;
   readonly replaceAfterMs: number;
   readonly forgetAfterMs: number;
   readonly forgetMemoryAfterMs: number;
@@ -53,42 +62,115 @@ export function planMembership(options: PlanOptions): Plan | null {
 }
 
 function planVoters(options: PlanOptions): NodeId[] {
-  const seats = options.seats;
+  const { seats } = options;
   const present = seats.filter((seat) => seat.voter);
-  const staying = present.filter((seat) => !mustGo(seat, options, present));
-  const candidates = seats
-    .filter((seat) => mayVote(seat, options, present))
-    .sort((a, b) => Number(b.durable) - Number(a.durable) || compare(a.nodeId, b.nodeId));
+  const staying = present.filter((seat) => !mustGo(seat, options));
   const next = staying.map((seat) => seat.nodeId);
+  const candidates = seats.filter((seat) => mayVote(seat, options));
   while (next.length < present.length && candidates.length > 0) {
-    next.push(take(candidates).nodeId);
+    next.push(takeBest(candidates, next, options));
   }
   // Seats nobody can take: one who asked to leave goes all the same, a silent one keeps its seat,
-  // unless it is memory that yielded to a disk (Z16).
-  const disksVote = seats.some((seat) => seat.durable && next.includes(seat.nodeId));
-  const vacant = present.filter((seat) => !staying.includes(seat));
-  for (const seat of vacant.filter((one) => !one.leaving && (one.durable || !disksVote))) {
+  // unless it yields to members that may vote in its place (Z16).
+  const someoneVotes = seats.some((seat) => next.includes(seat.nodeId));
+  const vacant = present.filter((seat) => !staying.includes(seat) && !seat.leaving);
+  for (const seat of vacant.filter((one) => !someoneVotes || !yields(one, options))) {
     if (next.length < present.length) next.push(seat.nodeId);
   }
   while (next.length + 2 <= options.maxVoters && candidates.length >= 2 && next.length % 2 === 1) {
-    next.push(take(candidates).nodeId, take(candidates).nodeId);
+    next.push(takeBest(candidates, next, options));
+    next.push(takeBest(candidates, next, options));
   }
-  return shrinkToOdd(next, options);
+  return spread(shrinkToOdd(next, options), candidates, options);
 }
 
-function mustGo(seat: Seat, options: PlanOptions, present: readonly Seat[]): boolean {
-  if (seat.leaving || seat.vacating) return true;
-  if (seat.silentMs >= options.replaceAfterMs) return true;
-  // Z16: memory votes only where nobody has a disk.
-  return !seat.durable && options.seats.some((one) => one.durable && one.caughtUp && !one.leaving)
-    ? present.length > 0
-    : false;
+function mustGo(seat: Seat, options: PlanOptions): boolean {
+  if (seat.leaving || seat.vacating || !seat.mayVote) return true;
+  return seat.silentMs >= options.replaceAfterMs || yields(seat, options);
 }
 
-function mayVote(seat: Seat, options: PlanOptions, present: readonly Seat[]): boolean {
-  if (seat.voter || seat.leaving || seat.vacating || !seat.caughtUp) return false;
-  if (!seat.heard) return false;
-  return seat.durable || !options.seats.some((one) => one.durable) || present.length === 0;
+/** It votes only as long as nobody better can: memory before disks, pages before anchors (Z16). */
+function yields(seat: Seat, options: PlanOptions): boolean {
+  const { seats, voting } = options;
+  const canVote = (one: Seat): boolean =>
+    one.durable && one.caughtUp && one.mayVote && !one.leaving;
+  if (!seat.durable) return seats.some(canVote);
+  if (voting === 'everyone' || seat.runtime === 'node') return false;
+  return seats.some((one) => isEstablished(one, options) && one.heard && canVote(one));
+}
+
+function mayVote(seat: Seat, options: PlanOptions): boolean {
+  if (seat.voter || seat.leaving || seat.vacating || !seat.mayVote) return false;
+  if (!seat.caughtUp || !seat.heard) return false;
+  const { seats, voting } = options;
+  const votersExist = seats.some((one) => one.voter);
+  if (!seat.durable) return !votersExist || !seats.some((one) => one.durable);
+  if (voting === 'everyone') return true;
+  if (seat.runtime === 'node') return isEstablished(seat, options);
+  // A page votes among pages; where anchors vote, or are to, it only listens.
+  if (voting === 'anchors') return !votersExist;
+  return !seats.some((one) => isEstablished(one, options));
+}
+
+/** An anchor whose vote counts: one that votes, or that has earned it among pages by its uptime. */
+function isEstablished(seat: Seat, { seats, voting }: PlanOptions): boolean {
+  if (seat.runtime !== 'node' || !seat.durable || !seat.mayVote || seat.leaving) return false;
+  if (seat.voter || voting === 'anchors') return true;
+  const pagesVote = seats.some((one) => one.voter && one.runtime === 'page' && one.durable);
+  return !pagesVote || seat.uptimeMs >= earnedAfterMs;
+}
+
+/**
+ * Z16: where there are three failure domains or more, none holds a majority. Moves seats from a domain
+ * that does to candidates of others, as far as there are any; the leader keeps its seat.
+ */
+function spread(voters: NodeId[], candidates: readonly Seat[], options: PlanOptions): NodeId[] {
+  const next = [...voters];
+  const free = [...candidates];
+  const domains = new Set([...next, ...free.map((seat) => seat.nodeId)].map(domainIn(options)));
+  if (next.length < 3 || domains.size < 3) return voters;
+  for (;;) {
+    const crowded = next.filter((id) => load(id, next, options) > next.length / 2);
+    const going = crowded.find((id) => id !== options.leader);
+    const [coming] = rank(free, next, options);
+    if (going === undefined || coming === undefined) return next.sort(compare);
+    if (domainIn(options)(coming.nodeId) === domainIn(options)(going)) return next.sort(compare);
+    next.splice(next.indexOf(going), 1, coming.nodeId);
+    free.splice(free.indexOf(coming), 1);
+  }
+}
+
+/** The best candidate leaves the list. */
+function takeBest(candidates: Seat[], next: readonly NodeId[], options: PlanOptions): NodeId {
+  const [best] = rank(candidates, next, options);
+  if (best === undefined) throw new RangeError('Cannot take a seat: none is left');
+  candidates.splice(candidates.indexOf(best), 1);
+  return best.nodeId;
+}
+
+/** Disks before memory, failure domains with few seats before others, then who is here longest. */
+function rank(seats: readonly Seat[], next: readonly NodeId[], options: PlanOptions): Seat[] {
+  const weight = (seat: Seat): number => load(seat.nodeId, next, options);
+  return [...seats].sort(
+    (a, b) =>
+      Number(b.durable) - Number(a.durable) ||
+      weight(a) - weight(b) ||
+      b.uptimeMs - a.uptimeMs ||
+      compare(a.nodeId, b.nodeId),
+  );
+}
+
+/** How many of `voters` share the failure domain of `nodeId`. */
+function load(nodeId: NodeId, voters: readonly NodeId[], options: PlanOptions): number {
+  const domain = domainIn(options);
+  return voters.filter((id) => domain(id) === domain(nodeId)).length;
+}
+
+function domainIn({ seats }: PlanOptions): (nodeId: NodeId) => string {
+  return (nodeId) => {
+    const domain = seats.find((seat) => seat.nodeId === nodeId)?.domain ?? '';
+    return domain === '' ? nodeId : domain;
+  };
 }
 
 function planLearners(options: PlanOptions, voters: readonly NodeId[]): NodeId[] {
@@ -139,12 +221,6 @@ function silence(nodeId: NodeId, options: PlanOptions): number {
   return options.seats.find((seat) => seat.nodeId === nodeId)?.silentMs ?? Number.POSITIVE_INFINITY;
 }
 
-function take(seats: Seat[]): Seat {
-  const seat = seats.shift();
-  if (seat === undefined) throw new RangeError('Cannot take a seat: none is left');
-  return seat;
-}
-
 function sameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
   return a.length === b.length && a.every((nodeId) => b.includes(nodeId));
 }
@@ -152,3 +228,6 @@ function sameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
 function compare(a: NodeId, b: NodeId): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** An anchor among voting pages earns its vote in this time, so that trying one captures nothing. */
+const earnedAfterMs = 60_000;

@@ -5,7 +5,17 @@
 import { asBoolean, asInteger, asMap, asText, type CborMap } from './cbor.ts';
 import { QuorateError } from './errors.ts';
 
+/** See `Policy.voting`. */
+export type Voting = 'auto' | 'anchors' | 'everyone';
+
 export type Policy = {
+  /**
+   * Who votes. An anchor is a Node member with a disk. `auto`: once there is one, anchors only, so that
+   * a sleeping laptop cannot stop the cluster; pages as long as there is none. An anchor that joins
+   * voting pages earns its vote by a minute's uptime. `anchors`: pages never, but for a founder until
+   * the first anchor is in. `everyone`: both alike. Default `auto`.
+   */
+  readonly voting: Voting;
   /** Voters wanted at most: 1, 3 or 5. Default 5. */
   readonly maxVoters: number;
   /** Milliseconds of one tick of the core. Default 50. */
@@ -39,6 +49,7 @@ export type Policy = {
 };
 
 export const defaultPolicy: Policy = {
+  voting: 'auto',
   maxVoters: 5,
   tickMs: 50,
   heartbeatMs: 100,
@@ -57,7 +68,12 @@ export const defaultPolicy: Policy = {
 /** Completes and checks a founder's wishes. Throws `RangeError` naming the field. */
 export function createPolicy(wishes: Partial<Policy> = {}): Policy {
   const policy: Policy = { ...defaultPolicy, ...wishes };
-  const { leaseReads, ...numbers } = policy;
+  const { leaseReads, voting, ...numbers } = policy;
+  if (!isVoting(voting)) {
+    throw new RangeError(
+      `Cannot use policy.voting ${String(voting)}: wanted auto, anchors or everyone`,
+    );
+  }
   if (typeof leaseReads !== 'boolean') {
     throw new RangeError(
       `Cannot use policy.leaseReads ${String(leaseReads)}: wanted true or false`,
@@ -87,6 +103,10 @@ export function createPolicy(wishes: Partial<Policy> = {}): Policy {
   return policy;
 }
 
+function isVoting(value: unknown): value is Voting {
+  return value === 'auto' || value === 'anchors' || value === 'everyone';
+}
+
 /** What every member must know of its cluster before anything else: the context of entry 1. */
 export type Genesis = {
   readonly clusterId: string;
@@ -101,20 +121,11 @@ export type Genesis = {
   readonly policy: Policy;
 };
 
-/**
- * The newest feature level that this release writes and understands. 1: the first. 2: `leaseReads`,
- * whose promises every member has to keep.
- */
-export const featureLevel = 2;
-
-/** The lowest level at which everybody understands `policy`, so that nobody is left out needlessly. */
-export function featureLevelOf(policy: Policy): number {
-  return policy.leaseReads ? 2 : 1;
-}
+/** The newest feature level that this release writes and understands. */
+export const featureLevel = 1;
 
 export function genesisToCbor(genesis: Genesis): CborMap {
-  const { leaseReads, ...numbers } = genesis.policy;
-  return { ...genesis, policy: { ...numbers, ...(leaseReads ? { leaseReads } : {}) } };
+  return { ...genesis, policy: { ...genesis.policy } };
 }
 
 /** Throws `OUTDATED` when the cluster speaks a level that this release does not know (Z21). */
@@ -128,10 +139,9 @@ export function genesisFromCbor(map: CborMap): Genesis {
   }
   const wishes: Record<string, number> = {};
   const stored = asMap(map['policy'], 'policy');
-  const { leaseReads: _, ...numbers } = defaultPolicy;
+  const { leaseReads: _, voting: __, ...numbers } = defaultPolicy;
   for (const name of Object.keys(numbers)) wishes[name] = asInteger(stored[name], name);
-  const leases = stored['leaseReads'];
-  const leaseReads = leases === undefined ? false : asBoolean(leases, 'leaseReads');
+  const leaseReads = asBoolean(stored['leaseReads'], 'leaseReads');
   return {
     clusterId: asText(map['clusterId'], 'clusterId', 32),
     generation: asInteger(map['generation'], 'generation'),
@@ -139,7 +149,7 @@ export function genesisFromCbor(map: CborMap): Genesis {
     founder: asText(map['founder'], 'founder', 64),
     register: asText(map['register'], 'register', 256),
     featureLevel: level,
-    policy: createPolicy({ ...wishes, leaseReads }),
+    policy: createPolicy({ ...wishes, leaseReads, voting: asVoting(stored['voting']) }),
   };
 }
 
@@ -147,12 +157,33 @@ export function genesisFromCbor(map: CborMap): Genesis {
 export type MemberFacts = {
   readonly label: string;
   readonly durable: boolean;
+  /** Where it runs: a page may be gone at any time. */
+  readonly runtime: Runtime;
+  /** What it shares its fate with (Z16): a browser profile, a machine. Empty: with nobody. */
+  readonly domain: string;
+  /** False: it never wants a vote. */
+  readonly mayVote: boolean;
 };
+
+export type Runtime = 'node' | 'page';
 
 export function memberFactsFromCbor(value: unknown): MemberFacts {
   const map = asMap(value, 'member');
   return {
     label: asText(map['label'], 'label', 64),
     durable: asBoolean(map['durable'], 'durable'),
+    runtime: asRuntime(map['runtime']),
+    domain: asText(map['domain'], 'domain', 128),
+    mayVote: asBoolean(map['mayVote'], 'mayVote'),
   };
+}
+
+function asVoting(value: unknown): Voting {
+  if (isVoting(value)) return value;
+  throw new QuorateError('BAD_REQUEST', `Cannot read policy.voting ${String(value)}`);
+}
+
+function asRuntime(value: unknown): Runtime {
+  if (value === 'node' || value === 'page') return value;
+  throw new QuorateError('BAD_REQUEST', `Cannot read a member of runtime ${String(value)}`);
 }

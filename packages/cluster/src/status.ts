@@ -2,6 +2,7 @@
 import type { NodeId, Role } from '@quorate/core';
 import type { LinkKind } from './contracts/transport.ts';
 import type { ErrorCode } from './errors.ts';
+import type { Runtime } from './policy.ts';
 
 /**
  * `starting` opens the disk; `discovering` asks the register; `joining` waits to be taken in or to
@@ -28,6 +29,8 @@ export type MemberInfo = {
   readonly leader: boolean;
   readonly self: boolean;
   readonly durable: boolean;
+  /** Where it runs. */
+  readonly runtime: Runtime;
   /** How this member is linked to it; null: no link. */
   readonly link: LinkKind | null;
   readonly roundTripMs: number | null;

@@ -219,7 +219,7 @@ export const fakeStatus: ClusterStatus = {
   members: [
     {
       ...{ nodeId, label: 'one', kind: 'voter', reachable: true, leader: true, self: true },
-      ...{ durable: true, link: null, roundTripMs: null, matchIndex: 7 },
+      ...{ durable: true, runtime: 'node', link: null, roundTripMs: null, matchIndex: 7 },
     },
   ],
   raft: {

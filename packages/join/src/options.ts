@@ -32,6 +32,8 @@ export type JoinOptions = {
   readonly policy?: Partial<Policy>;
   /** Where this member keeps its replica, in Node: without it and without `storage: 'memory'` the handle is inert. */
   readonly dataDir?: string;
+  /** `never`: this member takes part in full but gets no vote. Default `auto`. */
+  readonly vote?: 'auto' | 'never';
   /** `memory` forgets everything with the process or tab: such a member never votes beside durable ones. */
   readonly storage?: 'auto' | 'memory';
   /** STUN and TURN servers for WebRTC between pages. Default none: beyond one network, relays. */

@@ -56,6 +56,7 @@ export class Page {
         window: this.#window,
         document: this.#document,
       },
+      profile: browser.namespace,
       isPersisted: () => Promise.resolve(false),
       ...lacks,
     };

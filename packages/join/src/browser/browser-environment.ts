@@ -17,9 +17,24 @@ export function browserEnvironment(): Environment {
     locks: locks,
     indexedDB: factory(),
     page: { window, document },
+    profile: profileName(),
     // Asked, never requested: a request would put a question to the person (DESIGN §13).
     isPersisted: async () => (await storage?.persisted?.().catch(() => false)) ?? false,
   };
+}
+
+/** Kept where every page of the origin reads it at once; a hint for spreading votes, nothing more. */
+function profileName(): string {
+  const key = 'quorate profile';
+  const fresh = crypto.getRandomValues(new Uint32Array(4)).join('');
+  try {
+    const known = localStorage.getItem(key);
+    if (known !== null) return known.slice(0, 64);
+    localStorage.setItem(key, fresh);
+  } catch {
+    // Blocked by the person's settings: this page is a profile of its own.
+  }
+  return fresh;
 }
 
 function factory(): IDBFactory | undefined {

@@ -14,6 +14,8 @@ export type Environment = {
   /** Absent where the person's settings forbid it. */
   readonly indexedDB: IDBFactory | undefined;
   readonly page: PageTarget;
+  /** Names the browser profile: all its pages of this origin share its fate (Z16). */
+  readonly profile: string;
   /** May the browser throw the data away by itself when space is short? */
   readonly isPersisted: () => Promise<boolean>;
 };

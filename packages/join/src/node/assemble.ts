@@ -1,4 +1,5 @@
 /** The parts of a member in Node: files, libp2p over WebSockets, the machine's own AES. */
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isQuorateError, Member, systemClock, systemRandom } from '@quorate/cluster';
 import type { MemberNetwork } from '@quorate/cluster';
@@ -51,6 +52,8 @@ export const assembleNode: Assemble = (options, machine) => {
     network,
     stateMachine: machine,
     formation: options.formation ?? 'auto',
+    domain: `host ${hostname()}`.slice(0, 128),
+    mayVote: options.vote !== 'never',
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.peers === undefined ? {} : { peers: options.peers }),
     ...(options.writeTimeoutMs === undefined ? {} : { writeTimeoutMs: options.writeTimeoutMs }),
