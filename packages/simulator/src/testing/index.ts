@@ -1,0 +1,3 @@
+export { TestCluster, testCluster } from './test-cluster.ts';
+export type { TestClusterOptions } from './test-cluster.ts';
+export type { TestMember } from './test-member.ts';

@@ -1,0 +1,97 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { isQuorateError } from '@quorate/cluster';
+import { TestCluster, testCluster } from './test-cluster.ts';
+import type { TestClusterOptions } from './test-cluster.ts';
+
+const clusters: TestCluster[] = [];
+
+async function start(options?: TestClusterOptions): Promise<TestCluster> {
+  const cluster = await testCluster(options);
+  clusters.push(cluster);
+  return cluster;
+}
+
+afterEach(() => {
+  for (const cluster of clusters.splice(0)) cluster.close();
+});
+
+describe('testCluster()', () => {
+  test('starts members that share one state', async () => {
+    const c = await start();
+    expect(c.members).toHaveLength(3);
+    await c.members[0]?.kv.put('color', 'green');
+    expect(await c.members[2]?.kv.get('color')).toBe('green');
+    expect(await c.members[1]?.counter('visits').add(2)).toBe(2);
+  });
+
+  test('time stands still between calls, and moves by what it is told', async () => {
+    const c = await start();
+    const before = c.now;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(c.now).toBe(before);
+    await c.advance(500);
+    expect(c.now).toBe(before + 500);
+  });
+
+  test('a minority cannot write, the majority elects another leader (E10)', async () => {
+    const c = await start();
+    const old = c.leader ?? 0;
+    const others = [0, 1, 2].filter((position) => position !== old);
+    c.partition([old], others);
+    await c.until(() => others.some((i) => c.members[i]?.status.raft.role === 'leader'));
+    const refused = await c.members[old]?.kv
+      .put('who', 'minority', { timeoutMs: 3_000 })
+      .catch((error: unknown) => error);
+    expect(isQuorateError(refused)).toBe(true);
+    await c.members[others[0] ?? 0]?.kv.put('who', 'majority');
+    c.heal();
+    await c.ready();
+    expect(await c.members[old]?.kv.get('who')).toBe('majority');
+  });
+
+  test('a killed member is gone, and comes back with what it had', async () => {
+    const c = await start();
+    await c.members[1]?.kv.put('kept', 1);
+    c.kill(1);
+    expect(c.members[1]?.running).toBe(false);
+    await expect(c.members[1]?.kv.get('kept')).rejects.toThrow();
+    await c.members[0]?.kv.put('while away', 2);
+    c.restart(1);
+    await c.ready();
+    expect(await c.members[1]?.kv.get('kept')).toBe(1);
+    expect(await c.members[1]?.kv.get('while away')).toBe(2);
+  });
+
+  test('a call that waits when its member is killed is rejected', async () => {
+    const c = await start();
+    c.partition([0], [1], [2]);
+    const call = c.members[0]?.kv.put('a', 1).catch((error: unknown) => error);
+    await c.advance(50);
+    c.kill(0);
+    expect(isQuorateError(await call)).toBe(true);
+  });
+
+  test('the same seed gives the same run, another seed another', async () => {
+    const run = async (seed: number): Promise<unknown> => {
+      const c = await start({ seed });
+      await c.members[0]?.kv.put('a', 1);
+      await c.advance(1_000);
+      return [c.now, c.members.map(({ status }) => [status.nodeId, status.raft.term])];
+    };
+    expect(await run(4)).toEqual(await run(4));
+    expect(await run(5)).not.toEqual(await run(4));
+  });
+
+  test('refuses what cannot be meant', async () => {
+    expect(() => new TestCluster({ members: 0 })).toThrow(RangeError);
+    const c = await start({ members: 1 });
+    expect(() => {
+      c.kill(1);
+    }).toThrow(RangeError);
+    expect(() => {
+      c.partition([0], [0]);
+    }).toThrow(RangeError);
+    await expect(c.advance(-1)).rejects.toThrow(RangeError);
+    await expect(c.until(() => false, 10)).rejects.toThrow(RangeError);
+  });
+});
