@@ -193,6 +193,8 @@ export class TabLife {
       label,
       clock: environment.clock,
       clockName: environment.clockName,
+      // Hidden pages are slowed down and frozen: who is looked at goes first.
+      priority: () => (environment.page.document.visibilityState === 'visible' ? 2 : 1),
       random: environment.random,
       createStorage,
       memoryMayFound: false,
