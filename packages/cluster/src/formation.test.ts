@@ -144,6 +144,28 @@ describe('form()', () => {
     expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
   });
 
+  test('Z9 F6 a register that falls silent between two questions: wait, and found later', async () => {
+    const bench = new Bench();
+    let isSilent = true;
+    const silent = (): Promise<never> =>
+      Promise.reject(new QuorateError('UNREACHABLE', 'no answer'));
+    const forming = bench.form('a', {
+      register: {
+        group: 'test',
+        read: (signal) => bench.register.read(signal),
+        compareAndSet: (version, value, signal) =>
+          isSilent ? silent() : bench.register.compareAndSet(version, value, signal),
+      },
+    });
+    await bench.clock.advance(30_000);
+    expect([forming.result, forming.error]).toEqual([null, null]);
+    expect(forming.reports.at(-1)?.reason).toBe('FORMATION_WAITING');
+    expect(await bench.claim()).toBe(null);
+    isSilent = false;
+    await bench.clock.advance(2_000);
+    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+  });
+
   test('Z13 of ten at once exactly one founds, and the register names it', async () => {
     const bench = new Bench();
     const names = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];

@@ -24,6 +24,28 @@ async function failure(world: World, promise: Promise<unknown>): Promise<Quorate
 }
 
 describe('Member, formation', () => {
+  test('M9 two that were forgotten and met each other first knock at other doors and are let in', async () => {
+    const world = new World({ maxVoters: 3, forgetAfterMs: 4_000 });
+    const members = ['a', 'b', 'c', 'd', 'e'].map((name) => world.member(name));
+    for (const member of members) void member.start();
+    await world.ready(members);
+    await world.until(() => members.every((member) => voters(member).length === 3));
+    const seats = voters(members[0] as Member);
+    const staying = members.filter(({ status }) => seats.includes(status.label));
+    const learners = members.filter((member) => !staying.includes(member));
+    for (const learner of learners) world.kill(learner);
+    await world.until(() => staying.every(({ status }) => status.members.length === 3));
+    const back = learners.map(({ status }) => world.member(status.label));
+    world.part(back, staying);
+    for (const member of back) void member.start();
+    await world.clock.advance(2_000);
+    world.part(back, staying, 'heal');
+    await world.until(() =>
+      [...staying, ...back].every(({ status }) => status.members.length === 5),
+    );
+    await world.append(back[0] as Member, 'x');
+  });
+
   test('F1 three started at once become one cluster with three voters', async () => {
     const world = new World();
     const members = await world.cluster(three);
