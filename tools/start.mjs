@@ -1,15 +1,27 @@
 // npm start: a cluster to play with, on this machine. Installs, builds, starts one relay and three
-// members, tells how to write to them, and stops all of it on Ctrl-C. Data stay in .quorate/, so a
+// members, serves a page that joins them, and stops all of it on Ctrl-C. Data stay in .quorate/, so a
 // second start goes on where the first one ended. Plain Node: nothing has to be installed before.
+//
+//   --data DIR    keep the data elsewhere
+//   --port N      serve the page at another port
 import { createServer } from 'node:net';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { end, endAllOnSignal, environment, install, run, start } from './lib/run.mjs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildPage, servePage } from './lib/demo-page.mjs';
+import { Fleet } from './lib/fleet.mjs';
+import { endAllOnSignal, install, run } from './lib/run.mjs';
 import { root } from './lib/workspace.mjs';
 
-const home = `${root}/.quorate`;
-const command = `${root}/packages/quorate/bin/quorate.js`;
+const { values: flags } = parseArgs({
+  options: {
+    data: { type: 'string', default: `${root}/.quorate` },
+    port: { type: 'string', default: '7777' },
+  },
+});
+const home = resolve(flags.data);
 const namespace = 'demo';
+const secret = 'public';
 const host = '127.0.0.1';
 const relayPort = 7800;
 const members = [
@@ -17,18 +29,26 @@ const members = [
   { label: 'two', directory: `${home}/node-2`, port: 7802 },
   { label: 'three', directory: `${home}/node-3`, port: 7803 },
 ];
-const startedWithinMs = 60_000;
-const stoppedWithinMs = 10_000;
 
-const running = new Set();
+const fleet = new Fleet(narrate);
+let page = null;
 let stopping = false;
 let leader;
 
 await prepare();
 try {
+  const files = await buildPage();
   const relayAddress = await startRelay();
   const started = await Promise.all(members.map((member) => startMember(member, relayAddress)));
-  await explain(started);
+  page = await servePage({
+    files,
+    port: await freePort(Number(flags.port)),
+    network: { namespace, relays: [relayAddress], secret },
+    processes: fleet.switches(
+      Object.fromEntries(started.map(({ label, gateway }) => [label, gateway])),
+    ),
+  });
+  explain(started);
 } catch (error) {
   if (!stopping) {
     console.error(`\n${error.message}`);
@@ -74,81 +94,26 @@ function parents() {
 async function startRelay() {
   const port = await freePort(relayPort);
   const data = `${home}/relay`;
-  const { event } = await launch('relay', [
+  const event = await fleet.start('relay', [
     'relay',
     '--init',
     ...['--data', data],
     ...['--listen', `${host}:${port}`],
   ]);
-  say(`The relay is up at ${event.addresses[0]} (its data: ${short(data)})`);
   return event.addresses[0];
 }
 
 async function startMember({ label, directory, port }, relayAddress) {
   const gatewayPort = await freePort(port);
-  const args = [
+  await fleet.start(label, [
     'node',
     ...['--namespace', namespace],
     ...['--data', directory],
     ...['--relay', relayAddress],
     ...['--gateway', `${host}:${gatewayPort}`],
     ...['--label', label],
-  ];
-  const { event, child } = await launch(label, args);
-  const gateway = `http://${host}:${gatewayPort}`;
-  child.on('exit', (code, signal) => {
-    if (stopping) return;
-    say(`Member ${label} is gone (${signal ?? `exit ${code}`}). To bring it back:`);
-    say(`  npx quorate ${args.map((arg) => short(arg)).join(' ')}`);
-  });
-  say(`Member ${label} is up: ${gateway} (process ${child.pid}, its data: ${short(directory)})`);
-  return { label, gateway, nodeId: event.nodeId, pid: child.pid };
-}
-
-/**
- * Starts one `quorate … --json` and resolves with its first event of life. Rejects, with what the
- * process said, when it ends or reports an error before that.
- */
-function launch(name, args) {
-  return new Promise((resolve, reject) => {
-    const child = start(process.execPath, [command, ...args, '--json'], {
-      cwd: root,
-      env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    running.add(child);
-    let complaint = '';
-    const late = setTimeout(
-      () => reject(new Error(`${name} did not start within ${startedWithinMs / 1000} s`)),
-      startedWithinMs,
-    );
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const event = parse(line);
-      if (event === undefined) return;
-      if (event.event === 'listening' || event.event === 'started') {
-        clearTimeout(late);
-        resolve({ event, child });
-      }
-      if (event.event === 'error') complaint = `${event.code}: ${event.message}`;
-      narrate(name, event);
-    });
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      complaint ||= text.trim();
-    });
-    child.on('error', reject);
-    child.on('exit', (code, signal) => {
-      running.delete(child);
-      clearTimeout(late);
-      reject(new Error(`Cannot start ${name} (${signal ?? `exit ${code}`}). ${advice(complaint)}`));
-    });
-  });
-}
-
-function advice(complaint) {
-  if (complaint.includes('STORAGE_LOCKED')) {
-    return `${complaint}\nThis cluster seems to run already: stop the other \`npm start\` first`;
-  }
-  return complaint;
+  ]);
+  return { label, gateway: `http://${host}:${gatewayPort}`, directory };
 }
 
 /** Says in plain words what a person wants to see happen. */
@@ -159,40 +124,45 @@ function narrate(name, event) {
     say(`Member ${name} leads now (term ${event.term})`);
   }
   if (event.event === 'error') say(`${name}: ${event.message} (${event.code})`);
+  if (event.event === 'killed') say(`Member ${name} was killed from the page`);
+  if (event.event === 'gone') {
+    say(`Member ${name} is gone (${event.how}): the page has a button that starts it again`);
+  }
 }
 
-async function explain(started) {
+function explain(started) {
   const [first, second, third] = started;
+  const lines = started.map(
+    ({ label, gateway, directory }) =>
+      `  ${label.padEnd(6)} ${gateway}  process ${fleet.pidOf(label)}, data in ${short(directory)}`,
+  );
   say(`
-Three members keep one copy of everything each. Try, in another terminal, in this directory:
+Open ${page.url}
+
+Open it in several tabs: they are one cluster by themselves, and another one together with these
+three members, which you can kill and start again from the page.
+
+${lines.join('\n')}
+
+Or from another terminal, in this directory:
 
   npx quorate put greeting hello --gateway ${first.gateway}
   npx quorate get greeting --gateway ${second.gateway}
   npx quorate watch --prefix "" --gateway ${third.gateway}
   npx quorate status --gateway ${first.gateway}
 
-Kill a member and nothing is lost: kill -9 ${first.pid}
 Ctrl-C stops all of it; the data stay in ${short(home)} and the next start finds them.
 `);
 }
 
 // The end ------------------------------------------------------------------------------------------
 
-/** Members first, so that they can hand leadership over; the relay last. */
 async function stop(code) {
   if (stopping) return;
   stopping = true;
   say('\nStopping …');
-  const children = [...running];
-  const gone = Promise.all(
-    children.map((child) => new Promise((resolve) => child.on('exit', resolve))),
-  );
-  for (const child of children) end(child, 'SIGTERM');
-  const late = setTimeout(() => {
-    for (const child of running) end(child, 'SIGKILL');
-  }, stoppedWithinMs);
-  await gone;
-  clearTimeout(late);
+  await page?.close();
+  await fleet.stop();
   say('Everything has stopped.');
   process.exit(code);
 }
@@ -216,22 +186,14 @@ async function freePort(wanted) {
 }
 
 function tryPort(port) {
-  return new Promise((resolve) => {
+  return new Promise((settle) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
+    server.once('error', () => settle(undefined));
     server.listen(port, host, () => {
       const found = server.address().port;
-      server.close(() => resolve(found));
+      server.close(() => settle(found));
     });
   });
-}
-
-function parse(line) {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 function short(path) {

@@ -154,7 +154,7 @@ const leftPage = `<!doctype html>
   <link rel="icon" href="data:," />
   <link rel="stylesheet" href="/style.css" />
   <body>
-    <main class="left">
+    <main class="parted">
       <h1>This tab has left the cluster</h1>
       <p>Its crown went to another tab. Look there, or <a href="/">come back</a>.</p>
     </main>

@@ -4,15 +4,13 @@ import type { Failover } from './failover.ts';
 
 export class FailoverCard {
   readonly element: HTMLElement;
-  readonly #number = h('output', { class: 'failover-number' }, '—');
+  readonly #number = h('output', { class: 'failover-number' }, '');
   readonly #text = h('p', { class: 'muted' });
   readonly #history = h('ul', { class: 'chips', 'aria-label': 'Earlier measurements' });
-  readonly #hint: string;
   #last: Failover | null = null;
 
-  /** `actions`: what a person can do to lose a leader. */
-  constructor(hint: string, actions: readonly HTMLElement[]) {
-    this.#hint = hint;
+  /** `actions`: what a person can do to lose a leader; `timeline`: what happened. */
+  constructor(hint: string, actions: readonly HTMLElement[], timeline: HTMLElement) {
     this.element = h(
       'section',
       { class: 'card failover', 'aria-labelledby': 'failover-title', 'data-state': 'idle' },
@@ -20,6 +18,7 @@ export class FailoverCard {
       h('div', { class: 'failover-row' }, this.#number, this.#text),
       h('div', { class: 'buttons' }, ...actions),
       this.#history,
+      timeline,
     );
     setText(this.#text, hint);
   }
@@ -44,13 +43,6 @@ export class FailoverCard {
       h('small', {}, ' ms'),
     );
     setText(this.#text, `from the loss of ${failover.name} to the next committed write.`);
-  }
-
-  /** Nothing was measured yet. */
-  reset(): void {
-    setAttribute(this.element, 'data-state', 'idle');
-    setText(this.#number, '—');
-    setText(this.#text, this.#hint);
   }
 }
 

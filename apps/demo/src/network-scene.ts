@@ -65,7 +65,10 @@ export function startNetwork(name: string, network: Network, shown: SceneShown):
     cluster,
     name,
     apart: true,
-    title: 'This tab and three Node.js processes',
+    heading: 'This tab and three Node.js processes.',
+    text:
+      'One cluster, met at a relay. The processes vote and keep the data on disk; tabs, on any ' +
+      'device, read their own copy and write from wherever they are.',
     failoverHint:
       token === null
         ? 'Kill a member on the machine that runs them, and watch.'

@@ -21,7 +21,8 @@ export type SceneOptions = {
   readonly name: string;
   /** True where each member is a seat of its own. */
   readonly apart: boolean;
-  readonly title: string;
+  readonly heading: string;
+  readonly text: string;
   readonly failoverHint: string;
   /** What a person can do to lose a leader. */
   readonly failoverActions: readonly HTMLElement[];
@@ -52,11 +53,11 @@ export class Scene {
   #closed = false;
 
   constructor(options: SceneOptions) {
-    const { cluster, name, failoverHint, failoverActions, seatAction, title } = options;
+    const { cluster, name, failoverHint, failoverActions, seatAction } = options;
     this.#options = options;
     this.#status = cluster.status;
     this.#list = new SeatList({ actionOf: seatAction });
-    this.#failover = new FailoverCard(failoverHint, failoverActions);
+    this.#failover = new FailoverCard(failoverHint, failoverActions, this.#timeline.element);
     this.#count = new CountCard({
       kv: cluster.kv,
       writer: name,
@@ -82,14 +83,14 @@ export class Scene {
     this.element = h(
       'div',
       { class: 'scene' },
+      h('header', { class: 'intro' }, h('h1', {}, options.heading), h('p', {}, options.text)),
       this.#banner.element,
       h(
         'section',
         { class: 'card members', 'aria-labelledby': 'members-title' },
-        h('h2', { id: 'members-title' }, title),
+        h('h2', { id: 'members-title' }, 'Members'),
         this.#ring.element,
         this.#list.element,
-        this.#timeline.element,
       ),
       this.#count.element,
       this.#failover.element,

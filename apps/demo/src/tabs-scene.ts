@@ -41,7 +41,10 @@ export function startTabs(name: string, shown: SceneShown): RunningScene {
     cluster,
     name,
     apart: false,
-    title: 'The tabs of this browser',
+    heading: 'Your tabs are the cluster.',
+    text:
+      'Open this page a few times. The tabs keep three copies between them, one tab leads, and a ' +
+      'write counts once a majority has it. There is no server.',
     failoverHint: 'Open two or three tabs, close the crowned one, and look at another.',
     failoverActions: [
       h('button', { type: 'button', onclick: () => openTab(null) }, 'Open another tab'),

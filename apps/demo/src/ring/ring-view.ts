@@ -18,7 +18,7 @@ type Placed = { readonly seat: Seat; readonly at: Point; readonly size: number }
 export class RingView {
   readonly element: HTMLElement;
   readonly #seats: KeyedList<Placed, SVGGElement>;
-  readonly #spokes: KeyedList<Placed, SVGLineElement>;
+  readonly #spokes: KeyedList<Placed, SVGGElement>;
   readonly #crown: SVGGElement;
   readonly #term = h('span', { class: 'ring-term' });
   readonly #leader = h('strong', { class: 'ring-leader' });
@@ -45,8 +45,8 @@ export class RingView {
     );
     this.#spokes = new KeyedList(
       spokes,
-      () => s('line'),
-      (line, place) => this.#drawSpoke(line, place),
+      () => s('g', {}, s('line'), s('line', { class: 'pulse' })),
+      (group, place) => this.#drawSpoke(group, place),
     );
     this.#seats = new KeyedList(seats, createSeat, drawSeat);
   }
@@ -72,7 +72,7 @@ export class RingView {
     const now = performance.now();
     if (isCalm() || now - this.#pulsedAtMs < pulseMs || this.#leaderPlace === null) return;
     this.#pulsedAtMs = now;
-    for (const line of this.element.querySelectorAll('.spokes line:not([data-gone])')) {
+    for (const line of this.element.querySelectorAll('.spokes :not([data-gone]) > .pulse')) {
       line.animate(
         [
           {
@@ -93,15 +93,17 @@ export class RingView {
     }
   }
 
-  #drawSpoke(line: SVGLineElement, { seat, at, size }: Placed): void {
+  #drawSpoke(group: SVGGElement, { seat, at, size }: Placed): void {
     const from = this.#leaderPlace?.at ?? centre;
     const [start, end] = spoke(from, at, size + 7);
-    setAttribute(line, 'x1', String(start.x));
-    setAttribute(line, 'y1', String(start.y));
-    setAttribute(line, 'x2', String(end.x));
-    setAttribute(line, 'y2', String(end.y));
-    setFlag(line, 'data-learner', seat.role === 'learner');
-    setFlag(line, 'data-gone', !seat.reachable);
+    for (const line of group.children) {
+      setAttribute(line, 'x1', String(start.x));
+      setAttribute(line, 'y1', String(start.y));
+      setAttribute(line, 'x2', String(end.x));
+      setAttribute(line, 'y2', String(end.y));
+    }
+    setFlag(group, 'data-learner', seat.role === 'learner');
+    setFlag(group, 'data-gone', !seat.reachable);
   }
 
   #drawCrown(): void {
