@@ -2,29 +2,17 @@
  * Canonical CBOR for what is small and must stay extensible: hellos, rpc bodies, register values,
  * snapshot headers. Shapes are checked with the readers below, at the one place that decodes them.
  */
-import { decode, encode } from 'cborg';
+import { decodeItem, encodeItem } from './cbor-codec.ts';
 import { QuorateError } from './errors.ts';
 
 export type CborMap = Readonly<Record<string, unknown>>;
 
 export function encodeCbor(value: unknown): Uint8Array {
-  return encode(value);
+  return encodeItem(value);
 }
 
 export function decodeCborMap(bytes: Uint8Array): CborMap {
-  let value: unknown;
-  try {
-    value = decode(bytes, {
-      allowUndefined: false,
-      allowBigInt: false,
-      allowNaN: false,
-      allowInfinity: false,
-      rejectDuplicateMapKeys: true,
-    });
-  } catch (cause) {
-    throw new QuorateError('BAD_REQUEST', 'Cannot decode CBOR', { cause });
-  }
-  return asMap(value, 'body');
+  return asMap(decodeItem(bytes), 'body');
 }
 
 export function asMap(value: unknown, name: string): CborMap {
