@@ -17,15 +17,15 @@ const browsers = {
 /** Runs the specs in every browser that can be had; resolves with their counts. */
 export async function runBrowserTests(args, options) {
   const names = await obtainBrowsers();
-  const missing = Object.keys(browsers).filter((name) => !names.includes(name));
+  const absent = Object.keys(browsers).filter((name) => !names.includes(name));
   let result = { passed: 0, failed: 0, skipped: 0, tests: 0 };
   if (names.length > 0) result = await runSpecs(names, args, options);
-  for (const name of missing) {
+  for (const name of absent) {
     console.log(`\n!!! SKIPPED: ${name} could not be had, and nothing was tried in it !!!\n`);
   }
   const counts = `${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`;
   console.log(`browsers: ${names.join(', ') || 'none'}: ${counts}`);
-  return { ...result, skipped: result.skipped + missing.length };
+  return { ...result, skipped: result.skipped + absent.length };
 }
 
 async function runSpecs(names, args, options) {
@@ -45,12 +45,18 @@ async function runSpecs(names, args, options) {
 
 /** The names of those that are there, after an attempt to get those that are not. */
 async function obtainBrowsers() {
+  for (const install of [installFromSystem, installFromPlaywright]) {
+    const wanting = await missing();
+    if (wanting.length > 0) await install(wanting);
+  }
+  const wanting = await missing();
+  return Object.keys(browsers).filter((name) => !wanting.includes(name));
+}
+
+async function missing() {
   const wanting = [];
   for (const name of Object.keys(browsers)) if (!(await isThere(name))) wanting.push(name);
-  if (wanting.length > 0) await install(wanting);
-  const there = [];
-  for (const name of Object.keys(browsers)) if (await isThere(name)) there.push(name);
-  return there;
+  return wanting;
 }
 
 async function isThere(name) {
@@ -59,17 +65,27 @@ async function isThere(name) {
   return existsSync(playwright[name].executablePath());
 }
 
-async function install(names) {
-  const limits = { timeoutMs: 5 * 60_000 };
-  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
-    const packages = names.map((name) => browsers[name].systemPackage);
-    const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
-    console.log(`browsers: installing ${packages.join(', ')} from the system's packages`);
-    await run('apt-get', ['update', '-q'], { ...limits, env, quiet: true });
-    const args = ['install', '-y', '-q', '--no-install-recommends', ...packages];
-    await run('apt-get', args, { ...limits, env, quiet: true });
-    return;
+const limits = { timeoutMs: 5 * 60_000, quiet: true };
+
+/** Where the system is Debian, or like it, and lets us. */
+async function installFromSystem(names) {
+  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) return;
+  const packages = names.map((name) => browsers[name].systemPackage);
+  const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
+  console.log(`browsers: installing ${packages.join(', ')} from the system's packages`);
+  await run('apt-get', ['update', '-q'], { ...limits, env });
+  // One by one: a package that does not exist must not keep the others away.
+  for (const name of packages) {
+    await run('apt-get', ['install', '-y', '-q', '--no-install-recommends', name], {
+      ...limits,
+      env,
+    });
   }
+}
+
+async function installFromPlaywright(names) {
   console.log(`browsers: installing ${names.join(', ')} from Playwright`);
-  await runBin('@playwright/test', 'playwright', ['install', ...names], { ...limits, quiet: true });
+  for (const name of names) {
+    await runBin('@playwright/test', 'playwright', ['install', name], limits);
+  }
 }
