@@ -2,7 +2,6 @@
 import { chromium, firefox } from '@playwright/test';
 import type { Browser, LaunchOptions, Page } from '@playwright/test';
 import { existsSync } from 'node:fs';
-import config from '../../playwright.config.ts';
 import { listCases, test } from './libp2p-page.ts';
 import type { World } from './libp2p-page.ts';
 
@@ -55,11 +54,11 @@ test.describe('between Chromium and Firefox', () => {
 
   test.beforeAll(async ({ browser, browserName, origin, world }) => {
     const wanted = browserName === 'chromium' ? 'firefox' : 'chromium';
-    const project = config.projects?.find(({ name }) => name === wanted);
-    const options: LaunchOptions = project?.use?.launchOptions ?? {};
+    const project = test.info().config.projects.find(({ name }) => name === wanted);
+    const options: LaunchOptions = project?.use.launchOptions ?? {};
     const type = wanted === 'firefox' ? firefox : chromium;
     if (!existsSync(options.executablePath ?? type.executablePath())) return;
-    const channel = project?.use?.channel;
+    const channel = project?.use.channel;
     other = await type.launch({ ...options, ...(channel === undefined ? {} : { channel }) });
     const others = await openPage(other, origin, world);
     await others.evaluate(() => globalThis.quorateLibp2p.serveHosts());

@@ -115,6 +115,18 @@ describe('links between pages', () => {
     expect(link?.initiator).not.toBe(other?.initiator);
   });
 
+  test('the one with the lower id dials, and the other leaves it to that one', async () => {
+    const network = new FakeNetwork();
+    const { a, b, seenA, seenB } = await pages(network, {
+      yieldMs: 20_000,
+      webRtcTimeoutMs: 4_000,
+    });
+    await until('WebRTC carries', () => bothAre('webrtc', seenA, seenB));
+    expect(network.connections.length).toBe(2);
+    const [seen, other] = a.peerId < b.peerId ? [seenA, b] : [seenB, a];
+    expect(seen.links.get(other.peerId)?.initiator).toBe(true);
+  });
+
   test('a Node host reaches a page through the relay, and the page comes to it directly', async () => {
     const relay = closing(await openRelay());
     const [address = ''] = relay.addresses();

@@ -256,7 +256,9 @@ class Host implements Libp2pHost {
         this.#connections.dialAddress(withoutWebRtc(address), signal),
       distrust: (wire) => {
         const isUsed = [...this.#transports.values()].some((one) => one.uses(wire));
-        if (!isUsed) wire.discard('nobody answers');
+        // The tie to a relay pings for itself.
+        const isRelay = this.#relays.some(({ client }) => client.isPeer(wire.host));
+        if (!isUsed && !isRelay) wire.discard('nobody answers');
       },
       retire: (of) => {
         if (this.#transports.get(of) === transport) this.#transports.delete(of);

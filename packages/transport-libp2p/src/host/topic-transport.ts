@@ -424,7 +424,7 @@ export class TopicTransport implements Transport {
     const { wire } = peer;
     peer.link = null;
     peer.wire = null;
-    if (wire !== null && (reason === 'silent' || reason === 'reset')) {
+    if (wire !== null && deaths.has(reason)) {
       this.#carrier.distrust(wire);
       // The path died: the next link takes the relay, and looks for a better one from there.
       if (wire.kind === 'webrtc') peer.webRtcFailures = 1;
@@ -453,6 +453,9 @@ export class TopicTransport implements Transport {
     });
   }
 }
+
+/** How links end that nobody closed: here, or where the other side was the first to notice. */
+const deaths: ReadonlySet<string> = new Set(['silent', 'reset', 'ended']);
 
 const upgradeMsMax = 60_000;
 
