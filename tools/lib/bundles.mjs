@@ -1,6 +1,6 @@
 // The bundles that are published, each from the TypeScript sources of the parts (@quorate/*):
 //
-//   Node         dist/index.js, client.js, cli.js: third-party packages stay imports
+//   Node         dist/index.js, client.js, testing.js, cli.js: third-party packages stay imports
 //   bundlers     dist/browser.js: the same for pages; no module of Node anywhere in it
 //   import map   dist/quorate.js: everything a page needs, minified; beside it quorate-secret.js and
 //                quorate-relays.js, which pages with a secret and with relays load
@@ -18,6 +18,7 @@ const { dependencies } = readJson('packages/quorate/package.json');
 export const libraries = {
   index: `${home}/src/index.ts`,
   client: `${home}/src/client.ts`,
+  testing: `${home}/src/testing.ts`,
 };
 export const browserEntry = `${home}/src/browser.ts`;
 

@@ -265,6 +265,9 @@ class CoreWorld implements CoreNodeWorld {
     });
     this.#repeat(weather.campaignEveryMs, () => {
       const node = this.#prng.pick(this.#nodes);
+      const leader = this.#prng.chance(0.3) ? this.#anyLeader() : undefined;
+      // One that is deposed and does not hear of it.
+      if (leader !== undefined && leader !== node) this.#deafen(leader);
       node.clock?.enter(() => {
         node.raft?.campaign();
         node.pump();

@@ -1,0 +1,3 @@
+/** Whole clusters inside tests of applications, on virtual time. */
+export { TestCluster, testCluster } from '@quorate/simulator/testing';
+export type { TestClusterOptions, TestMember } from '@quorate/simulator/testing';
