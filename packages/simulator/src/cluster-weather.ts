@@ -60,7 +60,7 @@ export type ClusterWeather = {
 
 export function drawClusterWeather(prng: Prng, members: number | undefined): ClusterWeather {
   const weather = drawSwarm(prng, members);
-  if (weather.hostCount < 3 || !prng.chance(0.08)) return weather;
+  if (weather.hostCount < 3 || !prng.chance(0.15)) return weather;
   // A rollback and the loss of its only witness are two faults (Z3): here there is one.
   return {
     ...weather,

@@ -229,6 +229,9 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#checkers.set(founder, checker);
     this.#checkerOf.set(nodeId, checker);
     if (founds) this.count('founded');
+    if (founds && !this.register.writers.has(host.id)) {
+      throw new SafetyViolation('identity', `${host.id} founds and never held the claim (Z13)`);
+    }
     return checker;
   }
 

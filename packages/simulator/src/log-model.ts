@@ -80,6 +80,10 @@ export class LogModel {
     this.#time = Math.max(this.#time, time);
     if (body.type === 'openSession') this.#seenAt.set(entry.index, this.#time);
     else if (body.type === 'command' || body.type === 'resolve') {
+      if (!this.#state.activated) {
+        const text = `entry ${entry.index} is a command, in a cluster that is not active (Z10)`;
+        throw new SafetyViolation('identity', text);
+      }
       if (this.#seenAt.has(body.session)) this.#seenAt.set(body.session, this.#time);
     } else if (body.type === 'sessions') {
       for (const session of body.seen) this.#seenAt.set(session, this.#time);

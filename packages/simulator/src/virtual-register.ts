@@ -26,6 +26,8 @@ export class VirtualRegister {
   readonly conditions: RegisterConditions;
   /** Sees each value as it is set. */
   changed: (version: number, value: Uint8Array, by: HostId) => void = () => undefined;
+  /** Who ever set it. */
+  readonly writers: Set<HostId> = new Set();
   /** False: nobody reaches it. */
   up = true;
   readonly #clock: VirtualClock;
@@ -75,6 +77,7 @@ export class VirtualRegister {
     const version = this.#record?.version ?? 0;
     if (version !== expectedVersion) return { ok: false, current: this.#record };
     this.#record = { version: version + 1, value: value.slice(), refusedCount: 0 };
+    this.writers.add(host);
     this.changed(version + 1, value, host);
     return { ok: true, version: version + 1 };
   }
