@@ -4,6 +4,7 @@
 //
 //   --data DIR    keep the data elsewhere
 //   --port N      serve the page at another port
+//   --built       take what is installed and built as it is
 import { createServer } from 'node:net';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -17,6 +18,7 @@ const { values: flags } = parseArgs({
   options: {
     data: { type: 'string', default: `${root}/.quorate` },
     port: { type: 'string', default: '7777' },
+    built: { type: 'boolean', default: false },
   },
 });
 const home = resolve(flags.data);
@@ -25,9 +27,9 @@ const secret = 'public';
 const host = '127.0.0.1';
 const relayPort = 7800;
 const members = [
-  { label: 'one', directory: `${home}/node-1`, port: 7801 },
-  { label: 'two', directory: `${home}/node-2`, port: 7802 },
-  { label: 'three', directory: `${home}/node-3`, port: 7803 },
+  { label: 'node-1', directory: `${home}/node-1`, port: 7801 },
+  { label: 'node-2', directory: `${home}/node-2`, port: 7802 },
+  { label: 'node-3', directory: `${home}/node-3`, port: 7803 },
 ];
 
 const fleet = new Fleet(narrate);
@@ -59,16 +61,20 @@ try {
 async function prepare() {
   // Until something runs that deserves a gentle end, a signal simply ends everything.
   const abandon = endAllOnSignal();
+  if (!flags.built) await build();
+  mkdirSync(home, { recursive: true });
+  abandon();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0));
+  stopWithParents();
+}
+
+async function build() {
   say('Installing what is missing …');
   const installed = await install({ quiet: true });
   if (installed.code !== 0) fail(`Cannot install:\n${installed.output}`);
   say('Building …');
   const built = await run(process.execPath, ['tools/build.mjs', '--no-types'], { quiet: true });
   if (built.code !== 0) fail(`Cannot build:\n${built.output}`);
-  mkdirSync(home, { recursive: true });
-  abandon();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0));
-  stopWithParents();
 }
 
 // npm runs this through a shell. Whichever of the two dies without passing a signal on: stop too.

@@ -16,11 +16,10 @@ export class Banner {
     );
   }
 
-  /** `explanation` is the cluster's own. */
-  show(status: ClusterStatus, explanation: string): void {
+  show(status: ClusterStatus): void {
     setAttribute(this.element, 'data-mood', moodOf(status));
     setText(this.#message, status.message);
-    setText(this.#details, status.phase === 'ready' ? readyDetails(status) : rest(explanation));
+    setText(this.#details, detailsOf(status));
   }
 }
 
@@ -29,15 +28,11 @@ function moodOf({ phase, reason }: ClusterStatus): 'good' | 'waiting' | 'bad' {
   return phase === 'read-only' || phase === 'stopped' || phase === 'outdated' ? 'bad' : 'waiting';
 }
 
-function readyDetails({ members, durability }: ClusterStatus): string {
+function detailsOf({ phase, members, durability }: ClusterStatus): string {
+  if (phase === 'read-only') return 'This tab goes on reading from its own copy.';
+  if (phase !== 'ready') return '';
   const voters = members.filter(({ kind }) => kind === 'voter');
   const here = voters.filter(({ reachable }) => reachable).length;
   const votes = `${here} of ${voters.length} voting copies in reach`;
   return durability === 'memory' ? `${votes}; this tab's own is in memory only.` : `${votes}.`;
-}
-
-/** The message opens the explanation: said once is enough. */
-function rest(explanation: string): string {
-  const end = explanation.indexOf('. ');
-  return end === -1 ? '' : explanation.slice(end + 2);
 }

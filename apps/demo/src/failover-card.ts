@@ -4,9 +4,11 @@ import type { Failover } from './failover.ts';
 
 export class FailoverCard {
   readonly element: HTMLElement;
-  readonly #number = h('output', { class: 'failover-number' }, '');
+  readonly #digits = h('span');
+  readonly #number = h('div', { class: 'failover-number' }, this.#digits, h('small', {}, ' ms'));
   readonly #text = h('p', { class: 'muted' });
   readonly #history = h('ul', { class: 'chips', 'aria-label': 'Earlier measurements' });
+  #startedAtMs: number | null = null;
   #last: Failover | null = null;
 
   /** `actions`: what a person can do to lose a leader; `timeline`: what happened. */
@@ -25,8 +27,9 @@ export class FailoverCard {
 
   started(name: string): void {
     setAttribute(this.element, 'data-state', 'running');
-    setText(this.#number, '…');
     setText(this.#text, `${name} is lost. Writing until it works again.`);
+    this.#startedAtMs = performance.now();
+    this.#tick();
   }
 
   done(failover: Failover): void {
@@ -38,11 +41,24 @@ export class FailoverCard {
     }
     this.#last = failover;
     setAttribute(this.element, 'data-state', 'done');
-    this.#number.replaceChildren(
-      h('span', {}, Math.round(failover.elapsedMs).toLocaleString('en')),
-      h('small', {}, ' ms'),
-    );
+    this.#startedAtMs = null;
+    this.#showMs(failover.elapsedMs);
     setText(this.#text, `from the loss of ${failover.name} to the next committed write.`);
+  }
+
+  close(): void {
+    this.#startedAtMs = null;
+  }
+
+  /** A watch that runs, while it does. */
+  #tick(): void {
+    if (this.#startedAtMs === null) return;
+    this.#showMs(performance.now() - this.#startedAtMs);
+    requestAnimationFrame(() => this.#tick());
+  }
+
+  #showMs(ms: number): void {
+    setText(this.#digits, Math.round(ms).toLocaleString('en'));
   }
 }
 

@@ -1,6 +1,6 @@
 /** The page: takes a name, joins, and shows one scene at a time. */
 import { readConfig } from './config.ts';
-import { h, setAttribute, setText } from './dom.ts';
+import { h, setAttribute } from './dom.ts';
 import { markIcon, tabIcon } from './icons.ts';
 import { startNetwork } from './network-scene.ts';
 import { leaderOf } from './seats.ts';
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     tabs: h('a', { href: '#tabs' }, 'Tabs only'),
     network: h('a', { href: '#network', hidden: config.network === null }, 'Tabs and Node.js'),
   };
-  document.body.replaceChildren(header(name, links), stage, footer());
+  document.body.replaceChildren(header(name, links), stage);
 
   let running: RunningScene | null = null;
   let current: SceneName | null = null;
@@ -72,37 +72,15 @@ function inTitle(name: string): SceneShown {
 }
 
 function header(name: string, links: Readonly<Record<SceneName, HTMLElement>>): HTMLElement {
-  const chip = h('span', { class: 'chip' }, h('span', { class: 'dot' }), h('span'));
+  const words = h('span', {}, h('small', {}, 'This tab is '), name);
+  const chip = h('span', { class: 'chip' }, h('span', { class: 'dot' }), words);
   chip.style.setProperty('--tint', 'var(--own)');
-  const [, text] = chip.children;
-  if (text !== undefined) setText(text, `This tab is ${name}`);
   return h(
     'header',
     { class: 'top' },
     h('a', { class: 'brand', href: '#tabs' }, markIcon(), h('span', {}, 'Quorate')),
     h('nav', { 'aria-label': 'Scenes' }, links.tabs, links.network),
     chip,
-  );
-}
-
-function footer(): HTMLElement {
-  const program = [
-    "import { joinCluster } from 'quorate'",
-    '',
-    "const cluster = joinCluster({ namespace: 'hello' })",
-    "const clicks = cluster.counter('clicks')",
-    'clicks.subscribe((count) => { plus.textContent = count })',
-    'plus.onclick = () => clicks.add(1)',
-  ];
-  return h(
-    'footer',
-    {},
-    h(
-      'section',
-      { class: 'card code', 'aria-labelledby': 'code-title' },
-      h('h2', { id: 'code-title' }, 'What a page writes for this'),
-      h('pre', { tabindex: 0 }, h('code', {}, program.join('\n'))),
-    ),
   );
 }
 

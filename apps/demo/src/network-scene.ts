@@ -2,6 +2,7 @@
 import { joinCluster } from 'quorate';
 import type { Network } from './config.ts';
 import { h } from './dom.ts';
+import { knownPositions, Neighbours } from './neighbours.ts';
 import { Processes } from './processes.ts';
 import type { Process } from './processes.ts';
 import { Scene } from './scene.ts';
@@ -12,15 +13,23 @@ import type { RunningScene, SceneShown } from './tabs-scene.ts';
 
 export function startNetwork(name: string, network: Network, shown: SceneShown): RunningScene {
   const { namespace, relays, secret, token } = network;
+  const neighbours = new Neighbours('network', name, {
+    positions: (positions) => scene.setPositions(positions),
+    left: (nodeId, atMs) => scene.lost(nodeId, atMs),
+    closeAsked: () => {},
+  });
   const cluster = joinCluster({ namespace, relays, secret, label: name });
   const busy = new Set<string>();
   const processOf = (seat: Seat): Process | undefined =>
     processes?.current.find(({ nodeId }) => nodeId === seat.key);
 
-  const kill = async (process: Process, wasLeader: boolean): Promise<void> => {
+  const kill = async (process: Process): Promise<void> => {
     if (processes === null) return;
     await during(process.label, async () => {
-      scene.lost(process.label, await processes.kill(process.label), wasLeader);
+      const goneAtMs = await processes.kill(process.label);
+      if (process.nodeId === null) return;
+      scene.lost(process.nodeId, goneAtMs);
+      neighbours.tellLeft(process.nodeId, goneAtMs);
     });
   };
   const during = async (label: string, run: () => Promise<void>): Promise<void> => {
@@ -39,12 +48,14 @@ export function startNetwork(name: string, network: Network, shown: SceneShown):
     if (process === undefined || processes === null) return null;
     const { label, state } = process;
     const disabled = busy.has(label) || state === 'starting';
+    // It runs, and the cluster has not found it again yet.
+    const badge = seat.reachable || state === 'stopped' ? null : 'coming back';
     if (state === 'stopped') {
       const run = (): void => void during(label, () => processes.start(label));
-      return { text: 'Start', label: `Start ${label} again`, disabled, run };
+      return { text: 'Start', label: `Start ${label} again`, disabled, badge, run };
     }
-    const run = (): void => void kill(process, leaderOf(scene.seats)?.key === seat.key);
-    return { text: 'Kill', label: `Kill ${label} by SIGKILL`, disabled, run };
+    const run = (): void => void kill(process);
+    return { text: 'Kill', label: `Kill ${label} by SIGKILL`, disabled, badge, run };
   };
   const killCrown = h(
     'button',
@@ -56,7 +67,7 @@ export function startNetwork(name: string, network: Network, shown: SceneShown):
       onclick: () => {
         const leader = leaderOf(scene.seats);
         const process = leader === null ? undefined : processOf(leader);
-        if (process !== undefined) void kill(process, true);
+        if (process !== undefined) void kill(process);
       },
     },
     'Kill the crown',
@@ -69,15 +80,17 @@ export function startNetwork(name: string, network: Network, shown: SceneShown):
     text:
       'One cluster, met at a relay. The processes vote and keep the data on disk; tabs, on any ' +
       'device, read their own copy and write from wherever they are.',
+    program: ["namespace: 'hello'", "relays: ['wss://relay.example.com']", 'secret'],
     failoverHint:
       token === null
         ? 'Kill a member on the machine that runs them, and watch.'
-        : 'SIGKILL, no goodbye. The others elect, and writes go on. Two dead: read-only.',
+        : 'SIGKILL, without a goodbye. The others elect one of them, and writes go on. With two dead: read-only.',
     failoverActions: [killCrown],
     seatAction,
     shown: (status, seats) => {
       const leader = leaderOf(seats);
       killCrown.disabled = leader === null || processOf(leader)?.state !== 'running';
+      neighbours.tellPositions(knownPositions(status));
       shown(status, seats);
     },
   });
@@ -86,7 +99,6 @@ export function startNetwork(name: string, network: Network, shown: SceneShown):
       ? null
       : new Processes({ ...network, token }, (all) => {
           const known = all.filter(({ nodeId }) => nodeId !== null);
-          scene.setNodes(new Set(known.map(({ nodeId }) => nodeId ?? '')));
           scene.setPositions(
             new Map(
               known.flatMap(({ nodeId, position }) =>
@@ -100,6 +112,7 @@ export function startNetwork(name: string, network: Network, shown: SceneShown):
     element: scene.element,
     async close() {
       processes?.close();
+      neighbours.close();
       scene.close();
       await cluster.close();
     },

@@ -8,6 +8,7 @@ import { h } from './dom.ts';
 import { FailoverCard } from './failover-card.ts';
 import { Stopwatch } from './failover.ts';
 import { wallMs } from './neighbours.ts';
+import { programCard } from './program.ts';
 import { RingView } from './ring/ring-view.ts';
 import { SeatList } from './ring/seat-list.ts';
 import type { SeatAction } from './ring/seat-list.ts';
@@ -23,6 +24,8 @@ export type SceneOptions = {
   readonly apart: boolean;
   readonly heading: string;
   readonly text: string;
+  /** The options of `joinCluster`, as a person writes them. */
+  readonly program: readonly string[];
   readonly failoverHint: string;
   /** What a person can do to lose a leader. */
   readonly failoverActions: readonly HTMLElement[];
@@ -44,11 +47,12 @@ export class Scene {
   readonly #stopwatch: Stopwatch;
   #unsubscribe: (() => void) | null = null;
   #positions: ReadonlyMap<string, number> = new Map();
-  #nodes: ReadonlySet<string> = new Set();
   #status: ClusterStatus;
   #seats: readonly Seat[] = [];
   /** Who led last, as far as this tab has seen. */
-  #crowned: string | null = null;
+  #crowned: { readonly key: string; readonly name: string } | null = null;
+  /** Since when it is out of reach. */
+  #suspectedAtMs: number | null = null;
   #drawing = false;
   #closed = false;
 
@@ -92,8 +96,13 @@ export class Scene {
         this.#ring.element,
         this.#list.element,
       ),
-      this.#count.element,
-      this.#failover.element,
+      h(
+        'div',
+        { class: 'side' },
+        this.#count.element,
+        this.#failover.element,
+        programCard(options.program),
+      ),
       this.#board.element,
     );
   }
@@ -109,15 +118,11 @@ export class Scene {
     this.#drawSoon();
   }
 
-  /** NodeIds of members in Node.js. */
-  setNodes(nodes: ReadonlySet<string>): void {
-    this.#nodes = nodes;
-    this.#drawSoon();
-  }
-
-  /** Whoever `name` is was lost at `atMs` by the wall clock: measures, if it was the leader. */
-  lost(name: string, atMs: number, wasLeader: boolean): void {
-    if (wasLeader) this.#stopwatch.lost(name, atMs);
+  /** The seat `key` was lost at `atMs` by the wall clock: measures, if it led. */
+  lost(key: string, atMs: number): void {
+    // Its links may have told that it is gone, and others who leads instead, before this came.
+    const leader = leaderOf(this.#seats) ?? this.#crowned;
+    if (leader?.key === key) this.#stopwatch.lost(leader.name, atMs);
   }
 
   get seats(): readonly Seat[] {
@@ -142,6 +147,7 @@ export class Scene {
     this.#closed = true;
     this.#unsubscribe?.();
     this.#stopwatch.close();
+    this.#failover.close();
     this.#count.close();
     this.#board.close();
     this.element.remove();
@@ -160,33 +166,39 @@ export class Scene {
 
   #tellChanges(before: ClusterStatus, status: ClusterStatus, seats: readonly Seat[]): void {
     const leader = leaderOf(seats);
+    this.#suspect(seats);
     if (status.phase !== before.phase && status.phase === 'read-only') {
       this.#timeline.add('No quorum: read-only', 'bad');
     }
     if (status.phase === 'ready' && before.phase === 'read-only') {
       this.#timeline.add('A majority is back: writes go on', 'good');
     }
-    if (leader !== null && leader.name !== this.#crowned) {
+    if (leader !== null && leader.key !== this.#crowned?.key) {
       const verb = this.#crowned === null ? 'has' : 'took';
       this.#timeline.add(`${leader.name} ${verb} the crown, term ${status.raft.term}`, 'crown');
-      this.#lookForCrash(leader, seats);
-      this.#crowned = leader.name;
+      if (this.#crowned !== null && this.#suspectedAtMs !== null) {
+        this.#stopwatch.lost(this.#crowned.name, this.#suspectedAtMs);
+      }
+      this.#suspectedAtMs = null;
+      this.#crowned = { key: leader.key, name: leader.name };
     }
   }
 
-  /** A leader that crashed said nothing: that another one leads is how it is noticed. */
-  #lookForCrash(leader: Seat, seats: readonly Seat[]): void {
-    const before = seats.find(({ name }) => name === this.#crowned);
-    if (before === undefined || before.key === leader.key || before.reachable) return;
-    this.#stopwatch.lost(before.name, wallMs());
+  /** A leader that crashes says nothing: its links tell, before anybody else leads. */
+  #suspect(seats: readonly Seat[]): void {
+    const crowned = seats.find(({ key }) => key === this.#crowned?.key);
+    if (crowned === undefined) return;
+    if (crowned.reachable) this.#suspectedAtMs = null;
+    else this.#suspectedAtMs ??= wallMs();
   }
 
   #seatsOf(status: ClusterStatus): readonly Seat[] {
-    return seatsOf(status.members, {
+    const seats = seatsOf(status.members, {
       positions: this.#positions,
-      nodes: this.#nodes,
       apart: this.#options.apart,
     });
+    // A tab that had no vote and is gone leaves nothing that anybody waits for.
+    return seats.filter(({ role, reachable }) => role !== 'learner' || reachable);
   }
 
   /** A status changes many times a second: it is drawn once per frame. */
@@ -205,7 +217,7 @@ export class Scene {
   #draw(): void {
     const status = this.#status;
     this.#seats = this.#seatsOf(status);
-    this.#banner.show(status, this.#options.cluster.explain());
+    this.#banner.show(status);
     this.#ring.show({
       seats: this.#seats,
       term: status.raft.term,

@@ -22,8 +22,6 @@ export type Seat = {
 export type SeatsOptions = {
   /** Positions in the log by NodeId, as others tell them. */
   readonly positions: ReadonlyMap<string, number>;
-  /** NodeIds of members in Node.js. */
-  readonly nodes: ReadonlySet<string>;
   /** True where each member is a seat of its own. */
   readonly apart: boolean;
 };
@@ -58,7 +56,7 @@ function seatOf(key: string, group: readonly MemberInfo[], options: SeatsOptions
   return {
     key,
     name: tabOf(group[0]?.label ?? key),
-    kind: group.some(({ nodeId }) => options.nodes.has(nodeId)) ? 'node' : 'tab',
+    kind: group.some(({ runtime }) => runtime === 'node') ? 'node' : 'tab',
     role: roleOf(group),
     votes: voters.length,
     self: group.some(({ self }) => self),

@@ -2,7 +2,7 @@
 import { joinCluster } from 'quorate';
 import type { ClusterStatus } from 'quorate';
 import { h } from './dom.ts';
-import { Neighbours } from './neighbours.ts';
+import { knownPositions, Neighbours } from './neighbours.ts';
 import { Scene } from './scene.ts';
 import { leaderOf } from './seats.ts';
 import type { Seat } from './seats.ts';
@@ -19,7 +19,7 @@ export function startTabs(name: string, shown: SceneShown): RunningScene {
   // Before the cluster, so that a leader says that it goes before its crown is handed over.
   const neighbours = new Neighbours('tabs', name, {
     positions: (positions) => scene.setPositions(positions),
-    left: (who, atMs) => scene.lost(who, atMs, scene.leader?.name === who),
+    left: (who, atMs) => scene.lost(who, atMs),
     closeAsked: closeThisTab,
   });
   const cluster = joinCluster({ namespace: 'demo-tabs', label: name });
@@ -45,6 +45,7 @@ export function startTabs(name: string, shown: SceneShown): RunningScene {
     text:
       'Open this page a few times. The tabs keep three copies between them, one tab leads, and a ' +
       'write counts once a majority has it. There is no server.',
+    program: ["namespace: 'hello'"],
     failoverHint: 'Open two or three tabs, close the crowned one, and look at another.',
     failoverActions: [
       h('button', { type: 'button', onclick: () => openTab(null) }, 'Open another tab'),
@@ -67,13 +68,6 @@ export function startTabs(name: string, shown: SceneShown): RunningScene {
       await cluster.close();
     },
   };
-}
-
-/** A leader knows all of them, everybody else its own. */
-function knownPositions({ members }: ClusterStatus): readonly (readonly [string, number])[] {
-  return members.flatMap(({ nodeId, matchIndex }) =>
-    matchIndex === null ? [] : [[nodeId, matchIndex] as const],
-  );
 }
 
 /** Without an opener: each tab stands for itself, also for the browser that schedules them. */

@@ -137,7 +137,7 @@ function drawSeat(group: SVGGElement, { seat, at, size }: Placed): void {
   if (!halo || !body || !initial || !votes || !name) return;
   setAttribute(halo, 'r', String(size + 6));
   setAttribute(body, 'd', seat.kind === 'node' ? hexagon(size) : disc(size));
-  setText(initial, seat.name.slice(0, 1).toUpperCase());
+  setText(initial, initialOf(seat.name));
   setAttribute(initial, 'font-size', String(size * 0.8));
   setText(name, seat.self ? `${seat.name} (you)` : seat.name);
   setAttribute(name, 'y', String(size + 24));
@@ -148,6 +148,11 @@ function drawSeat(group: SVGGElement, { seat, at, size }: Placed): void {
       ),
     );
   }
+}
+
+/** `node-2` is known by its number. */
+function initialOf(name: string): string {
+  return /-(\d+)$/.exec(name)?.[1] ?? name.slice(0, 1).toUpperCase();
 }
 
 function keyOf({ seat }: Placed): string {

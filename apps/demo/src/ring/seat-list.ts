@@ -8,6 +8,8 @@ export type SeatAction = {
   /** What a screen reader says. */
   readonly label: string;
   readonly disabled: boolean;
+  /** What the seat is called instead of gone. */
+  readonly badge: string | null;
   readonly run: () => void;
 };
 
@@ -56,9 +58,11 @@ export class SeatList {
     setAttribute(row, 'data-name', seat.name);
     setFlag(row, 'data-gone', !seat.reachable);
     setText(name, seat.self ? `${seat.name} (you)` : seat.name);
-    setText(badge, seat.reachable ? roleText(seat) : 'gone');
     setText(facts, factsOf(seat).join(' · '));
     const action = this.#options.actionOf(seat);
+    const coming = action?.badge ?? null;
+    setText(badge, seat.reachable ? roleText(seat) : (coming ?? 'gone'));
+    setFlag(row, 'data-coming', coming !== null);
     button.hidden = action === null;
     if (action === null) return;
     setText(button, action.text);
