@@ -35,7 +35,7 @@ for (const [name, go] of Object.entries(ways)) {
     const [leader, ...others] = await writingTabs(world);
     const replicas = await world.replicas(leader);
     await go(leader);
-    for (const tab of others) await tab.untilSaid('acked', 20);
+    for (const tab of others) await tab.untilSaid('acked', 10);
     if (leader.isOpen) await leader.untilReady();
     expect(await world.replicas(await world.leader())).toEqual(replicas);
     await world.verify();
@@ -52,11 +52,16 @@ for (const place of ['plain', 'elsewhere'] as const) {
     const replicas = await world.replicas(leader);
     const before = await leader.status();
     await leader.stop();
-    await leader.leaveTo(world.site[place]);
-    for (const tab of others) await tab.untilSaid('acked', 20);
-    await leader.back();
-    // Firefox keeps no page that holds a Web Lock, even if it lets go of it at `pagehide`.
-    expect(leader.cameFromCache).toBe(browserName === 'chromium');
+    // Firefox keeps no page that holds a Web Lock, even if it lets go of it at `pagehide`; Chromium
+    // keeps it unless the machine is too busy to put it away in time.
+    const isKept = browserName === 'chromium';
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await leader.leaveTo(world.site[place]);
+      for (const tab of others) await tab.untilSaid('acked', 10);
+      await leader.back();
+      if (leader.cameFromCache === isKept) break;
+    }
+    expect(leader.cameFromCache).toBe(isKept);
     await leader.untilReady();
     expect(await leader.mark()).toBe(true);
     expect(await world.replicas(leader)).toEqual(replicas);
@@ -91,7 +96,7 @@ for (const first of ['leader', 'followers'] as const) {
       first === 'leader' ? [leader, one, two] : [one, two, leader];
     await closedFirst.close();
     await closedNext.close();
-    await last.untilSaid('acked', 20);
+    await last.untilSaid('acked', 10);
     await world.untilVoters(3);
     await world.verify();
   });
@@ -106,7 +111,7 @@ for (const how of ['closed', 'crashed'] as const) {
     test.skip(how === 'crashed' && browserName !== 'chromium', 'crashes on request: Chromium only');
     const [leader, one, last] = await writingTabs(world);
     await Promise.all([ways[how](leader), ways[how](one)]);
-    await last.untilSaid('acked', 20);
+    await last.untilSaid('acked', 10);
     await world.untilVoters(3);
     await world.verify();
   });

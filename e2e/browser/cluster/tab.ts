@@ -8,7 +8,7 @@ import { childrenOf, commandLineOf, cpuTicksOf } from './processes.ts';
 
 /** Long enough for a machine that is busy with other things; no test waits this long for nothing. */
 export const patience: { readonly timeout: number; readonly intervals: number[] } = {
-  timeout: 20_000,
+  timeout: 30_000,
   intervals: [25, 50, 100, 250],
 };
 
