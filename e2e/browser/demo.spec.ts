@@ -96,6 +96,16 @@ function column(page: Page, name: string): ReturnType<Page['locator']> {
   return page.locator(`ul[data-column="${name}"]`);
 }
 
+/** The processes that wait to be started again. */
+async function stoppedOf(page: Page): Promise<string[]> {
+  const start = page.getByRole('button', { name: /^Start node-\d again/ });
+  await expect(start).toHaveCount(2, patience);
+  const names = await start.evaluateAll((buttons) =>
+    buttons.map((button) => button.closest('li')?.dataset['name'] ?? ''),
+  );
+  return names;
+}
+
 async function crownedOf(pages: readonly Page[]): Promise<Page | undefined> {
   const titles = await Promise.all(pages.map((page) => page.title()));
   const crowned = pages.filter((_, at) => titles[at]?.startsWith('♛') === true);
@@ -250,14 +260,11 @@ test('L1 the demo: processes are killed and started from the page; two dead are 
     await expect(page.getByLabel('Add a note to Doing')).toBeDisabled();
     await expect(kill).toBeDisabled();
 
-    await page
-      .getByRole('button', { name: /^Start node-\d again/ })
-      .first()
-      .click();
-    await page
-      .getByRole('button', { name: /^Start node-\d again/ })
-      .first()
-      .click();
+    for (const name of await stoppedOf(page)) {
+      // By its name: the same button kills the process once it runs.
+      await page.getByRole('button', { name: `Start ${name} again` }).click();
+      await expect(page.getByRole('button', { name: `Kill ${name} ` })).toBeEnabled(patience);
+    }
     await ready(page);
     await page.getByRole('button', { name: '+1', exact: true }).click();
     await expect(page.locator('.count-number')).toHaveText('2', patience);
