@@ -44,6 +44,8 @@ export class Storm {
   readonly #weather: ClusterWeather;
   readonly #prng: Prng;
   #over = false;
+  /** Somebody's backup is made, or was restored: once is one fault. */
+  #restoring = false;
 
   constructor(world: StormWorld, prng: Prng) {
     this.#world = world;
@@ -124,11 +126,9 @@ export class Storm {
       if (leader === undefined || to === null) return;
       if (leader.process?.member.yieldLeadership([to]) === true) this.#world.count('transfers');
     });
-    if (weather.rollsBack) {
-      this.#later(prng.between(0.3, 0.8) * weather.stormMs, () => {
-        this.#rollBack(this.#victim());
-      });
-    }
+    this.#repeat(weather.rollsBack ? 2 * settledMs : 0, () => {
+      if (!this.#restoring) this.#rollBack(this.#victim());
+    });
     this.#repeat(weather.registerDownEveryMs, () => {
       this.#world.count('register outages');
       this.#world.register.up = false;
@@ -260,21 +260,23 @@ export class Storm {
    */
   #rollBack(host: SimHost | undefined): void {
     if (host?.process?.closing !== false || this.#over) return;
+    this.#restoring = true;
     const copy = host.disk.copy();
     const restartCount = 1 + this.#prng.int(2);
     const { nodeId } = host;
     const restart = (left: number): void => {
-      if (host.process === null || host.nodeId !== nodeId || this.#over) return;
-      host.crash();
+      this.#restoring = host.process !== null && host.nodeId === nodeId && !this.#over;
+      if (!this.#restoring) return;
       if (left > 0) {
+        host.crash();
         this.#world.start(host);
         this.#later(settledMs, () => {
           restart(left - 1);
         });
         return;
       }
-      this.#world.start(host);
-      if (nodeId === null || !this.#mayLose(host)) return;
+      this.#restoring = nodeId !== null && this.#mayLose(host);
+      if (nodeId === null || !this.#restoring) return;
       host.crash();
       this.#world.count('rollbacks');
       this.#world.note(`roll back ${host.id}`);

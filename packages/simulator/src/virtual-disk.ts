@@ -156,6 +156,8 @@ class VirtualStorage implements LogStorage {
 
   open(options: OpenOptions): Promise<Run> {
     const disk = this.#disk;
+    // It died before it came to this.
+    if (!this.#process.alive) return new Promise(() => undefined);
     if (disk.holder !== null) {
       return Promise.reject(
         new QuorateError('STORAGE_LOCKED', 'Cannot open the store: another process holds it'),
