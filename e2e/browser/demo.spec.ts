@@ -199,13 +199,13 @@ test('B2 the demo: the crowned tab is closed, another takes the crown, and the t
 }) => {
   const pages = [await open(context, site), await open(context, site), await open(context, site)];
   await expect.poll(async () => (await crownedOf(pages)) !== undefined, patience).toBe(true);
-  const crowned = await crownedOf(pages);
-  const others = pages.filter((page) => page !== crowned);
-  // Asked by a neighbour; where the browser lets no script close it, it leaves to an empty page.
-  await others[0]?.getByRole('button', { name: 'Close the crowned tab' }).click();
-  await expect
-    .poll(() => crowned?.isClosed() === true || crowned?.url().endsWith('/left'), patience)
-    .toBe(true);
+  // Whoever wears it when the button is pressed: it may be this very tab, gone before its click ends.
+  const close = pages[0]?.getByRole('button', { name: 'Close the crowned tab' });
+  await close?.click().catch(() => {});
+  // Where the browser lets no script close it, it leaves to an empty page.
+  const hasLeft = (page: Page): boolean => page.isClosed() || page.url().endsWith('/left');
+  await expect.poll(() => pages.filter(hasLeft).length, patience).toBe(1);
+  const others = pages.filter((page) => !hasLeft(page));
   for (const page of others) {
     await expect(page.locator('.failover')).toHaveAttribute('data-state', 'done', patience);
     await expect(page.locator('.failover-number')).toHaveText(/^[\d,]+ ms$/);
@@ -233,6 +233,7 @@ test('L1 the demo: processes are killed and started from the page; two dead are 
   context,
   browserName,
 }) => {
+  // Skipped: the processes are the same whichever browser presses the buttons.
   test.skip(browserName !== 'chromium', 'the same switches in every browser');
   const data = await mkdtemp(join(tmpdir(), 'quorate-demo-'));
   const isBuilt = existsSync(join(root, 'packages/quorate/dist/cli.js'));
