@@ -95,7 +95,7 @@ export class DatabaseConnection {
       transaction.addEventListener('abort', () => {
         const { error } = transaction;
         if (refusal !== null) reject(refusal);
-        else if (error === null || error.name === 'AbortError') reject(new ConnectionLost(error));
+        else if (error === null || isCutOff(error)) reject(new ConnectionLost(error));
         else reject(this.#failed(error));
       });
       if (mode === 'readwrite' && transaction.durability !== 'strict' && !this.#acceptRelaxed) {
@@ -203,6 +203,14 @@ class ConnectionLost extends Error {
   constructor(cause: unknown) {
     super('the connection was closed', { cause });
   }
+}
+
+/**
+ * Did the browser only close the connection? Chromium calls that unknown when it clears a site's data,
+ * as it calls a failure of the disk, which must stay one: a second try at that would lie.
+ */
+function isCutOff({ name, message }: DOMException): boolean {
+  return name === 'AbortError' || (name === 'UnknownError' && /delete origin/i.test(message));
 }
 
 export function lost(name: string, reason: string): QuorateError {

@@ -55,6 +55,9 @@ export class FakeView {
   readonly transactions: IDBTransaction[] = [];
   /** While set, each writing transaction ends with an error of this name. */
   failure: string | null = null;
+  /** What such an error says, and whether it is the only one. */
+  failureText = 'refused';
+  failsOnce = false;
   /** What the next connections report instead of what was asked for. */
   durability: IDBTransactionDurability | null = null;
   /** So many of the next openings are aborted, as happens while site data are being cleared. */
@@ -117,7 +120,10 @@ export class FakeView {
 
   /** As a browser does that finds no room, or a broken disk, once the records are written. */
   #fail(transaction: IDBTransaction, name: string): void {
-    Object.defineProperty(transaction, 'error', { value: new DOMException('refused', name) });
+    Object.defineProperty(transaction, 'error', {
+      value: new DOMException(this.failureText, name),
+    });
+    if (this.failsOnce) this.failure = null;
     const objectStore = transaction.objectStore.bind(transaction);
     transaction.objectStore = (storeName) => {
       const store = objectStore(storeName);

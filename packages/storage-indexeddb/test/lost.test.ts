@@ -45,6 +45,22 @@ test('Z4 B8 a database deleted under an open run is STORAGE_LOST, and is not mad
   expect(run.epoch).toBe(1);
 });
 
+test('Z4 B8 site data cleared in the middle of a write are STORAGE_LOST, a failing disk is not', async () => {
+  const ends = [
+    ['Connection is closing because of: Force close delete origin', 'STORAGE_LOST'],
+    ['Connection is closing because of: Force close backing store failure', 'STORAGE_FAILED'],
+  ] as const;
+  for (const [text, code] of ends) {
+    const medium = new FakeMedium();
+    const { storage } = await opened(medium.storage());
+    Object.assign(medium.view, { failure: 'UnknownError', failureText: text, failsOnce: true });
+    const write = rejectsWith(storage.persist(batchOf(1, 1, 1, 4)), code);
+    await settled(medium.factory.deleteDatabase('test') as IDBRequest<unknown>);
+    await write;
+    await rejectsWith(storage.persist(batchOf(1, 1, 1, 4)), code);
+  }
+});
+
 test('Z4 records erased, or another replica put in their place, are STORAGE_LOST', async () => {
   for (const changed of [undefined, { nodeId: nodeIdB }, { epoch: 9 }, { generation: 2 }]) {
     const medium = new FakeMedium();
