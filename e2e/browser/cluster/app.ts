@@ -149,6 +149,7 @@ class Load {
   readonly #writer: string;
   readonly #tell: (type: string, details?: object) => void;
   readonly #running = new Set<Promise<void>>();
+  readonly #sleep = createSleep();
   #written = 0;
   #stopping = false;
 
@@ -182,7 +183,7 @@ class Load {
         total = Number(tx.get('total') ?? 0) + 1;
         tx.put(`${key}/a`, total);
         // Room for others, and for the end of this tab, in the middle.
-        await new Promise((resolve) => setTimeout(resolve));
+        await this.#sleep(1);
         tx.put(`${key}/b`, total);
         tx.put(key.replace('group', 'mark'), total);
         tx.put('total', total);
@@ -207,7 +208,7 @@ class Load {
     const run = async (): Promise<void> => {
       while (!this.#stopping) {
         const done = await once();
-        await new Promise((resolve) => setTimeout(resolve, done ? pauseMs : pauseAfterFailureMs));
+        await this.#sleep(done ? pauseMs : pauseAfterFailureMs);
       }
     };
     const running = run().finally(() => this.#running.delete(running));
@@ -238,6 +239,24 @@ class Load {
       return false;
     }
   }
+}
+
+/** Of a worker: the timers of hidden pages come once a second, later once a minute. */
+function createSleep(): (ms: number) => Promise<void> {
+  const script = 'onmessage = ({ data: { id, ms } }) => setTimeout(() => postMessage(id), ms)';
+  const worker = new Worker(URL.createObjectURL(new Blob([script])));
+  const waking = new Map<number, () => void>();
+  let count = 0;
+  worker.onmessage = ({ data }: MessageEvent<number>) => {
+    waking.get(data)?.();
+    waking.delete(data);
+  };
+  return (ms) =>
+    new Promise((resolve) => {
+      count += 1;
+      waking.set(count, resolve);
+      worker.postMessage({ id: count, ms });
+    });
 }
 
 /** What happens to the page. */

@@ -57,6 +57,8 @@ export const test: TestType<
     use,
     info,
   ) => {
+    // Many waits in a row, each of which may be long on a busy machine.
+    info.setTimeout(120_000);
     const options = withChannel(launchOptions, channel);
     const profile = await createProfile(browserName, options, restarts ? null : sharedFirefox);
     const world = new World(profile, site, `test-${info.testId.slice(-8)}`);
