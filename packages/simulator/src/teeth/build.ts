@@ -37,8 +37,8 @@ function editing(bug: Bug, edited: Set<string>): Plugin {
   const files = new Set(bug.edits.map(({ file }) => file));
   return {
     name: 'deliberate-bug',
-    setup: ({ onLoad }) => {
-      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+    setup: (build) => {
+      build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const file = relative(packages, path).split(sep).join('/');
         if (!files.has(file)) return undefined;
         edited.add(file);
