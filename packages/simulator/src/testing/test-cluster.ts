@@ -11,7 +11,8 @@ import { VirtualClock } from '../virtual-clock.ts';
 import { VirtualNetwork } from '../virtual-network.ts';
 import { VirtualRegister } from '../virtual-register.ts';
 import { Pace } from './pace.ts';
-import { TestMember } from './test-member.ts';
+import { SimulatedMember } from './test-member.ts';
+import type { TestMember } from './test-member.ts';
 
 export type TestClusterOptions = {
   /** How many members; 1 to 9. Default 3. */
@@ -64,7 +65,7 @@ export class TestCluster {
     };
     this.members = Array.from(
       { length: members },
-      (_, position) => new TestMember(`member-${position}`, parts, prng.fork(`${position}`)),
+      (_, position) => new SimulatedMember(`member-${position}`, parts, prng.fork(`${position}`)),
     );
   }
 

@@ -12,6 +12,24 @@ import type { VirtualRegister } from '../virtual-register.ts';
 import { driven } from './driven-kv.ts';
 import type { Pace } from './pace.ts';
 
+/** One member under test. */
+export interface TestMember {
+  readonly host: string;
+  readonly running: boolean;
+  /** How it is; of a killed one, how it was. Throws `QuorateError` `CLOSED` before its first start. */
+  readonly status: ClusterStatus;
+  /**
+   * Its key-value store: as in production, with virtual time passing while a call waits. Errors as
+   * there; of a killed member `CLOSED`, at once.
+   */
+  readonly kv: KeyValue;
+  counter(name: string): Counter;
+  /** Starts its process, if there is none. */
+  start(): void;
+  /** Ends its process at once; calls that wait are rejected. */
+  kill(): void;
+}
+
 /** What the members of a cluster share. */
 export type TestMemberParts = {
   readonly clock: VirtualClock;
@@ -24,7 +42,7 @@ export type TestMemberParts = {
 
 type Process = { readonly clock: ProcessClock; readonly member: Member; readonly kv: KeyValue };
 
-export class TestMember {
+export class SimulatedMember implements TestMember {
   readonly host: string;
   readonly #parts: TestMemberParts;
   readonly #prng: Prng;
@@ -47,15 +65,10 @@ export class TestMember {
     return this.#process !== null;
   }
 
-  /** How it is; of a killed one, how it was. Throws `QuorateError` `CLOSED` before its first start. */
   get status(): ClusterStatus {
     return this.#known().member.status;
   }
 
-  /**
-   * Its key-value store: as in production, with virtual time passing while a call waits. Errors as
-   * there; of a killed member `CLOSED`, at once.
-   */
   get kv(): KeyValue {
     return this.#known().kv;
   }
@@ -64,7 +77,6 @@ export class TestMember {
     return this.kv.counter(name);
   }
 
-  /** Starts its process, if there is none. */
   start(): void {
     if (this.#process !== null) return;
     const { clock: worldClock, network, register, cipher, policy, pace } = this.#parts;
@@ -93,7 +105,6 @@ export class TestMember {
     void member.start();
   }
 
-  /** Ends its process at once; calls that wait are rejected. */
   kill(): void {
     const process = this.#process;
     if (process === null) return;
