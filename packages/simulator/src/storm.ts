@@ -257,9 +257,14 @@ export class Storm {
   /**
    * Z3: a backup is made, the member restarts once or twice, and the backup is restored: its epoch
    * lies behind, or is there twice. Until somebody notices, nobody may hear this replica.
+   *
+   * A backup from when it was the only voter is not restored: it would lead without asking anybody who
+   * could notice, which is two faults at once for Z3 (a rollback, and no witness).
    */
   #rollBack(host: SimHost | undefined): void {
     if (host?.process?.closing !== false || this.#over) return;
+    const { members } = host.process.member.status;
+    if (members.filter(({ kind }) => kind === 'voter').length < 3) return;
     this.#restoring = true;
     const copy = host.disk.copy();
     const restartCount = 1 + this.#prng.int(2);
