@@ -20,6 +20,8 @@ export type MemberOptions = {
   readonly secretFile?: string;
   /** More of the command line. */
   readonly flags?: readonly string[];
+  /** More of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 export class World {
@@ -61,8 +63,12 @@ export class World {
   }
 
   /** Starts `quorate <args> --json` and ends it with the world. */
-  daemon(name: string, args: readonly string[]): Daemon {
-    const daemon = new Daemon(name, args, { cwd: this.directory });
+  daemon(
+    name: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Daemon {
+    const daemon = new Daemon(name, args, { cwd: this.directory, env });
     this.#daemons.push(daemon);
     return daemon;
   }
@@ -185,8 +191,12 @@ abstract class Seat {
   /** Starts it without waiting for anything. */
   launch(): Daemon {
     if (this.isRunning) throw new Error(`${this.label} runs already`);
-    this.#daemon = this.world.daemon(this.label, this.args());
+    this.#daemon = this.world.daemon(this.label, this.args(), this.env());
     return this.#daemon;
+  }
+
+  env(): Readonly<Record<string, string>> {
+    return {};
   }
 
   async kill(): Promise<void> {
@@ -229,6 +239,7 @@ export class MemberSeat extends Seat {
   readonly gateway: string;
   readonly #relay: string;
   readonly #flags: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   #nodeId: string | null = null;
 
   constructor(world: World, label: string, relay: RelaySeat, port: number, options: MemberOptions) {
@@ -239,6 +250,7 @@ export class MemberSeat extends Seat {
     this.#relay = options.relay ?? relay.address;
     const secret = options.secretFile === undefined ? [] : ['--secret-file', options.secretFile];
     this.#flags = [...secret, ...(options.flags ?? [])];
+    this.#env = options.env ?? {};
   }
 
   /** Of the last run that came so far. */
@@ -257,6 +269,10 @@ export class MemberSeat extends Seat {
       ...['--label', this.label],
       ...this.#flags,
     ];
+  }
+
+  override env(): Readonly<Record<string, string>> {
+    return this.#env;
   }
 
   async start(): Promise<Event> {
@@ -296,7 +312,7 @@ export function idsOf(members: readonly MemberRow[], kind: MemberRow['kind']): s
  * A port that nobody listens on, below those that the system hands to outgoing connections: it stays
  * free while its process is down.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
     if (taken.has(port)) continue;
