@@ -1,14 +1,22 @@
 /**
- * `pnpm bench [core] [writes] [times] [tabs]`: medians and ratios, everything by default. `writes` and
- * `times` start real processes from the build, `tabs` real browsers. Only ratios travel between machines.
+ * `pnpm bench [core] [writes] [etcd] [times] [tabs]`: medians and ratios, everything by default.
+ * `writes`, `etcd` and `times` start real processes from the build, `tabs` real browsers. Only ratios
+ * travel between machines.
  */
 import { cpus } from 'node:os';
 import { benchCore } from './core.ts';
+import { benchEtcd } from './etcd.ts';
 import { benchTabs } from './tabs.ts';
 import { benchTimes } from './times.ts';
 import { benchWrites } from './writes.ts';
 
-const parts = { core: benchCore, writes: benchWrites, times: benchTimes, tabs: benchTabs } as const;
+const parts = {
+  core: benchCore,
+  writes: benchWrites,
+  etcd: benchEtcd,
+  times: benchTimes,
+  tabs: benchTabs,
+} as const;
 
 type Part = keyof typeof parts;
 
