@@ -94,6 +94,8 @@ export class Member implements Consensus, HostedReplica {
   readonly #linkWaiters = new Set<() => void>();
   readonly #runningWaiters = new Set<(replica: Replica | QuorateError) => void>();
   #storage: LogStorage | null = null;
+  /** The store is being opened; never rejects. */
+  #opening: Promise<void> | null = null;
   #opened: Opened | null = null;
   #network: MemberNetwork | null = null;
   #host: Host | null = null;
@@ -139,6 +141,11 @@ export class Member implements Consensus, HostedReplica {
 
   get status(): ClusterStatus {
     return this.#status.current;
+  }
+
+  /** What ended this member, if anything did; what it had not sent is rejected with this. */
+  get failure(): QuorateError | null {
+    return this.#status.failure;
   }
 
   /** Calls back after each change of the status, at most once per turn. */
@@ -289,13 +296,23 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async #open(): Promise<void> {
-    const { createStorage, random, stateMachine } = this.#options;
-    const storage = await createStorage();
+    const storage = await this.#options.createStorage();
     this.#storage = storage;
     if (this.#stopping.signal.aborted) {
       await storage.close();
       return;
     }
+    const opening = this.#openReplica(storage);
+    this.#opening = opening
+      .catch(() => undefined)
+      .finally(() => {
+        this.#opening = null;
+      });
+    await opening;
+  }
+
+  async #openReplica(storage: LogStorage): Promise<void> {
+    const { random, stateMachine } = this.#options;
     const opened = await openReplica(storage, {
       stateMachine,
       emptyState: this.#emptyState,
@@ -659,7 +676,11 @@ export class Member implements Consensus, HostedReplica {
     this.#end();
     await this.#host?.close();
     await this.#network?.close?.();
-    // A store that is still being opened is closed by whoever opens it.
+    if (this.#opening !== null) {
+      // It has accepted nothing yet. Whoever opens it closes it, and from then on it is free.
+      this.#storage?.drop?.();
+      await this.#opening;
+    }
     await this.#opened?.storage.close();
   }
 

@@ -35,6 +35,8 @@ export class DatabaseConnection {
   readonly #acceptRelaxed: boolean;
   #connection: Promise<IDBDatabase> | null = null;
   #closed = false;
+  /** Tells those who wait for a connection that none is wanted any more. */
+  readonly #refusals = new Set<(error: Error) => void>();
 
   constructor(options: DatabaseConnectionOptions) {
     this.#name = options.name;
@@ -52,6 +54,7 @@ export class DatabaseConnection {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const connection = await this.#open(create);
+        if (this.#closed) throw closed(this.#name);
         return await this.#transaction(connection, mode, work, attempt > 1);
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
@@ -61,10 +64,14 @@ export class DatabaseConnection {
     }
   }
 
-  /** Synchronous: transactions that have begun run to their end, later calls reject with `CLOSED`. */
+  /**
+   * Synchronous: transactions that have begun run to their end, and none begins any more. What waits
+   * for a connection and later calls reject with `CLOSED`.
+   */
   close(): void {
     this.#closed = true;
     this.#forget();
+    for (const refuse of this.#refusals) refuse(closed(this.#name));
   }
 
   /** Rejects with `ConnectionLost` when the connection ended it. */
@@ -121,7 +128,15 @@ export class DatabaseConnection {
 
   async #open(create: boolean): Promise<IDBDatabase> {
     if (this.#closed) throw closed(this.#name);
-    return this.#connection ?? this.#connect(create);
+    const connecting = this.#connection ?? this.#connect(create);
+    let refuse: (error: Error) => void = () => {};
+    const refused = new Promise<never>((_, reject) => (refuse = reject));
+    this.#refusals.add(refuse);
+    try {
+      return await Promise.race([connecting, refused]);
+    } finally {
+      this.#refusals.delete(refuse);
+    }
   }
 
   #connect(create: boolean): Promise<IDBDatabase> {
@@ -213,8 +228,10 @@ function isCutOff({ name, message }: DOMException): boolean {
   return name === 'AbortError' || (name === 'UnknownError' && /delete origin/i.test(message));
 }
 
-export function lost(name: string, reason: string): QuorateError {
-  return new QuorateError('STORAGE_LOST', `Cannot use ${name}: ${reason}`);
+/** `run`: the later run of the same replica that has it now. */
+export function lost(name: string, reason: string, run?: number): QuorateError {
+  const details = run === undefined ? {} : { run };
+  return new QuorateError('STORAGE_LOST', `Cannot use ${name}: ${reason}`, { details });
 }
 
 function closed(name: string): QuorateError {

@@ -59,6 +59,7 @@ export class IndexedDbStorage implements LogStorage {
 
   #state: 'new' | 'opening' | 'open' | 'loaded' | 'closed' = 'new';
   #failure: Error | null = null;
+  #opening: Promise<Run> | null = null;
   #closing: Promise<void> | null = null;
   #lock: HeldLock | null = null;
   /** Groups in the database, by number; the last one holds the hard state. */
@@ -94,17 +95,8 @@ export class IndexedDbStorage implements LogStorage {
   async open(options: OpenOptions): Promise<Run> {
     assert(this.#state === 'new', 'open() is called once, first');
     this.#state = 'opening';
-    try {
-      await this.#takeLock();
-      const run = await this.#database.claim(options);
-      // Meanwhile it may have been closed; a run that nobody uses harms nobody.
-      if (this.#state === 'opening') this.#state = 'open';
-      return run;
-    } catch (error) {
-      this.#database.close();
-      await this.#releaseLock();
-      throw this.#fail(error, 'open');
-    }
+    this.#opening = this.#open(options);
+    return this.#opening;
   }
 
   async load(): Promise<LoadedLog> {
@@ -231,6 +223,20 @@ export class IndexedDbStorage implements LogStorage {
     this.#closing ??= this.#releaseLock();
     // Also when a close was under way: the lock is free from now on.
     void this.#releaseLock();
+  }
+
+  async #open(options: OpenOptions): Promise<Run> {
+    try {
+      await this.#takeLock();
+      const run = await this.#database.claim(options);
+      // Meanwhile it may have been closed; a run that nobody uses harms nobody.
+      if (this.#state === 'opening') this.#state = 'open';
+      return run;
+    } catch (error) {
+      this.#database.close();
+      await this.#releaseLock();
+      throw this.#fail(error, 'open');
+    }
   }
 
   async #takeLock(): Promise<void> {
@@ -448,6 +454,8 @@ export class IndexedDbStorage implements LogStorage {
       await last();
     }
     this.#database.close();
+    // A claim under way would make a run of what somebody else has by then.
+    await this.#opening?.catch(() => {});
     await this.#releaseLock();
   }
 

@@ -113,7 +113,7 @@ export class ReplicaDatabase {
         request.onsuccess = () => {
           const fault = faultOf(request.result as Head | undefined, head, mode, again);
           if (fault !== null) {
-            refuse(lost(this.#name, fault));
+            refuse(lost(this.#name, fault.text, fault.run));
             return;
           }
           try {
@@ -140,15 +140,22 @@ type Checked<T> = { readonly value: T | PromiseLike<T>; readonly next: Head };
  * Why the stored head is not the one this run left, or null. A read may come before or after a
  * write under way; a write that is tried again may have happened the first time.
  */
-function faultOf(stored: Head | undefined, head: Head, mode: Mode, again: boolean): string | null {
-  if (stored === undefined) return 'its replica is gone';
+function faultOf(stored: Head | undefined, head: Head, mode: Mode, again: boolean): Fault | null {
+  if (stored === undefined) return { text: 'its replica is gone' };
   if (stored.generation !== head.generation || stored.nodeId !== head.nodeId) {
-    return `it holds replica ${stored.nodeId}, wanted ${head.nodeId}`;
+    return { text: `it holds replica ${stored.nodeId}, wanted ${head.nodeId}` };
   }
   if (stored.epoch !== head.epoch || stored.nonce !== head.nonce) {
-    return `run ${stored.epoch} has it, wanted run ${head.epoch}`;
+    const text = `run ${stored.epoch} has it, wanted run ${head.epoch}`;
+    return stored.epoch > head.epoch ? { text, run: stored.epoch } : { text };
   }
   const ahead = stored.writes - head.writes;
   if (ahead === 0 || (ahead === 1 && (again || mode === 'readonly'))) return null;
-  return `it was written ${stored.writes} times, wanted ${head.writes}`;
+  return { text: `it was written ${stored.writes} times, wanted ${head.writes}` };
 }
+
+type Fault = {
+  readonly text: string;
+  /** The later run that has the replica. */
+  readonly run?: number;
+};

@@ -9,13 +9,35 @@ test('Z4 open() of a newer run ends the older one, in the middle of its writes',
   await older.storage.persist(batchOf(1, 1, 1, 4));
   const newer = await opened(medium.storage({ locks: null }), 2);
   expect(newer.run).toEqual({ ...older.run, epoch: 2, nonce: '0000000000000002' });
-  await rejectsWith(older.storage.persist(batchOf(2, 1, 4, 6)), 'STORAGE_LOST');
+  const refused = older.storage.persist(batchOf(2, 1, 4, 6));
+  await expect(refused).rejects.toMatchObject({ code: 'STORAGE_LOST', details: { run: 2 } });
   await rejectsWith(older.storage.persist(batchOf(2, 1, 4, 6)), 'STORAGE_LOST');
   await rejectsWith(older.storage.readCache(), 'STORAGE_LOST');
   await newer.storage.persist(batchOf(1, 2, 4, 5));
   await newer.storage.close();
   const last = await opened(medium.storage({ locks: null }), 3);
   expect(indexesOf(last.log)).toEqual([1, 2, 3, 4]);
+});
+
+test('Z1 close() of a store that is being opened waits for a claim under way, and begins none', async () => {
+  const medium = new FakeMedium();
+  const begun = medium.storage({ locks: null });
+  const claiming = rejectsOrResolves(begun.open(openOptions()));
+  const { view } = medium;
+  while (view.transactions.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  let isComplete = false;
+  view.transactions[0]!.addEventListener('complete', () => (isComplete = true));
+  await begun.close();
+  expect(isComplete).toBe(true);
+  expect(await claiming).toBe('persisted');
+
+  const early = medium.storage({ locks: null });
+  const opening = rejectsOrResolves(early.open(openOptions(2)));
+  await early.close();
+  expect(await opening).toBe('CLOSED');
+  expect(medium.view.transactions).toHaveLength(0);
+  const { run } = await opened(medium.storage(), 3);
+  expect(run.epoch).toBe(2);
 });
 
 test('Z4 a read of an older run is STORAGE_LOST too, also of a snapshot half read', async () => {
@@ -167,7 +189,7 @@ test('Z6 drop() frees the store at once; what waits is CLOSED, the next run sees
   expect(log.entries.length).toBeGreaterThanOrEqual(3 + 3 * acknowledged);
 });
 
-async function rejectsOrResolves(promise: Promise<void>): Promise<string> {
+async function rejectsOrResolves(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'persisted',
     (error: { readonly code: string }) => error.code,
