@@ -1,5 +1,7 @@
 /** Pages of one profile, whole members each, in one process. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { IndexedDbStorage } from '@quorate/storage-indexeddb';
+import { HeldFactory } from './held-factory.ts';
 import { Browser } from './page.ts';
 import type { Page } from './page.ts';
 
@@ -51,6 +53,21 @@ describe('tabs of one profile', { timeout: 60_000 }, () => {
     for (const page of [a, b, c]) expect(voters(page).sort()).toEqual(before);
     const own = [a, b, c].map((page) => page.cluster.status.nodeId);
     expect([...own].sort()).toEqual(before);
+  });
+
+  test('Z1 Z20 a slot handed over while its store is still being opened is run by the one who got it', async () => {
+    const slow = new HeldFactory(browser.indexedDB, ' 2');
+    const a = browser.open('a', {}, { indexedDB: slow as unknown as IDBFactory });
+    await a.cluster.ready();
+    // It has adopted the third slot, and waits for the store.
+    await until(() => slow.heldCount > 0);
+    const b = browser.open('b');
+    await until(() => b.cluster.status.raft.epoch > 0);
+    slow.letGo();
+    await b.cluster.kv.put('k', 'v');
+    await settled(b);
+    expect(b.cluster.status.phase).toBe('ready');
+    expect(await b.cluster.kv.get('k')).toBe('v');
   });
 
   test('B7 all closed and opened again: the same replicas, the same data', async () => {
@@ -106,10 +123,57 @@ describe('tabs of one profile', { timeout: 60_000 }, () => {
     const b = browser.open('b');
     await b.cluster.kv.put('k', 'before');
     a.freeze();
-    await expect(a.cluster.kv.put('k', 'frozen')).rejects.toMatchObject({ code: 'CLOSED' });
     await b.cluster.kv.put('k', 'after');
     a.thaw();
     expect(await a.cluster.kv.get('k')).toBe('after');
+  });
+
+  test('Z6 B3 what a page is asked while it is frozen or put aside is done once it goes on', async () => {
+    const a = browser.open('a');
+    await settled(a);
+    const b = browser.open('b');
+    await b.cluster.counter('clicks').add(1);
+    for (const [stop, goOn] of [
+      ['freeze', 'thaw'],
+      ['leave', 'comeBack'],
+    ] as const) {
+      // Neither has left by then: a call leaves with the end of its turn.
+      const before = [a.cluster.counter('clicks').add(1), a.cluster.kv.get('k')] as const;
+      a[stop]();
+      const meanwhile = a.cluster.counter('clicks').add(1);
+      const ready = a.cluster.ready();
+      const impatient = a.cluster.kv.put('k', 'never', { timeoutMs: 20 });
+      await expect(impatient).rejects.toMatchObject({ code: 'TIMEOUT' });
+      const seen = await b.cluster.counter('clicks').add(1);
+      a[goOn]();
+      await ready;
+      expect(await before[0]).toBe(seen + 1);
+      expect(await before[1]).toBeUndefined();
+      expect(await meanwhile).toBe(seen + 2);
+    }
+  });
+
+  test('Z4 a page whose replica another run has taken goes on with another life', async () => {
+    const a = browser.open('a');
+    await settled(a);
+    const { nodeId } = a.cluster.status;
+    const phases = new Set<string>();
+    a.cluster.subscribe(({ phase }) => phases.add(phase));
+    // A run that comes late, such as that of a page which is gone by then.
+    const late = new IndexedDbStorage({
+      name: `quorate tabs ${browser.namespace} 0`,
+      indexedDB: browser.indexedDB,
+      locks: null,
+    });
+    const nonce = '00000000000000ff';
+    const run = await late.open({ create: false, newNodeId: nonce + nonce, nonce });
+    expect(run.nodeId).toBe(nodeId);
+    await late.close();
+    expect(await a.cluster.counter('clicks').add(1)).toBe(1);
+    await settled(a);
+    expect(a.cluster.status.raft.epoch).toBeGreaterThan(run.epoch);
+    expect(phases).not.toContain('stopped');
+    expect(voters(a)).toContain(nodeId);
   });
 
   test('a fourth tab is a learner in memory, takes part in full, and is forgotten', async () => {

@@ -7,8 +7,14 @@
  * Each replica is a host of its own: one that is handed to another tab takes no link of its
  * neighbours along.
  */
-import { Member } from '@quorate/cluster';
-import type { ClusterStatus, LogStorage, MemberOptions, StateMachine } from '@quorate/cluster';
+import { isQuorateError, Member } from '@quorate/cluster';
+import type {
+  ClusterStatus,
+  LogStorage,
+  MemberOptions,
+  QuorateError,
+  StateMachine,
+} from '@quorate/cluster';
 import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
 import { KvStateMachine } from '@quorate/kv';
 import { IndexedDbStorage } from '@quorate/storage-indexeddb';
@@ -39,6 +45,7 @@ export class TabLife {
   #slot: number | null | undefined;
   #asked = false;
   #over = false;
+  #closing: Promise<void> | null = null;
 
   constructor(options: TabLifeOptions) {
     this.#options = options;
@@ -56,6 +63,10 @@ export class TabLife {
     return typeof this.#slot === 'number' || this.#others.size > 0;
   }
 
+  start(): Promise<void> {
+    return this.primary.start();
+  }
+
   shown(): void {
     this.#slots?.shown();
   }
@@ -71,8 +82,12 @@ export class TabLife {
   }
 
   /** Hands over what it can, and ends. */
-  async close(): Promise<void> {
-    if (this.#over) return;
+  close(): Promise<void> {
+    if (!this.#over) this.#closing = this.#close();
+    return this.#closing ?? Promise.resolve();
+  }
+
+  async #close(): Promise<void> {
     this.#over = true;
     // One after the other, for a neighbour that is leaving too is no good successor.
     for (const member of [...this.#others.values(), this.primary]) await member.close();
@@ -218,6 +233,14 @@ export class TabLife {
       locks: null,
     });
   }
+}
+
+/**
+ * Does a later run have the replica (Z4)? Its slot moved while this page was not looking; the page
+ * goes on as another run. Data that are gone are another matter.
+ */
+export function hasMoved(failure: QuorateError | null): boolean {
+  return isQuorateError(failure, 'STORAGE_LOST') && failure.details['run'] !== undefined;
 }
 
 function memory(): LogStorage {

@@ -3,16 +3,24 @@
  * back/forward cache, or thaws, goes on as new runs of the same replicas (Z1, Z6), and the handles
  * that the application holds go on with it.
  */
-import type { Applied, CallOptions, ClusterStatus, StateMachine } from '@quorate/cluster';
+import type {
+  Applied,
+  BarrierOptions,
+  CallOptions,
+  ClusterStatus,
+  Member,
+  StateMachine,
+} from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from '../options.ts';
 import type { Runner } from '../runner.ts';
+import { Calls, timeoutOf } from './calls.ts';
 import { CatchingUp } from './catching-up.ts';
 import type { Environment } from './environment.ts';
 import { watchPage } from './page-life.ts';
 import { relaysRealm, tabsRealm } from './realm.ts';
 import type { Realm } from './realm.ts';
-import { TabLife } from './tab-life.ts';
+import { hasMoved, TabLife } from './tab-life.ts';
 
 export class TabRunner implements Runner {
   readonly #options: JoinOptions & { readonly label: string };
@@ -20,6 +28,7 @@ export class TabRunner implements Runner {
   readonly #environment: Environment;
   readonly #realm: Realm;
   readonly #listeners = new Set<() => void>();
+  readonly #calls: Calls<Member>;
   #life: TabLife;
   #left = false;
   #closed = false;
@@ -39,6 +48,7 @@ export class TabRunner implements Runner {
     const isNetworked = options.relays !== undefined && options.relays.length > 0;
     this.#realm = (isNetworked ? relaysRealm : tabsRealm)(options, environment);
     this.#life = this.#newLife(machine);
+    this.#calls = new Calls(environment.clock, this.#life.primary, hasMoved);
   }
 
   get status(): ClusterStatus {
@@ -61,6 +71,7 @@ export class TabRunner implements Runner {
     this.#stopWatching = watchPage(this.#environment.page, {
       left: () => {
         this.#left = true;
+        this.#calls.pause();
         this.#life.drop();
       },
       returned: () => this.#return(),
@@ -70,19 +81,27 @@ export class TabRunner implements Runner {
       this.#persisted = persisted;
       this.#changed();
     });
-    await this.#life.primary.start();
+    await this.#life.start();
   }
 
   ready(signal?: AbortSignal): Promise<void> {
-    return this.#life.primary.ready(signal);
+    return this.#calls.run((member) => member.ready(signal), null, signal);
   }
 
-  propose(command: Uint8Array, options?: CallOptions): Promise<Applied> {
-    return this.#life.primary.propose(command, options);
+  propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+    return this.#calls.run(
+      (member, left) => member.propose(command, { ...options, ...left }),
+      timeoutOf(options, this.#options.writeTimeoutMs, writeTimeoutMs),
+      options.signal,
+    );
   }
 
-  readBarrier(options?: CallOptions): Promise<void> {
-    return this.#life.primary.readBarrier(options);
+  readBarrier(options: BarrierOptions = {}): Promise<void> {
+    return this.#calls.run(
+      (member, left) => member.readBarrier({ ...options, ...left }),
+      timeoutOf(options, this.#options.readTimeoutMs, readTimeoutMs),
+      options.signal,
+    );
   }
 
   leave(options: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void> {
@@ -92,12 +111,40 @@ export class TabRunner implements Runner {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopWatching();
+    this.#calls.close();
     await this.#life.close();
   }
 
   #return(): void {
     if (!this.#left || this.#closed) return;
     this.#left = false;
+    this.#begin(this.#nextLife());
+    this.#changed();
+  }
+
+  /** A later run has the replica that this page reads from: it goes on with another, or the next. */
+  #goOn(over: TabLife): void {
+    this.#calls.pause();
+    const life = this.#nextLife();
+    void over.close().then(() => {
+      // Not in a circle, should two pages ever take the same replica from one another.
+      this.#environment.clock.setTimeout(() => this.#begin(life), movedPauseMs);
+    });
+    this.#changed();
+  }
+
+  #begin(life: TabLife): void {
+    const isPresent = (): boolean => this.#life === life && !this.#left && !this.#closed;
+    if (!isPresent()) return;
+    void life.start();
+    // Calls of the last life that never left come back before this.
+    this.#environment.clock.defer(() => {
+      if (isPresent()) this.#calls.resume(life.primary);
+    });
+  }
+
+  /** Works beside what the page shows until it has caught up with that. */
+  #nextLife(): TabLife {
     const { clusterId } = this.status;
     const state = new CatchingUp(this.#machine);
     const life = this.#newLife(state);
@@ -109,8 +156,7 @@ export class TabRunner implements Runner {
       if (now !== clusterId) state.show();
       end();
     });
-    void life.primary.start();
-    this.#changed();
+    return life;
   }
 
   #newLife(stateMachine: StateMachine): TabLife {
@@ -120,7 +166,10 @@ export class TabRunner implements Runner {
       environment: this.#environment,
       realm: this.#realm,
       changed: () => {
-        if (this.#life === life) this.#changed();
+        if (this.#life !== life) return;
+        const mayGoOn = !this.#left && !this.#closed;
+        if (mayGoOn && hasMoved(life.primary.failure)) this.#goOn(life);
+        else this.#changed();
       },
     });
     return life;
@@ -136,3 +185,8 @@ export class TabRunner implements Runner {
     for (const listener of [...this.#listeners]) listener();
   }
 }
+
+const movedPauseMs = 1_000;
+/** A member's own. */
+const writeTimeoutMs = 10_000;
+const readTimeoutMs = 5_000;
