@@ -1,11 +1,12 @@
 /**
- * `pnpm bench [core] [writes] [etcd] [times] [tabs]`: medians and ratios, everything by default.
- * `writes`, `etcd` and `times` start real processes from the build, `tabs` real browsers. Only ratios
- * travel between machines.
+ * `pnpm bench [core] [writes] [etcd] [times] [tabs] [network]`: medians and ratios, everything by
+ * default. `writes`, `etcd` and `times` start real processes from the build, `tabs` real browsers,
+ * `network` both. Only ratios travel between machines.
  */
 import { cpus } from 'node:os';
 import { benchCore } from './core.ts';
 import { benchEtcd } from './etcd.ts';
+import { benchNetwork } from './network.ts';
 import { benchTabs } from './tabs.ts';
 import { benchTimes } from './times.ts';
 import { benchWrites } from './writes.ts';
@@ -16,6 +17,7 @@ const parts = {
   etcd: benchEtcd,
   times: benchTimes,
   tabs: benchTabs,
+  network: benchNetwork,
 } as const;
 
 type Part = keyof typeof parts;

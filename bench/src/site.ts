@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-export type TabsSite = {
+export type Site = {
   readonly url: string;
   close(): Promise<void>;
 };
@@ -14,8 +14,8 @@ export type TabsSite = {
 const dist = fileURLToPath(new URL('../../packages/quorate/dist/', import.meta.url));
 
 /** Rejects where the library was not built. */
-export async function startTabsSite(): Promise<TabsSite> {
-  const program = await readFile(new URL('tabs-page.ts', import.meta.url), 'utf8');
+export async function startSite(programFile: 'tabs-page.ts' | 'network-page.ts'): Promise<Site> {
+  const program = await readFile(new URL(programFile, import.meta.url), 'utf8');
   const { outputText } = ts.transpileModule(program, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   });

@@ -1,28 +1,18 @@
 /** What people wait for in tabs of one browser, without any server. */
-import { chromium, firefox } from '@playwright/test';
 import type { BrowserContext, Page } from '@playwright/test';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { inBrowsers, inProfile } from './browsers.ts';
+import type { BrowserName } from './browsers.ts';
 import { median, percentile, rounded, table } from './figures.ts';
-import { startTabsSite } from './tabs-site.ts';
+import { startSite } from './site.ts';
 import type { TabsPage } from './tabs-page.ts';
-
-type BrowserName = 'chromium' | 'firefox';
 
 type Row = { readonly name: string; readonly values: readonly number[] };
 
 /** Prints a table for each browser that is installed. Needs the build. */
 export async function benchTabs(): Promise<void> {
-  const site = await startTabsSite();
+  const site = await startSite('tabs-page.ts');
   try {
-    for (const name of ['chromium', 'firefox'] as const) {
-      const path = pathOf(name);
-      if (path === null) {
-        console.log(`\nTabs in ${name}: not measured, it is not installed`);
-        continue;
-      }
+    await inBrowsers('Tabs', async (name, path) => {
       const rows = await measure(name, path, site.url);
       console.log(`\nTabs of one profile in ${name}, milliseconds unless it says otherwise`);
       console.log(
@@ -36,7 +26,7 @@ export async function benchTabs(): Promise<void> {
           ]),
         ),
       );
-    }
+    });
   } finally {
     await site.close();
   }
@@ -178,38 +168,6 @@ async function closeAll(pages: readonly Page[]): Promise<void> {
   for (const page of pages) await page.close();
 }
 
-async function inProfile(
-  name: BrowserName,
-  executablePath: string,
-  body: (context: BrowserContext) => Promise<void>,
-): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
-  const context =
-    name === 'chromium'
-      ? await chromium.launchPersistentContext(directory, {
-          executablePath,
-          args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-        })
-      : await firefox.launchPersistentContext(directory, {
-          executablePath,
-          ...(executablePath === debian.firefox ? { channel: 'moz-firefox' } : {}),
-          // Times to the microsecond, as nowhere else: they are what is asked for here.
-          firefoxUserPrefs: { 'privacy.reduceTimerPrecision': false },
-        });
-  try {
-    await body(context);
-  } finally {
-    await context.close();
-    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-/** Debian's builds where they exist, else Playwright's own. */
-function pathOf(name: BrowserName): string | null {
-  const own = (name === 'chromium' ? chromium : firefox).executablePath();
-  return [debian[name], own].find((path) => existsSync(path)) ?? null;
-}
-
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
@@ -220,7 +178,6 @@ declare global {
   var bench: TabsPage;
 }
 
-const debian = { chromium: '/usr/bin/chromium', firefox: '/usr/bin/firefox-esr' };
 const profiles = 5;
 const runs = 10;
 const stamps = 100;
