@@ -64,6 +64,11 @@ export class DatabaseConnection {
     }
   }
 
+  /** Connects ahead of the first `run`; what fails, that one meets again and reports. */
+  prepare(create: boolean): void {
+    this.#open(create).catch(() => {});
+  }
+
   /**
    * Synchronous: transactions that have begun run to their end, and none begins any more. What waits
    * for a connection and later calls reject with `CLOSED`.

@@ -15,6 +15,7 @@ import {
   corrupt,
   headKey,
   logKey,
+  logRange,
   snapshotKey,
   storageError,
   under,
@@ -90,6 +91,11 @@ export class IndexedDbStorage implements LogStorage {
       admit: (batch, before) => this.#admit(batch, before),
       groupBytesMax,
     });
+  }
+
+  /** Connects to the database ahead of `open`, which may have to wait for its turn. Claims nothing. */
+  prepare(): void {
+    this.#database.prepare();
   }
 
   async open(options: OpenOptions): Promise<Run> {
@@ -181,16 +187,16 @@ export class IndexedDbStorage implements LogStorage {
   async archive(label: string): Promise<void> {
     this.#check('open', 'loaded');
     await this.#end('archive', async ({ useStore, generation, run }) => {
+      const keys = await useStore('readonly', (store) =>
+        promisifyRequest(store.getAllKeys(under('archive'))),
+      );
+      const taken = new Set(keys.map((key) => (key as [string, string])[1]));
+      let name = label;
+      for (let count = 2; taken.has(name); count += 1) name = `${label}-${count}`;
+      const keep: ArchiveHead = { generation, nodeId: run.nodeId, epoch: run.epoch };
       await useStore('readwrite', (store) => {
-        const keep: ArchiveHead = { generation, nodeId: run.nodeId, epoch: run.epoch };
-        const request = store.getAllKeys(under('archive'));
-        request.onsuccess = () => {
-          const taken = new Set(request.result.map((key) => (key as [string, string])[1]));
-          let name = label;
-          for (let count = 2; taken.has(name); count += 1) name = `${label}-${count}`;
-          store.put(keep, archiveKey(name));
-          store.delete(headKey);
-        };
+        store.put(keep, archiveKey(name));
+        store.delete(headKey);
       });
     });
   }
@@ -263,20 +269,11 @@ export class IndexedDbStorage implements LogStorage {
   }
 
   async #load(): Promise<LoadedLog> {
-    const { generation, useStore } = this.#database;
-    const range = under(generation, 'log');
-    const [keys, values, snapshot] = await useStore('readonly', (store) =>
-      Promise.all([
-        promisifyRequest(store.getAllKeys(range)),
-        promisifyRequest(store.getAll(range) as IDBRequest<unknown[]>),
-        promisifyRequest(
-          store.get(snapshotKey(generation)) as IDBRequest<SnapshotHead | undefined>,
-        ),
-      ]),
-    );
+    const { generation } = this.#database;
+    const { logKeys, logValues, snapshot, chunkKeys } = this.#database.takeRows();
     this.#snapshot = snapshot ?? null;
     this.#snapshotId = snapshot?.id ?? 0;
-    const entries = this.#replay(keys, values);
+    const entries = this.#replay(logKeys, logValues);
     const base = { index: snapshot?.meta.index ?? 0, term: snapshot?.meta.term ?? 0 };
     const firstIndex = entries[0]?.index ?? base.index + 1;
     const lastIndex = entries.at(-1)?.index ?? base.index;
@@ -288,7 +285,7 @@ export class IndexedDbStorage implements LogStorage {
     // The commit index rides along lazily; a snapshot says more than the last batch knew.
     const commitIndex = Math.max(this.#hardState.commitIndex, base.index);
     this.#hardState = { ...this.#hardState, commitIndex };
-    await this.#chunks.sweep(snapshot?.id ?? null);
+    await this.#chunks.sweep(chunkKeys, snapshot?.id ?? null);
     return { hardState: this.#hardState, snapshot: snapshot?.meta ?? null, entries };
   }
 
@@ -386,7 +383,7 @@ export class IndexedDbStorage implements LogStorage {
     const number = this.#groupNumber + 1;
     const empty: PersistBatch = { number: 0, hardState: this.#hardState, entries: [] };
     await useStore('readwrite', (store) => {
-      store.delete(under(generation, 'log'));
+      store.delete(logRange(generation));
       store.put(packBatches([empty]), logKey(generation, number));
       store.put(head, snapshotKey(generation));
     });

@@ -51,12 +51,20 @@ export function logKey(generation: number, number: number): IDBValidKey {
   return [generation, 'log', number];
 }
 
+export function logRange(generation: number): IDBKeyRange {
+  return under(generation, 'log');
+}
+
 export function snapshotKey(generation: number): IDBValidKey {
   return [generation, 'snapshot'];
 }
 
 export function chunkKey(generation: number, id: number, position: number): IDBValidKey {
   return [generation, 'chunk', id, position];
+}
+
+export function chunksRange(generation: number): IDBKeyRange {
+  return under(generation, 'chunk');
 }
 
 export function cacheKey(generation: number): IDBValidKey {

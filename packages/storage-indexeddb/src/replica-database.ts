@@ -9,13 +9,30 @@ import type { OpenOptions, Run } from '@quorate/cluster';
 import type { UseStore } from 'idb-keyval';
 import { DatabaseConnection, lost } from './database-connection.ts';
 import type { DatabaseConnectionOptions, Mode } from './database-connection.ts';
-import { generationKey, headFormat, headKey, storageError } from './layout.ts';
-import type { Head } from './layout.ts';
+import {
+  chunksRange,
+  generationKey,
+  headFormat,
+  headKey,
+  logRange,
+  snapshotKey,
+  storageError,
+} from './layout.ts';
+import type { Head, SnapshotHead } from './layout.ts';
+
+/** What a replica's database held when it was claimed, as it was stored. */
+export type Rows = {
+  readonly logKeys: readonly IDBValidKey[];
+  readonly logValues: readonly unknown[];
+  readonly snapshot: SnapshotHead | undefined;
+  readonly chunkKeys: readonly IDBValidKey[];
+};
 
 export class ReplicaDatabase {
   readonly #name: string;
   readonly #connection: DatabaseConnection;
   #head: Head | null = null;
+  #rows: Rows | null = null;
   /** Writes follow one another. Never rejects. */
   #lastWrite: Promise<void> = Promise.resolve();
 
@@ -36,14 +53,28 @@ export class ReplicaDatabase {
     return this.#head.generation;
   }
 
+  /** The rows that came with the claim. Once: they are not kept. */
+  takeRows(): Rows {
+    const rows = this.#rows;
+    assert(rows !== null, 'claim() comes first, and its rows are taken once');
+    this.#rows = null;
+    return rows;
+  }
+
+  /** Connects ahead of the claim, where a caller has to wait for something else. Claims nothing. */
+  prepare(): void {
+    this.#connection.prepare(true);
+  }
+
   /**
-   * Makes this opening the replica's latest run (Z1), durably; only `create` makes a replica.
+   * Makes this opening the replica's latest run (Z1), durably; only `create` makes a replica. The
+   * same transaction reads what there is: it is handed out once the claim is durable.
    * Rejects with `STORAGE_LOST`, `STORAGE_FULL`, `STORAGE_FAILED`, or `OUTDATED` for a database
    * that a newer release wrote (Z20).
    */
   async claim({ create, newNodeId, nonce }: OpenOptions): Promise<Run> {
     // A claim that is made a second time, after a lost connection, costs an epoch and nothing else.
-    const claimed = await this.#connection.run<Head>(
+    const { head, rows } = await this.#connection.run<{ readonly head: Head; readonly rows: Rows }>(
       create,
       'readwrite',
       (store, finish, refuse) => {
@@ -67,18 +98,23 @@ export class ReplicaDatabase {
               : { ...known, epoch: known.epoch + 1, nonce, writes: known.writes + 1 };
           if (known === undefined) store.put(generation, generationKey);
           store.put(head, headKey);
-          finish(head);
+          readRows(store, head.generation, (rows) => {
+            finish({ head, rows });
+            store.transaction.commit();
+          });
         };
       },
     );
-    this.#head = claimed;
-    return { nodeId: claimed.nodeId, epoch: claimed.epoch, nonce: claimed.nonce };
+    this.#head = head;
+    this.#rows = rows;
+    return { nodeId: head.nodeId, epoch: head.epoch, nonce: head.nonce };
   }
 
   /**
    * For idb-keyval and for changes of several records: runs `callback` inside one checked
-   * transaction and resolves once that is complete. A writing `callback` may run a second time,
-   * after a lost connection: it must write the same again.
+   * transaction and resolves once that is complete. `callback` places all of its requests before it
+   * returns, and one that writes may run a second time, after a lost connection: it must write the
+   * same again.
    */
   readonly useStore: UseStore = async (mode, callback) => {
     assert(mode !== 'versionchange', 'the database is upgraded when it is opened');
@@ -109,28 +145,46 @@ export class ReplicaDatabase {
         const head = this.#head;
         assert(head !== null, 'claim() comes first');
         const next: Head = { ...head, writes: head.writes + 1 };
+        // Requests are carried out in order, and nothing counts before the transaction is complete:
+        // the look at the head comes first although the rest does not wait for its answer, which
+        // would cost each write another way to the database and back.
         const request = store.get(headKey);
+        try {
+          if (mode === 'readwrite') store.put(next, headKey);
+          const value = callback(store);
+          // The transaction tells how it ended; a promise about it would only say the same.
+          Promise.resolve(value).catch(() => {});
+          finish({ value, next });
+        } catch (error) {
+          refuse(storageError(error, `use ${this.#name}`));
+          return;
+        }
         request.onsuccess = () => {
           const fault = faultOf(request.result as Head | undefined, head, mode, again);
-          if (fault !== null) {
-            refuse(lost(this.#name, fault.text, fault.run));
-            return;
-          }
-          try {
-            if (mode === 'readwrite') store.put(next, headKey);
-            const value = callback(store);
-            // The transaction tells how it ended; a promise about it would only say the same.
-            Promise.resolve(value).catch(() => {});
-            finish({ value, next });
-          } catch (error) {
-            refuse(storageError(error, `use ${this.#name}`));
-          }
+          if (fault !== null) refuse(lost(this.#name, fault.text, fault.run));
+          else if (mode === 'readwrite') store.transaction.commit();
         };
       },
     );
     if (mode === 'readwrite') this.#head = result.next;
     return result.value;
   }
+}
+
+function readRows(store: IDBObjectStore, generation: number, done: (rows: Rows) => void): void {
+  const log = logRange(generation);
+  const logKeys = store.getAllKeys(log);
+  const logValues = store.getAll(log);
+  const snapshot = store.get(snapshotKey(generation));
+  const chunkKeys = store.getAllKeys(chunksRange(generation));
+  chunkKeys.onsuccess = () => {
+    done({
+      logKeys: logKeys.result,
+      logValues: logValues.result as unknown[],
+      snapshot: snapshot.result as SnapshotHead | undefined,
+      chunkKeys: chunkKeys.result,
+    });
+  };
 }
 
 /** What a transaction that found its head gave, and the head after it if it wrote. */

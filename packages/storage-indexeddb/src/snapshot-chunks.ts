@@ -1,6 +1,6 @@
 /** Snapshots as pieces of a bounded size, each behind a checksum, each written by itself. */
 import type { Chunks } from '@quorate/cluster';
-import { delMany, get, promisifyRequest, set } from 'idb-keyval';
+import { delMany, get, set } from 'idb-keyval';
 import { chunkKey, corrupt, under } from './layout.ts';
 import type { SnapshotHead } from './layout.ts';
 import { sealed, unsealed } from './record.ts';
@@ -54,12 +54,9 @@ export class SnapshotChunks {
     else await this.#remove(id);
   }
 
-  /** Removes what an earlier run left behind: every piece but those of `current`. */
-  async sweep(current: number | null): Promise<void> {
-    const { generation, useStore } = this.#database;
-    const keys = await useStore('readonly', (store) =>
-      promisifyRequest(store.getAllKeys(under(generation, 'chunk'))),
-    );
+  /** Removes what an earlier run left behind: all of these pieces but those of `current`. */
+  async sweep(keys: readonly IDBValidKey[], current: number | null): Promise<void> {
+    const { useStore } = this.#database;
     const left = keys.filter((key) => (key as [number, string, number])[2] !== current);
     if (left.length > 0) await delMany(left, useStore);
   }
