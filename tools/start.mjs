@@ -2,15 +2,21 @@
 // members, serves a page that joins them, and stops all of it on Ctrl-C. Data stay in .quorate/, so a
 // second start goes on where the first one ended. Plain Node: nothing has to be installed before.
 //
-//   --data DIR    keep the data elsewhere
-//   --port N      serve the page at another port
-//   --built       take what is installed and built as it is
+// The page and the relay answer other devices of the local network too; the members' gateways, and
+// the buttons that kill members, this machine alone.
+//
+//   --local           nobody but this machine
+//   --address IP      other devices find this machine at IP (may repeat); default: its private addresses
+//   --data DIR        keep the data elsewhere
+//   --port N          serve the page at another port
+//   --built           take what is installed and built as it is
 import { createServer } from 'node:net';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildPage, servePage } from './lib/demo-page.mjs';
 import { Fleet } from './lib/fleet.mjs';
+import { isLoopback, privateAddresses } from './lib/local-network.mjs';
 import { endAllOnSignal, install, run } from './lib/run.mjs';
 import { root } from './lib/workspace.mjs';
 
@@ -19,12 +25,16 @@ const { values: flags } = parseArgs({
     data: { type: 'string', default: `${root}/.quorate` },
     port: { type: 'string', default: '7777' },
     built: { type: 'boolean', default: false },
+    local: { type: 'boolean', default: false },
+    address: { type: 'string', multiple: true },
   },
 });
 const home = resolve(flags.data);
 const namespace = 'demo';
 const secret = 'public';
 const host = '127.0.0.1';
+/** Where other devices find this machine. */
+const others = flags.local ? [] : (flags.address ?? privateAddresses());
 const relayPort = 7800;
 const members = [
   { label: 'node-1', directory: `${home}/node-1`, port: 7801 },
@@ -40,17 +50,19 @@ let leader;
 await prepare();
 try {
   const files = await buildPage();
-  const relayAddress = await startRelay();
-  const started = await Promise.all(members.map((member) => startMember(member, relayAddress)));
+  const relayAt = await startRelay();
+  const started = await Promise.all(members.map((member) => startMember(member, relayAt(host))));
   page = await servePage({
     files,
-    port: await freePort(Number(flags.port)),
-    network: { namespace, relays: [relayAddress], secret },
+    port: await freePort(Number(flags.port), [host, ...others]),
+    others,
+    network: { namespace, secret },
+    relaysFor: (name) => [relayAt(isLoopback(name) ? host : name)],
     processes: fleet.switches(
       Object.fromEntries(started.map(({ label, gateway }) => [label, gateway])),
     ),
   });
-  explain(started);
+  await explain(started);
 } catch (error) {
   if (!stopping) {
     console.error(`\n${error.message}`);
@@ -96,21 +108,25 @@ function parents() {
 
 // The parts ----------------------------------------------------------------------------------------
 
-/** Starts the relay and resolves with an address that members can dial. */
+/** Starts the relay and resolves with its addresses, by the host that one would dial. */
 async function startRelay() {
-  const port = await freePort(relayPort);
+  const port = await freePort(relayPort, [host, ...others]);
   const data = `${home}/relay`;
   const event = await fleet.start('relay', [
     'relay',
     '--init',
     ...['--data', data],
-    ...['--listen', `${host}:${port}`],
+    ...[host, ...others].flatMap((one) => ['--listen', `${one}:${port}`]),
   ]);
-  return event.addresses[0];
+  return (name) => {
+    const address = event.addresses.find((one) => one.startsWith(`/ip4/${name}/`));
+    if (address === undefined) throw new Error(`The relay does not listen on ${name}`);
+    return address;
+  };
 }
 
 async function startMember({ label, directory, port }, relayAddress) {
-  const gatewayPort = await freePort(port);
+  const gatewayPort = await freePort(port, [host]);
   await fleet.start(label, [
     'node',
     ...['--namespace', namespace],
@@ -136,7 +152,7 @@ function narrate(name, event) {
   }
 }
 
-function explain(started) {
+async function explain(started) {
   const [first, second, third] = started;
   const lines = started.map(
     ({ label, gateway, directory }) =>
@@ -144,7 +160,7 @@ function explain(started) {
   );
   say(`
 Open ${page.url}
-
+${await explainOthers()}
 Open it in several tabs: they are one cluster by themselves, and another one together with these
 three members, which you can kill and start again from the page.
 
@@ -159,6 +175,23 @@ Or from another terminal, in this directory:
 
 Ctrl-C stops all of it; the data stay in ${short(home)} and the next start finds them.
 `);
+}
+
+/** How a phone gets there, and who else does. */
+async function explainOthers() {
+  if (flags.local) return '';
+  const [first, ...more] = page.urls;
+  if (first === undefined) {
+    return 'This machine has no address in a private network: no phone can open the page.\n';
+  }
+  const also = more.length === 0 ? '' : `\n(or, by its other networks, ${more.join(', ')})`;
+  const { renderUnicodeCompact } = await import('uqr');
+  const code = process.stdout.isTTY ? `\n\n${renderUnicodeCompact(first, { border: 2 })}` : '';
+  return `On a phone of this network: ${first}${also}${code}
+
+Whoever is in this network can open it, read and write; \`npm start -- --local\` keeps it to this
+machine. Only this machine can kill members.
+`;
 }
 
 // The end ------------------------------------------------------------------------------------------
@@ -180,22 +213,31 @@ function fail(message) {
 
 // Helpers ------------------------------------------------------------------------------------------
 
-/** The wanted port, or, when somebody else has it, one that is free. */
-async function freePort(wanted) {
+/** The wanted port, or, when somebody else has it on one of `hosts`, one that is free. */
+async function freePort(wanted, hosts) {
   for (const port of [wanted, wanted + 10, wanted + 20, 0]) {
-    const found = await tryPort(port);
+    const found = await tryPorts(port, hosts);
     if (found === undefined) continue;
-    if (found !== wanted) say(`Port ${wanted} is taken: using ${found} instead`);
+    if (found !== wanted && wanted !== 0) say(`Port ${wanted} is taken: using ${found} instead`);
     return found;
   }
   throw new Error(`Cannot find a free port near ${wanted}`);
 }
 
-function tryPort(port) {
+async function tryPorts(port, hosts) {
+  let found = port;
+  for (const one of hosts) {
+    found = await tryPort(found, one);
+    if (found === undefined) return undefined;
+  }
+  return found;
+}
+
+function tryPort(port, at) {
   return new Promise((settle) => {
     const server = createServer();
     server.once('error', () => settle(undefined));
-    server.listen(port, host, () => {
+    server.listen(port, at, () => {
       const found = server.address().port;
       server.close(() => settle(found));
     });

@@ -12,7 +12,7 @@ import type {
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,12 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const patience = { timeout: 60_000 };
 
-type Served = { readonly url: string; stop(): Promise<void> };
+type Served = {
+  readonly url: string;
+  /** What it has printed. */
+  readonly said: readonly string[];
+  stop(): Promise<void>;
+};
 
 /** Runs one of the tools until it says where its page is. */
 async function serve(args: readonly string[]): Promise<Served> {
@@ -38,6 +43,7 @@ async function serve(args: readonly string[]): Promise<Served> {
   });
   return {
     url,
+    said,
     async stop() {
       child.kill('SIGINT');
       await gone;
@@ -61,16 +67,45 @@ const test: TestType<
   ],
   problems: async ({ context }, use) => {
     const problems: string[] = [];
-    context.on('console', (message) => {
-      if (message.type() === 'error') problems.push(message.text());
-    });
-    context.on('weberror', (error) => problems.push(error.error().message));
+    gatherProblems(context, problems);
     await use(problems);
     expect(problems).toEqual([]);
   },
 });
 
 test.describe.configure({ timeout: 240_000 });
+
+function gatherProblems(context: BrowserContext, problems: string[]): void {
+  context.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  context.on('weberror', (error) => problems.push(error.error().message));
+}
+
+/** What `npm start` runs, with data and a port of its own. */
+async function serveCluster(flags: readonly string[] = []): Promise<Served> {
+  const data = await mkdtemp(join(tmpdir(), 'quorate-demo-'));
+  const isBuilt = existsSync(join(root, 'packages/quorate/dist/cli.js'));
+  const built = isBuilt ? ['--built'] : [];
+  const args = ['tools/start.mjs', '--data', data, '--port', '0', ...built, ...flags];
+  const served = await serve(args);
+  return {
+    ...served,
+    async stop() {
+      await served.stop();
+      await rm(data, { recursive: true });
+    },
+  };
+}
+
+/** What the page is told by whoever serves it. */
+type Config = { readonly network: { readonly token: string | null } };
+
+/** Where another device would find this machine. */
+function ownAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+}
 
 async function open(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
@@ -235,10 +270,7 @@ test('L1 the demo: processes are killed and started from the page; two dead are 
 }) => {
   // Skipped: the processes are the same whichever browser presses the buttons.
   test.skip(browserName !== 'chromium', 'the same switches in every browser');
-  const data = await mkdtemp(join(tmpdir(), 'quorate-demo-'));
-  const isBuilt = existsSync(join(root, 'packages/quorate/dist/cli.js'));
-  const flags = ['--data', data, '--port', '0', ...(isBuilt ? ['--built'] : [])];
-  const { url, stop } = await serve(['tools/start.mjs', ...flags]);
+  const { url, stop } = await serveCluster(['--local']);
   try {
     const page = await context.newPage();
     await page.goto(`${url}/#network`);
@@ -272,6 +304,78 @@ test('L1 the demo: processes are killed and started from the page; two dead are 
     await expect(page.locator('[data-fact="lost"]')).toHaveText('0 lost');
   } finally {
     await stop();
-    await rm(data, { recursive: true });
+  }
+});
+
+test('B1 the demo on a phone: without a secure context a learner in memory that reads, writes and kills nothing', async ({
+  browser,
+  context,
+  problems,
+}) => {
+  const address = ownAddress();
+  // Skipped: a machine without a network has nobody else to show the page to.
+  test.skip(address === undefined, 'this machine has no address but its loopback');
+  const { url, said, stop } = await serveCluster(['--address', address ?? '']);
+  const phones = await browser.newContext({ viewport: { width: 390, height: 844 } });
+  gatherProblems(phones, problems);
+  try {
+    const phoneUrl = url.replace('localhost', address ?? '');
+    await expect
+      .poll(() => said, patience)
+      .toContainEqual(`On a phone of this network: ${phoneUrl}`);
+    const page = await context.newPage();
+    await page.goto(`${url}/#network`);
+    await ready(page);
+    await expect(page.locator('.phone img')).toBeVisible();
+
+    const phone = await phones.newPage();
+    await phone.goto(phoneUrl);
+    expect(await phone.evaluate(() => isSecureContext)).toBe(false);
+    await ready(phone);
+    await expect(phone.locator('.banner')).toContainText('kept in memory only');
+    await expect(phone.locator('.banner')).toContainText('neither from https nor from localhost');
+    await expect(phone.locator('.seat-row', { hasText: '(you)' })).toContainText('no vote');
+
+    for (const [clicked, count] of [
+      [phone, '1'],
+      [page, '2'],
+    ] as const) {
+      await clicked.getByRole('button', { name: '+1', exact: true }).click();
+      for (const one of [page, phone]) {
+        await expect(one.locator('.count-number')).toHaveText(count, patience);
+      }
+    }
+    const tooWide = await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(tooWide).toBeLessThanOrEqual(0);
+
+    // There is no button, the page does not have what a button needs, and nobody would listen.
+    await expect(page.getByRole('button', { name: /^Kill node-\d/ })).toHaveCount(3, patience);
+    await expect(phone.getByRole('button', { name: /^Kill/ })).toHaveCount(0);
+    await expect(phone.locator('.failover')).toContainText('on the machine that runs them');
+    const configOf = async (one: Page): Promise<Config> =>
+      JSON.parse((await one.locator('#config').textContent()) ?? '') as Config;
+    const { token } = (await configOf(page)).network;
+    expect(typeof token).toBe('string');
+    expect((await configOf(phone)).network.token).toBeNull();
+    for (const origin of [url, phoneUrl]) {
+      const refused = await fetch(`${phoneUrl}/processes/node-1/kill`, {
+        method: 'POST',
+        headers: { origin, 'x-demo-token': token ?? '' },
+      });
+      expect(refused.status).toBe(403);
+    }
+    const gateway = /http:\/\/127\.0\.0\.1:\d+/.exec(said.join('\n'))?.[0] ?? '';
+    expect((await fetch(`${gateway}/v1/status`)).ok).toBe(true);
+    const beyond = gateway.replace('127.0.0.1', address ?? '');
+    await expect(fetch(`${beyond}/v1/status`)).rejects.toThrow();
+
+    await phone.getByRole('link', { name: 'Tabs only' }).click();
+    await expect(phone.locator('.banner')).toContainText('wanted https or localhost', patience);
+    await expect(phone.locator('h1')).toHaveText('Tabs alone need https or localhost.');
+    expect(problems).toEqual([]);
+  } finally {
+    await phones.close();
+    for (const page of context.pages()) await page.close();
+    await stop();
   }
 });

@@ -2,6 +2,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { isLoopback } from './local-network.mjs';
 import { root } from './workspace.mjs';
 
 const home = `${root}/apps/demo`;
@@ -37,45 +38,69 @@ export async function buildPage() {
 }
 
 /**
- * Serves the page at `http://localhost:<port>/`. `network` goes into the page; `processes`
- * ({ list, kill, start }), where given, is offered to it, and to nothing else: it takes the token
- * that only the page has, from a page of this very origin.
+ * Serves the page at `http://localhost:<port>/` and, beside it, at the addresses of this machine in
+ * `others`. `network` goes into the page, with `relaysFor(host)` as its relays: those that a page
+ * loaded from that host can reach. `processes` ({ list, kill, start }), where given, is offered to
+ * the page on this machine, and to nothing else: whoever uses it connects over the loopback, with
+ * the token that only that page has, from a page of that very origin.
  *
- * Resolves with the server's `url` and `close`.
+ * Resolves with the server's `url`, the `urls` for other devices, and `close`.
  */
-export async function servePage({ files, port, network = null, processes = null }) {
+export async function servePage({
+  files,
+  port,
+  others = [],
+  network = null,
+  relaysFor = () => [],
+  processes = null,
+}) {
   const token = processes === null ? null : randomBytes(24).toString('base64url');
-  const config = { network: network === null ? null : { ...network, token } };
-  const html = readFileSync(`${home}/index.html`, 'utf8').replace(
-    '<script type="application/json" id="config"></script>',
-    // No text in a script element may look like its end.
-    `<script type="application/json" id="config">${JSON.stringify(config).replaceAll('<', '\\u003c')}</script>`,
-  );
+  const index = readFileSync(`${home}/index.html`, 'utf8');
   let origins = [];
-  const server = createServer((request, response) => {
-    answer(request, response).catch((error) => {
-      send(response, error.status ?? 500, 'text/plain', error.message);
-    });
-  });
-
+  let urls = [];
   const answer = async (request, response) => {
     // A name that somebody else pointed at this machine is not this page's.
-    if (!origins.includes(`http://${request.headers.host}`)) throw refused('unknown host');
+    const origin = origins.find((one) => one === `http://${request.headers.host}`);
+    if (origin === undefined) throw refused('unknown host');
+    const { hostname } = new URL(origin);
+    const isHere = !others.includes(hostname) && isLoopback(request.socket.remoteAddress);
     const { pathname } = new URL(request.url, 'http://localhost');
-    if (pathname.startsWith('/processes')) return command(request, response, pathname);
+    if (pathname.startsWith('/processes')) {
+      if (!isHere) throw refused('only on the machine that runs the members');
+      return command(request, response, pathname);
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') throw refused('only GET', 405);
-    if (pathname === '/') return send(response, 200, types['.html'], html);
+    if (pathname === '/') return send(response, 200, types['.html'], pageFor(hostname, isHere));
     if (pathname === '/left') return send(response, 200, types['.html'], leftPage);
+    if (pathname === '/phone.svg' && urls.length > 0) {
+      return send(response, 200, types['.svg'], await codeOf(urls[0]));
+    }
     const file = files.get(pathname);
     if (file === undefined) throw refused('nothing here', 404);
     return send(response, 200, file.type, file.body);
+  };
+
+  const pageFor = (hostname, isHere) => {
+    const config = {
+      network:
+        network === null
+          ? null
+          : { ...network, relays: relaysFor(hostname), token: isHere ? token : null },
+      phone: isHere ? (urls[0] ?? null) : null,
+    };
+    // No text in a script element may look like its end.
+    const json = JSON.stringify(config).replaceAll('<', '\\u003c');
+    return index.replace(
+      '<script type="application/json" id="config"></script>',
+      () => `<script type="application/json" id="config">${json}</script>`,
+    );
   };
 
   const command = async (request, response, pathname) => {
     const { origin } = request.headers;
     if (processes === null) throw refused('nothing here', 404);
     if (!sameText(String(request.headers['x-demo-token'] ?? ''), token)) throw refused('no token');
-    if (origin !== undefined && !origins.includes(origin)) throw refused('foreign origin');
+    if (origin !== undefined && !isOwn(origin)) throw refused('foreign origin');
     if (pathname === '/processes' && request.method === 'GET') {
       return send(response, 200, types['.json'], JSON.stringify(await processes.list()));
     }
@@ -87,25 +112,49 @@ export async function servePage({ files, port, network = null, processes = null 
     const result = await processes[action](label);
     return send(response, 200, types['.json'], JSON.stringify(result));
   };
+  const isOwn = (origin) => origins.includes(origin) && !urls.includes(origin);
 
-  await listen(server, port);
-  const actual = server.address().port;
-  origins = ['localhost', '127.0.0.1'].map((host) => `http://${host}:${actual}`);
-  return {
-    url: `http://localhost:${actual}`,
-    port: actual,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    },
+  const servers = [];
+  const close = async () => {
+    await Promise.all(servers.map((server) => end(server)));
   };
+  let actual = port;
+  try {
+    for (const host of ['127.0.0.1', ...others]) {
+      const server = createServer((request, response) => {
+        answer(request, response).catch((error) => {
+          send(response, error.status ?? 500, 'text/plain', error.message);
+        });
+      });
+      await listen(server, actual, host);
+      servers.push(server);
+      actual = server.address().port;
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  urls = others.map((host) => `http://${host}:${actual}`);
+  origins = ['localhost', '127.0.0.1'].map((host) => `http://${host}:${actual}`).concat(urls);
+  return { url: `http://localhost:${actual}`, urls, port: actual, close };
 }
 
-function listen(server, port) {
+/** The address as a picture for a phone's camera; dark on light, whatever the page's colours. */
+async function codeOf(url) {
+  const { renderSVG } = await import('uqr');
+  return renderSVG(url, { border: 3 });
+}
+
+function listen(server, port, host) {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });
+}
+
+function end(server) {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(resolve));
 }
 
 function send(response, status, type, body) {
@@ -134,6 +183,7 @@ const types = {
   '.css': 'text/css; charset=utf-8',
   '.map': 'application/json',
   '.json': 'application/json',
+  '.svg': 'image/svg+xml',
 };
 
 // The clock of a page is a worker made of text; relays are anywhere.

@@ -1,7 +1,10 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { servePage } from './demo-page.mjs';
+import { privateAddresses } from './local-network.mjs';
 
+/** Where another device would find this machine, or what stands for it. */
+const away = privateAddresses()[0] ?? '127.0.0.2';
 const done = [];
 const processes = {
   list: async () => [{ label: 'node-1', state: 'running' }],
@@ -16,12 +19,19 @@ let site;
 let token;
 
 beforeAll(async () => {
-  const network = { namespace: 'demo', relays: ['ws://127.0.0.1:1'], secret: '</script>' };
-  site = await servePage({ files: new Map(), port: 0, network, processes });
-  const { body } = await ask('GET', '/');
-  const config = JSON.parse(/id="config">(.*?)<\/script>/s.exec(body)[1]);
-  expect(config.network).toMatchObject(network);
-  token = config.network.token;
+  site = await servePage({
+    files: new Map(),
+    port: 0,
+    others: [away],
+    network: { namespace: 'demo', secret: '</script>' },
+    relaysFor: (host) => [`ws://${host}:1`],
+    processes,
+  });
+  const { network, phone } = await configAt(`localhost:${site.port}`);
+  expect(network).toMatchObject({ namespace: 'demo', secret: '</script>' });
+  expect(network.relays).toEqual(['ws://localhost:1']);
+  expect(phone).toBe(`http://${away}:${site.port}`);
+  token = network.token;
 });
 
 afterAll(() => site.close());
@@ -46,6 +56,11 @@ function ask(method, path, headers = {}) {
   });
 }
 
+async function configAt(host) {
+  const { body } = await ask('GET', '/', { host });
+  return JSON.parse(/id="config">(.*?)<\/script>/s.exec(body)[1]);
+}
+
 function own() {
   return { origin: site.url, 'x-demo-token': token };
 }
@@ -62,6 +77,8 @@ test.each([
   ['with another token', (headers) => ({ ...headers, 'x-demo-token': 'x'.repeat(32) })],
   ['from another origin', (headers) => ({ ...headers, origin: 'https://elsewhere.example' })],
   ['without an origin', ({ 'x-demo-token': only }) => ({ 'x-demo-token': only })],
+  ['by the address for others', (headers) => ({ ...headers, host: `${away}:${site.port}` })],
+  ['from the page for others', (headers) => ({ ...headers, origin: site.urls[0] })],
   ['by another name of this machine', (headers) => ({ ...headers, host: 'rebound.example' })],
 ])('servePage() kills nothing %s', async (_, change) => {
   const before = done.length;
@@ -74,6 +91,15 @@ test('servePage() knows no other member, no other deed, and no page but its own'
   expect((await ask('POST', '/processes/node-1/erase', own())).status).toBe(404);
   expect((await ask('GET', '/processes/node-1/kill', own())).status).toBe(405);
   expect((await ask('GET', '/../package.json')).status).toBe(404);
+});
+
+test('servePage() shows another device the way to the relay, and no switches', async () => {
+  const { network, phone } = await configAt(`${away}:${site.port}`);
+  expect(network).toMatchObject({ relays: [`ws://${away}:1`], token: null });
+  expect(phone).toBeNull();
+  const response = await fetch(`${site.urls[0]}/phone.svg`);
+  expect(response.headers.get('content-type')).toBe('image/svg+xml');
+  expect(await response.text()).toContain('<svg');
 });
 
 test('servePage() offers no processes where there are none', async () => {

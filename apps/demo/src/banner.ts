@@ -34,5 +34,8 @@ function detailsOf({ phase, members, durability }: ClusterStatus): string {
   const voters = members.filter(({ kind }) => kind === 'voter');
   const here = voters.filter(({ reachable }) => reachable).length;
   const votes = `${here} of ${voters.length} voting copies in reach`;
-  return durability === 'memory' ? `${votes}; this tab's own is in memory only.` : `${votes}.`;
+  // Where no page can keep a copy the message has said so already.
+  const own =
+    durability === 'memory' && isSecureContext ? "; this tab's own is in memory only" : '';
+  return `${votes}${own}.`;
 }

@@ -8,10 +8,14 @@ export type Network = {
   readonly token: string | null;
 };
 
-export type Config = { readonly network: Network | null };
+export type Config = {
+  readonly network: Network | null;
+  /** Where a phone of the same network opens this page; null where it cannot, or is one itself. */
+  readonly phone: string | null;
+};
 
 /** Reads the JSON in the page's element `#config`; without one there are tabs only. */
 export function readConfig(): Config {
   const text = document.querySelector('#config')?.textContent ?? '';
-  return text.trim() === '' ? { network: null } : (JSON.parse(text) as Config);
+  return text.trim() === '' ? { network: null, phone: null } : (JSON.parse(text) as Config);
 }

@@ -1,4 +1,5 @@
 /** The page: takes a name, joins, and shows one scene at a time. */
+import { startBarred } from './barred-scene.ts';
 import { readConfig } from './config.ts';
 import { h, setAttribute } from './dom.ts';
 import { markIcon, tabIcon } from './icons.ts';
@@ -47,13 +48,17 @@ async function main(): Promise<void> {
 
 function start(scene: SceneName, name: string): RunningScene {
   if (scene === 'network' && config.network !== null) {
-    return startNetwork(name, config.network, inTitle(name));
+    return startNetwork(name, config.network, { shown: inTitle(name), phone: config.phone });
   }
+  if (!isSecureContext) return startBarred(name, config.network !== null);
   return startTabs(name, inTitle(name));
 }
 
 function sceneOf(hash: string): SceneName {
-  return hash === '#network' && config.network !== null ? 'network' : 'tabs';
+  if (config.network === null) return 'tabs';
+  // Tabs alone need what browsers give to https and localhost only: there a phone begins elsewhere.
+  const first = isSecureContext ? 'tabs' : 'network';
+  return hash === '#network' ? 'network' : hash === '#tabs' ? 'tabs' : first;
 }
 
 /** The strip of tabs shows who wears the crown, whichever of them is looked at. */
@@ -78,7 +83,7 @@ function header(name: string, links: Readonly<Record<SceneName, HTMLElement>>): 
   return h(
     'header',
     { class: 'top' },
-    h('a', { class: 'brand', href: '#tabs' }, markIcon(), h('span', {}, 'Quorate')),
+    h('a', { class: 'brand', href: '#' }, markIcon(), h('span', {}, 'Quorate')),
     h('nav', { 'aria-label': 'Scenes' }, links.tabs, links.network),
     chip,
   );

@@ -2,6 +2,7 @@
 import { joinCluster } from 'quorate';
 import type { Network } from './config.ts';
 import { h } from './dom.ts';
+import { phoneCard } from './phone-card.ts';
 import { knownPositions, Neighbours } from './neighbours.ts';
 import { Processes } from './processes.ts';
 import type { Process } from './processes.ts';
@@ -11,7 +12,17 @@ import type { Seat } from './seats.ts';
 import type { SeatAction } from './ring/seat-list.ts';
 import type { RunningScene, SceneShown } from './tabs-scene.ts';
 
-export function startNetwork(name: string, network: Network, shown: SceneShown): RunningScene {
+export type NetworkSceneOptions = {
+  readonly shown: SceneShown;
+  /** Where a phone opens this page; null: nothing is said of phones. */
+  readonly phone: string | null;
+};
+
+export function startNetwork(
+  name: string,
+  network: Network,
+  { shown, phone }: NetworkSceneOptions,
+): RunningScene {
   const { namespace, relays, secret, token } = network;
   const neighbours = new Neighbours('network', name, {
     positions: (positions) => scene.setPositions(positions),
@@ -83,9 +94,10 @@ export function startNetwork(name: string, network: Network, shown: SceneShown):
     program: ["namespace: 'hello'", "relays: ['wss://relay.example.com']", 'secret'],
     failoverHint:
       token === null
-        ? 'Kill a member on the machine that runs them, and watch.'
+        ? 'The members can be killed from the page on the machine that runs them, and from nowhere else. Kill one there and watch it here.'
         : 'SIGKILL, without a goodbye. The others elect one of them, and writes go on. With two dead: read-only.',
     failoverActions: [killCrown],
+    cards: phone === null ? [] : [phoneCard(phone)],
     seatAction,
     shown: (status, seats) => {
       const leader = leaderOf(seats);

@@ -30,6 +30,8 @@ export type SceneOptions = {
   /** What a person can do to lose a leader. */
   readonly failoverActions: readonly HTMLElement[];
   readonly seatAction: (seat: Seat) => SeatAction | null;
+  /** Shown beside the rest. */
+  readonly cards: readonly HTMLElement[];
   /** Called with each status that is shown. */
   readonly shown: (status: ClusterStatus, seats: readonly Seat[]) => void;
 };
@@ -101,6 +103,7 @@ export class Scene {
         { class: 'side' },
         this.#count.element,
         this.#failover.element,
+        ...options.cards,
         programCard(options.program),
       ),
       this.#board.element,

@@ -53,6 +53,7 @@ export function startTabs(name: string, shown: SceneShown): RunningScene {
       closeCrowned,
     ],
     seatAction: () => null,
+    cards: [],
     shown: (status, seats) => {
       closeCrowned.disabled = leaderOf(seats) === null;
       neighbours.tellPositions(knownPositions(status));

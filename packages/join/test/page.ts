@@ -50,6 +50,7 @@ export class Page {
       clock: systemClock,
       clockName: () => 'timer',
       random: systemRandom,
+      isSecure: true,
       locks: browser.profile.locks(label),
       indexedDB: browser.indexedDB,
       page: {
@@ -65,11 +66,8 @@ export class Page {
       { namespace: browser.namespace, label, ...options },
       (given, made) => {
         machine = made;
-        return {
-          runner: new TabRunner(given, made, environment),
-          peerId: () => null,
-          addresses: () => [],
-        };
+        const runner = new TabRunner(given, made, environment);
+        return { runner, peerId: () => runner.peerId, addresses: () => runner.addresses };
       },
     );
     this.machine = machine!;

@@ -9,6 +9,8 @@ export type Environment = {
   /** What drives the clock now. */
   readonly clockName: () => string;
   readonly random: RandomBytes;
+  /** Is the page from https or localhost? Others get no locks. */
+  readonly isSecure: boolean;
   /** Absent without a secure context. */
   readonly locks: SlotLocks | undefined;
   /** Absent where the person's settings forbid it. */
@@ -25,21 +27,26 @@ export function hasDisk({ locks, indexedDB }: Environment): boolean {
   return locks !== undefined && indexedDB !== undefined;
 }
 
+/** Why no replica can be kept here, as the rest of a sentence; null where one can. */
+export function whyNoDisk(environment: Environment): string | null {
+  if (hasDisk(environment)) return null;
+  if (!environment.isSecure) return 'this page is neither from https nor from localhost';
+  return environment.locks === undefined
+    ? 'the browser has no Web Locks'
+    : 'the browser gives this page no IndexedDB';
+}
+
 /** Throws `UNSUPPORTED`, naming what this page lacks. */
-export function checkEnvironment({ locks, indexedDB }: Environment): {
+export function checkEnvironment(environment: Environment): {
   readonly locks: SlotLocks;
   readonly indexedDB: IDBFactory;
 } {
-  if (locks === undefined) {
+  const { locks, indexedDB, isSecure } = environment;
+  if (locks === undefined || indexedDB === undefined) {
+    const wanted = isSecure ? '' : ', wanted https or localhost';
     throw new QuorateError(
       'UNSUPPORTED',
-      'Cannot keep a replica here: the page has no Web Locks, wanted https or localhost',
-    );
-  }
-  if (indexedDB === undefined) {
-    throw new QuorateError(
-      'UNSUPPORTED',
-      'Cannot keep a replica here: the browser gives this page no IndexedDB',
+      `Cannot keep a replica here: ${whyNoDisk(environment)}${wanted}`,
     );
   }
   if (typeof BroadcastChannel === 'undefined') {

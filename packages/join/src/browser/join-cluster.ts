@@ -14,11 +14,10 @@ const page: Preset = {
     return options.relays !== undefined && options.relays.length > 0 ? 'relays' : 'tabs';
   },
   label: () => `tab-${Math.random().toString(36).slice(2, 6)}`,
-  assemble: (options, machine: KvStateMachine) => ({
-    runner: new TabRunner(options, machine, browserEnvironment()),
-    peerId: () => null,
-    addresses: () => [],
-  }),
+  assemble: (options, machine: KvStateMachine) => {
+    const runner = new TabRunner(options, machine, browserEnvironment());
+    return { runner, peerId: () => runner.peerId, addresses: () => runner.addresses };
+  },
 };
 
 /**

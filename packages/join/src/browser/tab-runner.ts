@@ -16,6 +16,7 @@ import type { JoinOptions } from '../options.ts';
 import type { Runner } from '../runner.ts';
 import { Calls, timeoutOf } from './calls.ts';
 import { CatchingUp } from './catching-up.ts';
+import { whyNoDisk } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { watchPage } from './page-life.ts';
 import { relaysRealm, tabsRealm } from './realm.ts';
@@ -55,9 +56,18 @@ export class TabRunner implements Runner {
     const status = this.#life.primary.status;
     const durability = this.#durability();
     if (this.#status?.of !== status || this.#status.shown.durability !== durability) {
-      this.#status = { of: status, shown: { ...status, durability } };
+      const message = this.#message(status);
+      this.#status = { of: status, shown: { ...status, durability, message } };
     }
     return this.#status.shown;
+  }
+
+  get peerId(): string | null {
+    return this.#life.peerId;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#life.addresses;
   }
 
   subscribe(listener: () => void): () => void {
@@ -173,6 +183,13 @@ export class TabRunner implements Runner {
       },
     });
     return life;
+  }
+
+  /** A page without a disk says why: with another address, or in another browser, it would have one. */
+  #message({ phase, message }: ClusterStatus): string {
+    const why = this.#realm.maySpareDisks ? whyNoDisk(this.#environment) : null;
+    const isMember = phase === 'ready' || phase === 'electing' || phase === 'read-only';
+    return why === null || !isMember ? message : `${message}; kept in memory only, for ${why}`;
   }
 
   /** What a browser may evict when space is short is kept by its best effort only. */

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { checkEnvironment, whyNoDisk } from './environment.ts';
+import type { Environment } from './environment.ts';
+
+/** Only what is asked of. */
+function environment(of: Partial<Environment>): Environment {
+  return { isSecure: true, locks: {}, indexedDB: {}, ...of } as Environment;
+}
+
+test('B14 whyNoDisk() is silent where a replica can be kept', () => {
+  expect(whyNoDisk(environment({}))).toBeNull();
+});
+
+test('B14 whyNoDisk() blames the address before the browser, which gives such pages no locks', () => {
+  const insecure = environment({ isSecure: false, locks: undefined });
+  expect(whyNoDisk(insecure)).toContain('neither from https nor from localhost');
+  expect(() => checkEnvironment(insecure)).toThrow(/, wanted https or localhost$/);
+});
+
+test.each<[string, Partial<Environment>]>([
+  ['Web Locks', { locks: undefined }],
+  ['IndexedDB', { indexedDB: undefined }],
+])('B14 checkEnvironment() names what a secure page lacks: %s', (name, lacks) => {
+  expect(whyNoDisk(environment(lacks))).toContain(name);
+  expect(() => checkEnvironment(environment(lacks))).toThrow(name);
+});
