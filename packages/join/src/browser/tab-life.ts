@@ -11,9 +11,11 @@ import { isQuorateError, Member } from '@quorate/cluster';
 import type {
   ClusterStatus,
   LogStorage,
+  MemberNetwork,
   MemberOptions,
   QuorateError,
   StateMachine,
+  Transport,
 } from '@quorate/cluster';
 import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
 import { KvStateMachine } from '@quorate/kv';
@@ -43,6 +45,8 @@ export class TabLife {
   #slots: Slots | null = null;
   /** The primary's slot; null: it lives in memory. Undefined until that is known. */
   #slot: number | null | undefined;
+  /** The primary's. */
+  #transport: Transport | null = null;
   #asked = false;
   #over = false;
   #closing: Promise<void> | null = null;
@@ -54,6 +58,11 @@ export class TabLife {
       options.join.label,
       options.stateMachine,
       storage === 'memory' ? () => memory() : () => this.#takeStorage(),
+      async () => {
+        const network = await options.realm.network();
+        this.#transport = network.transport;
+        return network;
+      },
     );
     this.#unsubscribe = this.primary.subscribe(() => this.#changed());
   }
@@ -61,6 +70,15 @@ export class TabLife {
   /** True where the page's tabs keep something that outlives them. */
   get durable(): boolean {
     return typeof this.#slot === 'number' || this.#others.size > 0;
+  }
+
+  /** The host that the page reads and writes through; null before it is up. */
+  get peerId(): string | null {
+    return this.#transport?.host ?? null;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#over ? [] : (this.#transport?.addresses() ?? []);
   }
 
   start(): Promise<void> {
@@ -200,6 +218,7 @@ export class TabLife {
     label: string,
     stateMachine: StateMachine,
     createStorage: MemberOptions['createStorage'],
+    network: () => Promise<MemberNetwork> = () => this.#options.realm.network(),
   ): Member {
     const { join, environment, realm } = this.#options;
     const { formation, policy, writeTimeoutMs, readTimeoutMs } = join;
@@ -213,7 +232,7 @@ export class TabLife {
       random: environment.random,
       createStorage,
       memoryMayFound: false,
-      network: () => realm.network(),
+      network,
       stateMachine,
       runtime: 'page',
       domain: `profile ${environment.profile}`,
