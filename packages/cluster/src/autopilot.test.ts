@@ -128,6 +128,21 @@ describe('Autopilot', () => {
     expect(bench.state.sessions.has(session)).toBe(false);
   });
 
+  test('Z27 R4 a leader that slept a lifetime ends nobody that it did not wait for awake', async () => {
+    const bench = new Bench();
+    const session = bench.openSession(0);
+    await bench.pass(2 * lifetimeMs, [session]);
+    bench.applyBody(2 * lifetimeMs, { type: 'activated' });
+    bench.autopilot.sessionSeen(session);
+    await bench.clock.advance(3 * lifetimeMs);
+    bench.applyBody(5 * lifetimeMs, { type: 'activated' });
+    await bench.pass(lifetimeMs - 2_000);
+    expect(bench.state.sessions.has(session)).toBe(true);
+    bench.applyBody(8 * lifetimeMs, { type: 'activated' });
+    await bench.pass(2 * lifetimeMs);
+    expect(bench.state.sessions.has(session)).toBe(false);
+  });
+
   test('join() proposes a learner with its facts and resolves once that is committed', async () => {
     const bench = new Bench();
     const joining = bench.autopilot.join(nodeId('b'), facts, new AbortController().signal);

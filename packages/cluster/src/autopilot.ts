@@ -39,6 +39,9 @@ export class Autopilot {
   readonly #waiters = new Set<{ readonly done: () => boolean; readonly waiter: Waiter }>();
   #commitIndexBefore = 0;
   #sessionsAt = Number.NEGATIVE_INFINITY;
+  #sessionsLookedAt = Number.NEGATIVE_INFINITY;
+  /** Since when this leader could have heard of a session without a break. */
+  #waitingSince = Number.NEGATIVE_INFINITY;
   #leadingSince = Number.NEGATIVE_INFINITY;
 
   constructor(options: AutopilotOptions) {
@@ -49,6 +52,8 @@ export class Autopilot {
   leadershipChanged(leads: boolean): void {
     this.#leadingSince = this.#options.clock.now();
     this.#sessionsAt = this.#leadingSince;
+    this.#sessionsLookedAt = this.#leadingSince;
+    this.#waitingSince = this.#leadingSince;
     this.#commitIndexBefore = Number.POSITIVE_INFINITY;
     if (leads) return;
     this.#joining.clear();
@@ -223,6 +228,9 @@ export class Autopilot {
   #careForSessions(): void {
     const { clock, policy, state } = this.#options;
     const now = clock.now();
+    // Who slept has heard nobody: that was no waiting.
+    if (now - this.#sessionsLookedAt >= policy.sessionLifetimeMs / 3) this.#waitingSince = now;
+    this.#sessionsLookedAt = now;
     if (now - this.#sessionsAt < policy.sessionLifetimeMs / 3) return;
     const listedAt = this.#sessionsAt;
     this.#sessionsAt = now;
@@ -234,7 +242,7 @@ export class Autopilot {
     // would not do: it stands still while nobody writes, and then leaps.
     const deadline = now - policy.sessionLifetimeMs;
     const expired =
-      this.#leadingSince > deadline
+      this.#waitingSince > deadline
         ? []
         : state.sessions
             .unseenSince(state.time - policy.sessionLifetimeMs)

@@ -143,6 +143,19 @@ describe('SafetyChecker', () => {
     }).toThrow(/append-only/);
   });
 
+  test('an entry that a former leader had sent, and lost in a crash, may replace a later one of its own', () => {
+    const checker = begin();
+    checker.leads(a, 2);
+    checker.written(a, batch(2, [entry(2, 2)]));
+    checker.started(a);
+    checker.leads(a, 3);
+    store(checker, a, batch(3, [entry(3, 2)]));
+    checker.leads(b, 4);
+    expect(() => {
+      checker.written(a, batch(4, [entry(2, 2), entry(4, 3)]));
+    }).not.toThrow();
+  });
+
   test('E3 E13 a second vote of one term is a violation, also across a restart', () => {
     const checker = begin();
     store(checker, a, batch(2, [], 0, b));

@@ -409,13 +409,14 @@ export class SafetyChecker {
         fail('state-machine', `${replica.id} overwrites committed entry ${entry.index}`);
       }
     }
-    const leader = this.#leaders.get(entry.term);
+    // What it had sent in a term it once led, and lost in a crash, may come back to it in a later one.
+    const { term: currentTerm } = replica.writtenVote;
     if (
-      leader === replica.id &&
+      this.#leaders.get(currentTerm) === replica.id &&
       entry.index <= endOf(replica.written) &&
       termAt(replica.written, entry.index) !== entry.term
     ) {
-      fail('append-only', `${replica.id} overwrites ${entry.index} in its term ${entry.term}`);
+      fail('append-only', `${replica.id} overwrites ${entry.index} in its term ${currentTerm}`);
     }
     const prevTerm = termAt(replica.written, entry.index - 1) ?? null;
     if (prevTerm === null && entry.index - 1 > endOf(replica.written)) {

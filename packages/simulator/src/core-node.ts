@@ -78,6 +78,7 @@ export class CoreNode {
   readonly #prng: Prng;
   #queue: DiskOperation[] = [];
   #syncing: DiskOperation[] = [];
+  #finishSync: () => void = () => undefined;
   #toApply: Entry[] = [];
   #applying = false;
   #snapshotting = false;
@@ -297,17 +298,21 @@ export class CoreNode {
     const calm = this.#world.calm;
     const syncMs = this.#prng.between(syncMsMin, calm ? syncMsMin * 2 : syncMsMax);
     const syncing = this.#syncing;
-    clock.setTimeout(
-      () => {
-        if (this.#syncing !== syncing) return;
-        this.#syncing = [];
-        for (const operation of syncing) this.#toDisk(operation);
-        this.#sync();
-        for (const operation of syncing) this.#done(operation);
-        this.pump();
-      },
-      !calm && this.#prng.chance(stallChance) ? syncMs * 50 : syncMs,
-    );
+    this.#finishSync = () => {
+      if (this.#syncing !== syncing) return;
+      this.#syncing = [];
+      for (const operation of syncing) this.#toDisk(operation);
+      this.#sync();
+      for (const operation of syncing) this.#done(operation);
+      this.pump();
+    };
+    const stalls = !calm && this.#prng.chance(stallChance);
+    clock.setTimeout(this.#finishSync, stalls ? syncMs * 50 : syncMs);
+  }
+
+  /** A disk that hangs comes back now; without it a stall may outlast what is left of the world. */
+  endStall(): void {
+    this.clock?.setTimeout(this.#finishSync, this.#settings.syncMsMin);
   }
 
   #batchesInFront(): number {

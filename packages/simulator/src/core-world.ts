@@ -422,6 +422,7 @@ class CoreWorld implements CoreNodeWorld {
     this.#cuts.clear();
     for (const node of this.#nodes) {
       node.clock?.thaw();
+      node.endStall();
       this.#start(node);
     }
   }
@@ -430,14 +431,15 @@ class CoreWorld implements CoreNodeWorld {
     const { timeoutMs } = this.#weather;
     const limitMs = healTimeouts * timeoutMs;
     const healedAt = this.clock.now();
+    const eventsBefore = this.clock.eventCount;
     let deadline = healedAt + limitMs;
-    let progress = this.checker.commitIndex;
+    let progress = this.#progress();
     let last = -1;
     for (;;) {
       this.clock.runSync(this.clock.now() + timeoutMs);
-      if (this.checker.commitIndex > progress) {
+      if (this.#progress() > progress) {
         // A backlog may be long where messages are small; what counts is that it shrinks.
-        progress = this.checker.commitIndex;
+        progress = this.#progress();
         deadline = Math.min(this.clock.now() + limitMs, healedAt + 50 * limitMs);
       }
       const leaders = this.#nodes.filter((node) => node.raft?.status().role === 'leader');
@@ -447,7 +449,7 @@ class CoreWorld implements CoreNodeWorld {
         else if (this.#isConverged(leader, last)) break;
       }
       if (last !== -1 && !this.#acknowledged.has(last) && !this.#isUnderWay(last)) last = -1;
-      if (this.clock.now() >= deadline || this.clock.eventCount > eventCountMax) {
+      if (this.clock.now() >= deadline || this.clock.eventCount - eventsBefore > eventCountMax) {
         throw new SafetyViolation(
           'healthy-again',
           `no progress ${healTimeouts} election timeouts after healing\n${this.#describe()}`,
@@ -455,6 +457,12 @@ class CoreWorld implements CoreNodeWorld {
       }
     }
     this.#checkEnd();
+  }
+
+  /** Grows while anything commits and while any log catches up with what will be committed. */
+  #progress(): number {
+    const ends = this.#nodes.map(({ durable }) => durable.entries.at(-1)?.index ?? 0);
+    return ends.reduce((sum, end) => sum + end, this.checker.commitIndex);
   }
 
   #proposeLast(leader: CoreNode): number {
