@@ -59,6 +59,37 @@ for (const way of ['frozen', 'stopped'] as const) {
   });
 }
 
+test('Z6 B3 what a tab is asked while it is frozen or put aside is done once it goes on', async ({
+  world,
+  browserName,
+}) => {
+  // Skipped: only Chromium can be told to freeze a page, and keeps one that held a lock.
+  test.skip(browserName !== 'chromium', 'tabs that stand still on request: Chromium only');
+  const { leader, others } = await spreadTabs(world);
+  const writer = await leader.page.evaluate(() => globalThis.app.writer);
+  for (const tab of others) await tab.writing(20);
+  // These listeners come behind those of the member, which has let go of everything by then.
+  await leader.page.evaluate(() => {
+    document.addEventListener('freeze', () => void globalThis.app.mark());
+    addEventListener('pagehide', () => void globalThis.app.mark());
+  });
+  await leader.freeze();
+  for (const tab of others) await tab.untilSaid('acked', 10);
+  expect(leader.said('acked')).toEqual([]);
+  await leader.thaw();
+  await expect.poll(() => leader.said('acked').length, patience).toBe(1);
+  await leader.leaveTo(world.site.plain);
+  for (const tab of others) await tab.untilSaid('acked', 10);
+  await leader.back();
+  // A machine that is too busy to put the page away in time loads it anew.
+  if (leader.cameFromCache) {
+    await expect.poll(() => leader.said('acked').length, patience).toBe(2);
+    expect(await leader.page.evaluate(() => globalThis.app.writer)).toBe(writer);
+  }
+  expect([...leader.said('refused'), ...leader.said('unknown')]).toEqual([]);
+  await world.verify();
+});
+
 test('B4 the hidden tab of the leader leads no more or still beats; shown again, nothing storms', async ({
   world,
 }) => {

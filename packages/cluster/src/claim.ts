@@ -73,6 +73,8 @@ export type ClaimKeeperOptions = {
   readonly founder: string;
   /** The register's group as the genesis names it (Z11); another group decides nothing here. */
   readonly group: string;
+  /** Is this member's own log still where it was? Asked before a lost record is set again. */
+  readonly mayRestore: () => Promise<boolean>;
   /** The register names another cluster: this one acknowledges nothing (any more). */
   readonly superseded: () => void;
   /** How often strangers with another secret were refused. */
@@ -94,7 +96,7 @@ export class ClaimKeeper {
   constructor(options: ClaimKeeperOptions, active: boolean) {
     this.#options = options;
     this.#active = active;
-    this.#schedule();
+    this.#schedule(options.register.restorable === true ? refreshIntervalMs / 2 : undefined);
   }
 
   /** Makes the claim active; true once the register says so, false when it cannot be reached now. */
@@ -116,20 +118,21 @@ export class ClaimKeeper {
     this.#cancelTimer();
   }
 
-  #schedule(): void {
+  #schedule(delayMs: number = this.#active ? lookIntervalMs : refreshIntervalMs): void {
     if (this.#stopped.signal.aborted) return;
     this.#cancelTimer = this.#options.clock.setTimeout(
       () => void this.#look().finally(() => this.#schedule()),
-      this.#active ? lookIntervalMs : refreshIntervalMs,
+      delayMs,
     );
   }
 
   async #look(): Promise<void> {
     if (!this.#active && this.#activating === null) await this.#set('claimed');
-    else await this.#read();
+    else if ((await this.#read()) === 'empty' && this.#active) await this.#set('active');
   }
 
-  async #read(): Promise<ClaimRecord | null> {
+  /** Null: no answer, or none that counts. `empty`: the record got lost, and is to be set again. */
+  async #read(): Promise<ClaimRecord | 'empty' | null> {
     const { register, clusterId, group } = this.#options;
     try {
       const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
@@ -141,7 +144,7 @@ export class ClaimKeeper {
       if (record?.claim.state === 'active' && !other) this.#active = true;
       // A claim in the making supersedes nothing that is active; an active one of another cluster does.
       if (other && (record.claim.state === 'active' || !this.#active)) this.#options.superseded();
-      return record;
+      return record === null && register.restorable === true ? 'empty' : record;
     } catch (error) {
       if (isQuorateError(error)) return null;
       throw error;
@@ -151,14 +154,15 @@ export class ClaimKeeper {
   async #set(state: Claim['state']): Promise<boolean> {
     const { register, clusterId, generation, founder } = this.#options;
     const current = await this.#read();
-    if (this.#stopped.signal.aborted || current?.claim.clusterId !== clusterId) return false;
-    if (current.claim.state === 'active') return true;
+    if (this.#stopped.signal.aborted || current === null) return false;
+    const { version, claim: known } = current === 'empty' ? { version: 0, claim: null } : current;
+    if (known !== null && known.clusterId !== clusterId) return false;
+    if (known?.state === 'active') return true;
     try {
-      this.#beat = Math.max(this.#beat, current.claim.beat) + 1;
+      if (current === 'empty' && !(await this.#options.mayRestore())) return false;
+      this.#beat = Math.max(this.#beat, known?.beat ?? 0) + 1;
       const claim: Claim = { state, clusterId, generation, founder, beat: this.#beat };
-      const result = await this.#ask((signal) =>
-        setClaim(register, current.version, claim, signal),
-      );
+      const result = await this.#ask((signal) => setClaim(register, version, claim, signal));
       return result.ok;
     } catch (error) {
       if (isQuorateError(error)) return false;

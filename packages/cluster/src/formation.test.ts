@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../test/manual-clock.ts';
 import { claimSilenceMs, ClaimKeeper, readClaim, refreshIntervalMs, setClaim } from './claim.ts';
-import type { Claim } from './claim.ts';
+import type { Claim, ClaimKeeperOptions } from './claim.ts';
 import type { Register } from './contracts/register.ts';
 import { QuorateError } from './errors.ts';
 import { encodeJoinAnswer, form } from './formation.ts';
@@ -98,18 +98,27 @@ class Bench {
     const superseded: number[] = [];
     const keeper = new ClaimKeeper(
       {
-        register: this.register,
-        clock: this.clock,
-        clusterId,
-        generation: 1,
-        founder: idOf('f'),
+        ...this.keeperOptions(clusterId),
         group,
         superseded: () => superseded.push(this.clock.now()),
-        refused: () => undefined,
       },
       active,
     );
     return { keeper, superseded };
+  }
+
+  keeperOptions(clusterId: string): ClaimKeeperOptions {
+    return {
+      register: this.register,
+      clock: this.clock,
+      clusterId,
+      generation: 1,
+      founder: idOf('f'),
+      group: 'test',
+      superseded: () => undefined,
+      refused: () => undefined,
+      mayRestore: () => Promise.resolve(true),
+    };
   }
 }
 
@@ -164,6 +173,109 @@ describe('form()', () => {
     isSilent = false;
     await bench.clock.advance(2_000);
     expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+  });
+
+  test('Z9 what is waited for has its name: a relay, or what the register calls itself', async () => {
+    const bench = new Bench();
+    bench.registers.setReachable(false);
+    const relay = bench.form('a');
+    const place = bench.form('b', {
+      register: {
+        group: 'test',
+        place: 'the storage of this browser',
+        read: () => Promise.reject(new QuorateError('STORAGE_FAILED', 'Cannot open it: no')),
+        compareAndSet: () => Promise.reject(new Error('it was not even read')),
+      },
+    });
+    await bench.clock.advance(20_000);
+    expect(relay.reports.at(-1)?.message).toBe(
+      'Waiting for a relay: none of those configured can be reached',
+    );
+    expect(place.reports.at(-1)?.message).toBe(
+      'Waiting for the storage of this browser: Cannot open it: no',
+    );
+    expect([relay.result, place.result]).toEqual([null, null]);
+  });
+
+  test('a register that a newer release wrote ends it: only a person can mend that', async () => {
+    const bench = new Bench();
+    const forming = bench.form('a', {
+      register: {
+        group: 'test',
+        read: () => Promise.reject(new QuorateError('OUTDATED', 'format 2')),
+        compareAndSet: () => Promise.reject(new Error('it was not even read')),
+      },
+    });
+    await bench.clock.advance(1_000);
+    expect(forming.error).toMatchObject({ code: 'OUTDATED' });
+  });
+
+  test('Z9 Z10 a register that lost its record: nobody founds while replicas know a cluster', async () => {
+    const bench = new Bench();
+    let isLogHere = true;
+    const forming = bench.form('a', { isLogHere: () => Promise.resolve(isLogHere) });
+    await bench.clock.advance(60_000);
+    expect([forming.result, await bench.claim()]).toEqual([null, null]);
+    expect(forming.reports.at(-1)?.reason).toBe('FORMATION_WAITING');
+    isLogHere = false;
+    await bench.clock.advance(1_000);
+    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+  });
+
+  test('Z10 a record whose cluster is gone with all its logs is superseded, by one founder', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    let isLogHere = true;
+    const forming = ['0', '1'].map((name) =>
+      bench.form(name, { isLogHere: () => Promise.resolve(isLogHere) }),
+    );
+    const unsure = bench.form('2');
+    const learner = bench.form('3', { mayFound: false, isLogHere: () => Promise.resolve(false) });
+    await bench.clock.advance(60_000);
+    expect((await bench.claim())?.clusterId).toBe(idOf('ab'));
+    isLogHere = false;
+    await bench.clock.advance(1_000);
+    const founders = forming.flatMap(({ result }) => (result === null ? [] : [result]));
+    expect(founders).toHaveLength(1);
+    expect(founders[0]).toMatchObject({
+      type: 'found',
+      clusterId: (await bench.claim())?.clusterId,
+    });
+    expect([unsure.result, learner.result]).toEqual([null, null]);
+  });
+
+  test('Z9 Z12 members set the record again where it can get lost, and nowhere else', async () => {
+    for (const active of [true, false]) {
+      const bench = new Bench();
+      const keeperOf = (restorable: boolean, mayRestore: () => Promise<boolean>): ClaimKeeper => {
+        const register: Register = {
+          group: 'test',
+          restorable,
+          read: (signal) => bench.register.read(signal),
+          compareAndSet: (...args) => bench.register.compareAndSet(...args),
+        };
+        const superseded = (): void => expect.unreachable('no other cluster is there');
+        const options = { ...bench.keeperOptions(idOf('ab')), register, superseded, mayRestore };
+        return new ClaimKeeper(options, active);
+      };
+      const lost = new QuorateError('STORAGE_LOST', 'its replica is gone');
+      const keepers = [
+        keeperOf(false, () => Promise.resolve(true)),
+        // In memory, and gone from the disk.
+        keeperOf(true, () => Promise.resolve(false)),
+        keeperOf(true, () => Promise.reject(lost)),
+      ];
+      await bench.clock.advance(120_000);
+      expect(await bench.claim()).toBe(null);
+      for (const keeper of keepers) keeper.stop();
+      const restoring = keeperOf(true, () => Promise.resolve(true));
+      await bench.clock.advance(2_000);
+      expect(await bench.claim()).toMatchObject({
+        state: active ? 'active' : 'claimed',
+        clusterId: idOf('ab'),
+      });
+      restoring.stop();
+    }
   });
 
   test('Z13 of ten at once exactly one founds, and the register names it', async () => {

@@ -32,6 +32,12 @@ export type FormationOptions = {
   readonly register: Register | null;
   /** `join` never founds. */
   readonly mayFound: boolean;
+  /**
+   * Is there a log of any cluster where all its durable replicas are kept? Given where replicas and
+   * the record can get lost apart: with a log and no record nobody founds, for members set it again;
+   * with an active record and no log that cluster is gone, for every log is older than its activation.
+   */
+  readonly isLogHere?: () => Promise<boolean>;
   readonly nodeId: NodeId;
   readonly facts: MemberFacts;
   readonly clock: Clock;
@@ -95,13 +101,23 @@ async function attempt(
     ({ record } = await asking(options, (signal) => readClaim(register, signal)));
   } catch (error) {
     if (!isQuorateError(error)) throw error;
-    if (error.code === 'BAD_SECRET' || error.code === 'REGISTER_LOST') throw error;
+    if (finalCodes.has(error.code)) throw error;
     reportWaiting(options, error);
     // Z12: without a register only a cluster that is active beyond doubt may take us in.
     return tryToJoin(options, null);
   }
   throwIfAborted(options.signal);
   const supersedes = watch.isSilent(record);
+  const isLogHere = async (): Promise<boolean | undefined> =>
+    options.mayFound ? options.isLogHere?.() : undefined;
+  if (record === null && (await isLogHere()) === true) {
+    options.report({
+      phase: 'discovering',
+      reason: 'FORMATION_WAITING',
+      message: 'Waiting for a replica that knows the cluster: its record is gone',
+    });
+    return null;
+  }
   if (record === null || supersedes || record.claim.founder === options.nodeId) {
     if (options.mayFound) return tryToFound(options, register, record);
     options.report({
@@ -120,7 +136,11 @@ async function attempt(
         : 'Waiting for the founder',
   });
   const joined = await tryToJoin(options, record.claim);
-  if (joined === null || record.claim.state === 'active') return joined;
+  if (record.claim.state === 'active') {
+    if (joined !== null || (await isLogHere()) !== false) return joined;
+    return tryToFound(options, register, record);
+  }
+  if (joined === null) return null;
   // Z12: only the register's value makes a member, so read it again after the knock.
   const { record: after } = await asking(options, (signal) => readClaim(register, signal));
   const named = after?.claim.state === 'active' && after.claim.clusterId === record.claim.clusterId;
@@ -128,10 +148,12 @@ async function attempt(
 }
 
 function reportWaiting(options: FormationOptions, error: QuorateError): void {
+  const isSilent = error.code === 'UNREACHABLE' || error.code === 'ABORTED';
+  const place = options.register?.place;
   const message =
-    error.code === 'UNREACHABLE' || error.code === 'ABORTED'
+    isSilent && place === undefined
       ? 'Waiting for a relay: none of those configured can be reached'
-      : `Waiting for the register: ${error.message}`;
+      : `Waiting for ${place ?? 'the register'}: ${error.message}`;
   options.report({ phase: 'discovering', reason: 'FORMATION_WAITING', message });
 }
 
@@ -247,6 +269,8 @@ function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new QuorateError('ABORTED', 'Stopped before the cluster was formed');
 }
 
+/** What only a person can end. */
+const finalCodes: ReadonlySet<ErrorCode> = new Set(['BAD_SECRET', 'REGISTER_LOST', 'OUTDATED']);
 const waitable: ReadonlySet<ErrorCode> = new Set([
   'UNREACHABLE',
   'TIMEOUT',

@@ -49,6 +49,11 @@ export type MemberOptions = {
   readonly formation?: 'auto' | 'join' | 'isolated';
   /** May a replica in memory found a cluster where the register is empty? Default true. */
   readonly memoryMayFound?: boolean;
+  /**
+   * Is there a log of any cluster where all its durable replicas are kept? Asked with a register that
+   * can lose its record, or keep it when all of them are gone (see `FormationOptions`).
+   */
+  readonly isLogHere?: () => Promise<boolean>;
   /** Default `node`. */
   readonly runtime?: Runtime;
   /** What this member shares its fate with (Z16), at most 128 characters. Default: with nobody. */
@@ -380,7 +385,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async #form(): Promise<Genesis> {
-    const { clock, random, formation, memoryMayFound = true } = this.#options;
+    const { clock, random, formation, memoryMayFound = true, isLogHere } = this.#options;
     const opened = this.#opened;
     const host = this.#host;
     const register = this.#network?.register ?? null;
@@ -394,6 +399,7 @@ export class Member implements Consensus, HostedReplica {
     const result = await form({
       register: formation === 'isolated' ? null : register,
       mayFound: formation !== 'join' && (storage.durable || memoryMayFound),
+      ...(isLogHere === undefined ? {} : { isLogHere }),
       nodeId: run.nodeId,
       facts: this.#facts(storage),
       clock,
@@ -460,6 +466,7 @@ export class Member implements Consensus, HostedReplica {
           generation: genesis.generation,
           founder: genesis.founder,
           group: genesis.register,
+          mayRestore: () => isStillThere(storage),
           superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
           refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
         },
@@ -694,6 +701,12 @@ export class Member implements Consensus, HostedReplica {
     for (const tell of [...this.#runningWaiters]) tell(reason);
     this.#onLinksChanged();
   }
+}
+
+/** Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
+async function isStillThere(storage: LogStorage): Promise<boolean> {
+  await storage.readCache();
+  return storage.durable;
 }
 
 const leaveTimeoutMs = 20_000;

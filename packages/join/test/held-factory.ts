@@ -45,6 +45,10 @@ export class HeldFactory {
     return standIn as unknown as IDBOpenDBRequest;
   }
 
+  databases(): Promise<IDBDatabaseInfo[]> {
+    return this.#factory.databases();
+  }
+
   letGo(): void {
     this.#isHeld = false;
     for (const open of this.#held.splice(0)) open();

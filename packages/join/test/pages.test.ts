@@ -31,6 +31,13 @@ async function settled(page: Page): Promise<void> {
   });
 }
 
+async function settledRequest(request: IDBOpenDBRequest): Promise<void> {
+  await new Promise((resolve, reject) => {
+    request.onsuccess = resolve;
+    request.onerror = () => reject(new Error('the request failed'));
+  });
+}
+
 describe('tabs of one profile', { timeout: 60_000 }, () => {
   test('Z10 one tab writes at once, and grows to three replicas by itself', async () => {
     const a = browser.open('a');
@@ -81,6 +88,53 @@ describe('tabs of one profile', { timeout: 60_000 }, () => {
     expect(await b.cluster.kv.get('k')).toBe('v');
     await b.cluster.kv.put('k', 'w');
     expect(voters(b).sort()).toEqual(before);
+  });
+
+  test('Z9 B8 only the register and a replica are deleted: nobody founds a second cluster', async () => {
+    const a = browser.open('a');
+    await a.cluster.kv.put('k', 'v');
+    await settled(a);
+    // Also the membership is on all disks: without that the loss of one could be that of a majority.
+    await until(() => {
+      const { members, raft } = a.cluster.status;
+      const isEverywhere = members.every(({ matchIndex }) => matchIndex === raft.lastIndex);
+      return isEverywhere && raft.commitIndex === raft.lastIndex;
+    });
+    const { clusterId } = a.cluster.status;
+    const before = voters(a);
+    const { nodeId } = a.cluster.status;
+    a.leave();
+    browser.profile.crash('a');
+    for (const name of ['quorate register', `quorate tabs ${browser.namespace} 0`]) {
+      await settledRequest(browser.indexedDB.deleteDatabase(name));
+    }
+    const b = browser.open('b');
+    const messages = new Set<string>();
+    b.cluster.subscribe(({ message }) => messages.add(message));
+    expect(await b.cluster.kv.get('k', { timeoutMs: 20_000 })).toBe('v');
+    expect(b.cluster.status.clusterId).toBe(clusterId);
+    expect([...messages].join()).toContain('Waiting for a replica that knows the cluster');
+    // The new replica is none of the old ones, and takes the place of the one that is gone.
+    expect(before).not.toContain(b.cluster.status.nodeId);
+    expect(voters(b)).toEqual(expect.arrayContaining(before.filter((one) => one !== nodeId)));
+  });
+
+  test('Z10 B8 only the replicas are deleted and the register names them: there is a new cluster', async () => {
+    const a = browser.open('a');
+    await a.cluster.kv.put('k', 'v');
+    await settled(a);
+    const { clusterId } = a.cluster.status;
+    a.leave();
+    browser.profile.crash('a');
+    for (const slot of [0, 1, 2]) {
+      const name = `quorate tabs ${browser.namespace} ${slot}`;
+      await settledRequest(browser.indexedDB.deleteDatabase(name));
+    }
+    const b = browser.open('b');
+    expect(await b.cluster.counter('clicks').add(1)).toBe(1);
+    await settled(b);
+    expect(b.cluster.status.clusterId).not.toBe(clusterId);
+    expect(await b.cluster.kv.get('k')).toBeUndefined();
   });
 
   test('B5 two of three tabs go at once, the last still writes', async () => {

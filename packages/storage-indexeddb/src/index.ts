@@ -1,3 +1,4 @@
+export { holdsLog } from './holds-log.ts';
 export { IndexedDbStorage } from './indexeddb-storage.ts';
 export type { IndexedDbStorageOptions } from './indexeddb-storage.ts';
 export { IndexedDbRegister } from './indexeddb-register.ts';

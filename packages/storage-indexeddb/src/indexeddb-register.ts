@@ -50,6 +50,9 @@ type Slot = {
  */
 export class IndexedDbRegister implements Register {
   readonly group = 'tabs';
+  readonly place = 'the storage of this browser';
+  /** It lies in a database of its own, which can go while those of replicas stay. */
+  readonly restorable = true;
 
   readonly #namespace: string;
   readonly #topic: string;

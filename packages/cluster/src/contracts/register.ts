@@ -22,6 +22,14 @@ export type CompareAndSetResult =
 export interface Register {
   /** Tells where claims are decided; the genesis records it. Empty until the first answer came. */
   readonly group: string;
+  /** What is waited for while it does not answer, in words. Left out: a relay. */
+  readonly place?: string;
+  /**
+   * True where a record can get lost while replicas stay, such as two databases of one browser: then
+   * members set it again, and whoever finds it empty looks for replicas first. Elsewhere an empty
+   * register means what it says, for a person may have released the name. Default false.
+   */
+  readonly restorable?: boolean;
   read(signal: AbortSignal): Promise<RegisterRecord | null>;
   /** Sets `value` if the current version is `expectedVersion` (0: no value yet). At most 16 KiB. */
   compareAndSet(

@@ -19,7 +19,8 @@ import type {
 } from '@quorate/cluster';
 import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
 import { KvStateMachine } from '@quorate/kv';
-import { IndexedDbStorage } from '@quorate/storage-indexeddb';
+import { holdsLog, IndexedDbStorage } from '@quorate/storage-indexeddb';
+import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
 import { checkEnvironment, hasDisk } from './environment.ts';
 import type { Environment } from './environment.ts';
@@ -232,10 +233,11 @@ export class TabLife {
       random: environment.random,
       createStorage,
       memoryMayFound: false,
+      ...(realm.isOneProfile ? { isLogHere: () => this.#isLogHere() } : {}),
       network,
       stateMachine,
       runtime: 'page',
-      domain: `profile ${environment.profile}`,
+      domain: failureDomain(join.zone, `profile ${environment.profile}`),
       mayVote: join.vote !== 'never',
       formation: formation ?? 'auto',
       policy: { ...realm.policy, ...policy },
@@ -246,11 +248,22 @@ export class TabLife {
 
   #store(slot: number, indexedDB: IDBFactory): LogStorage {
     // The slot's lock is held for as long as this store is open.
-    return new IndexedDbStorage({
-      name: `quorate ${this.#options.realm.name} ${slot}`,
+    return new IndexedDbStorage({ name: this.#storeName(slot), indexedDB, locks: null });
+  }
+
+  #storeName(slot: number): string {
+    return `quorate ${this.#options.realm.name} ${slot}`;
+  }
+
+  /** Databases can be deleted one by one: the register's without those of replicas, or these alone. */
+  async #isLogHere(): Promise<boolean> {
+    const { indexedDB } = checkEnvironment(this.#options.environment);
+    // Another page may have been told of more of them.
+    const slots = Array.from({ length: slotCountMax }, (_, slot) => slot);
+    return holdsLog(
       indexedDB,
-      locks: null,
-    });
+      slots.map((slot) => this.#storeName(slot)),
+    );
   }
 }
 
@@ -283,3 +296,5 @@ function hex(bytes: Uint8Array): string {
 
 /** An election among replicas of one page takes a few transactions. */
 const campaignMs = 100;
+/** Of any page; see `JoinOptions`. */
+const slotCountMax = 5;
