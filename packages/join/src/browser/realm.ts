@@ -63,6 +63,11 @@ export function tabsRealm(join: JoinOptions, environment: Environment): Realm {
 export function relaysRealm(join: JoinOptions, environment: Environment): Realm {
   const { namespace, relays = [], slots = 1, iceServers, direct } = join;
   const { clock, random } = environment;
+  // Fetched and compiled while the store opens, for a page waits for both; used after it (decision 9).
+  // What fails here fails again below, where it is told.
+  void Promise.all([import('@quorate/transport-libp2p/browser'), import('@quorate/crypto')]).catch(
+    () => undefined,
+  );
   return {
     name: `relays ${namespace}`,
     slotCount: slots,
