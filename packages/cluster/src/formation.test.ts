@@ -36,6 +36,7 @@ function memberOf(clusterId: string | null): RunFacts {
     generation: 1,
     label: 'x',
     durable: true,
+    opening: { term: 0, votedFor: null, lastIndex: 0 },
   };
 }
 

@@ -17,6 +17,8 @@ import {
 import type { Run } from './contracts/log-storage.ts';
 import type { Announcement } from './contracts/rendezvous.ts';
 import type { HostId } from './contracts/transport.ts';
+import { openingFrom, witnessesFrom } from './witnesses.ts';
+import type { Opening, Witness } from './witnesses.ts';
 
 /** One replica as its host presents it. */
 export type RunFacts = Run & {
@@ -25,6 +27,7 @@ export type RunFacts = Run & {
   readonly generation: number;
   readonly label: string;
   readonly durable: boolean;
+  readonly opening: Opening;
 };
 
 export type Hello = {
@@ -35,6 +38,8 @@ export type Hello = {
   readonly leader: NodeId | null;
   /** Other hosts of the namespace it knows, hints. */
   readonly acquaintances: readonly Announcement[];
+  /** What this host knows of replicas, so that one of them can tell that it was rolled back (Z3). */
+  readonly witnesses: readonly Witness[];
 };
 
 export function encodeHello(hello: Hello): Uint8Array {
@@ -49,6 +54,7 @@ export function decodeHello(bytes: Uint8Array): Hello {
     runs: asArray(map['runs'], 'runs', 64).map(runFrom),
     leader: asNullable(map['leader'], (id) => asId(id, 'leader')),
     acquaintances: announcementsFrom(map['acquaintances']),
+    witnesses: witnessesFrom(map['witnesses']),
   };
 }
 
@@ -76,5 +82,6 @@ function runFrom(value: unknown): RunFacts {
     generation: asInteger(map['generation'], 'generation'),
     label: asText(map['label'], 'label', 64),
     durable: asBoolean(map['durable'], 'durable'),
+    opening: openingFrom(map['opening']),
   };
 }

@@ -10,6 +10,7 @@ import { MemoryMeetingPoint } from './memory/memory-rendezvous.ts';
 import { MemoryNetwork } from './memory/memory-transport.ts';
 import { createPlainCipher } from './memory/plain-cipher.ts';
 import type { RpcRequest } from './rpc.ts';
+import type { Opening } from './witnesses.ts';
 
 const nodeId = (digit: string): string => digit.repeat(32);
 
@@ -20,6 +21,7 @@ class FakeReplica implements HostedReplica {
   readonly received: { message: Message; sender: RunFacts }[] = [];
   readonly bulk: { from: string; body: Uint8Array }[] = [];
   readonly events: string[] = [];
+  opening: Opening = { term: 0, votedFor: null, lastIndex: 0 };
 
   constructor(digit: string, epoch = 1, nonce = '00'.repeat(8)) {
     this.nodeId = nodeId(digit);
@@ -36,6 +38,7 @@ class FakeReplica implements HostedReplica {
       generation: 0,
       label: 'x',
       durable: true,
+      opening: this.opening,
     };
   }
 
@@ -57,6 +60,10 @@ class FakeReplica implements HostedReplica {
 
   unlinked(id: string): void {
     this.events.push(`unlinked ${id[0]}`);
+  }
+
+  disowned({ code }: QuorateError): void {
+    this.events.push(`disowned ${code}`);
   }
 
   answer(request: RpcRequest): Promise<Uint8Array> {

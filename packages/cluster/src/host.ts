@@ -14,6 +14,7 @@ import { QuorateError } from './errors.ts';
 import type { Hello, RunFacts } from './hello.ts';
 import { Peer } from './peer.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
+import { judge, Witnesses } from './witnesses.ts';
 
 /** What a host needs of a replica that it runs. */
 export interface HostedReplica {
@@ -26,6 +27,8 @@ export interface HostedReplica {
   /** A peer's run is linked, or is not any more. `newRun`: its epoch or nonce was not seen before. */
   linked(facts: RunFacts, newRun: boolean): void;
   unlinked(nodeId: NodeId): void;
+  /** A peer knows more of this replica than its disk does: this run must end (Z3). */
+  disowned(error: QuorateError): void;
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array>;
 }
 
@@ -41,13 +44,13 @@ export type HostOptions = {
 };
 
 export class Host {
+  readonly witnesses: Witnesses = new Witnesses();
   readonly #options: HostOptions;
   readonly #replicas = new Map<NodeId, HostedReplica>();
   readonly #peers = new Map<HostId, Peer>();
   readonly #byLink = new Map<Link, Peer>();
   /** Where each linked NodeId lives now. */
   readonly #routes = new Map<NodeId, Peer>();
-  readonly #lastRuns = new Map<NodeId, { epoch: number; nonce: string; cloned: boolean }>();
   readonly #acquaintances = new Map<HostId, readonly string[]>();
   readonly #outbox = new Map<Peer, Message[]>();
   #stopWatching: () => void = () => undefined;
@@ -97,7 +100,8 @@ export class Host {
   announce(): void {
     if (this.#closed) return;
     const hello = this.#hello();
-    const text = JSON.stringify(hello);
+    // What it has seen of others is said along with the rest, and is no reason to speak.
+    const text = JSON.stringify({ ...hello, witnesses: [] });
     if (text === this.#announced) return;
     this.#announced = text;
     const { host, addresses } = hello;
@@ -234,6 +238,7 @@ export class Host {
       runs,
       leader,
       acquaintances: this.acquaintances().slice(0, 64),
+      witnesses: this.witnesses.list(),
     };
   }
 
@@ -296,46 +301,41 @@ export class Host {
 
   #ready(peer: Peer): void {
     const hello = peer.hello;
-    if (hello === null) return;
+    if (hello === null || this.#isDisowned(peer, hello)) return;
     for (const facts of hello.runs) {
-      const error = this.#objection(facts);
+      const error = this.witnesses.objection(facts);
       if (error === null) continue;
+      // Nobody can tell the copy from the original, so the one that was heard before halts too.
+      if (error.code === 'REPLICA_CLONED') this.#routes.get(facts.nodeId)?.close(error.code);
       this.#options.onRefused(peer.link.host, error);
       peer.close(error.code);
       return;
     }
     for (const facts of hello.runs) {
-      const last = this.#lastRuns.get(facts.nodeId);
-      const newRun = last?.epoch !== facts.epoch || last.nonce !== facts.nonce;
-      this.#lastRuns.set(facts.nodeId, { epoch: facts.epoch, nonce: facts.nonce, cloned: false });
+      const newRun = this.witnesses.met(facts);
       this.#routes.set(facts.nodeId, peer);
       for (const replica of this.#replicas.values()) replica.linked(facts, newRun);
     }
     this.#learn(peer, hello);
   }
 
-  /** Z3, as far as one host can tell: a run that was rolled back, or exists twice, is not heard. */
-  #objection({ nodeId, epoch, nonce }: RunFacts): QuorateError | null {
-    const last = this.#lastRuns.get(nodeId);
-    if (last === undefined || epoch > last.epoch) return null;
-    if (epoch < last.epoch) {
-      return new QuorateError(
-        'REPLICA_ROLLED_BACK',
-        `Cannot hear run ${epoch} of ${nodeId}: run ${last.epoch} is known`,
-      );
+  /** Z3: the other side knows of a run here what that run's own disk does not. */
+  #isDisowned(peer: Peer, hello: Hello): boolean {
+    for (const witness of hello.witnesses) {
+      const replica = this.#replicas.get(witness.nodeId);
+      const error = replica === undefined ? null : judge(witness, replica.facts());
+      if (replica === undefined || error === null) continue;
+      this.#options.onRefused(peer.link.host, error);
+      peer.close(error.code);
+      replica.disowned(error);
+      return true;
     }
-    if (nonce === last.nonce && !last.cloned) return null;
-    // Nobody can tell the copy from the original, so the one that was heard before halts too.
-    last.cloned = true;
-    this.#routes.get(nodeId)?.close('REPLICA_CLONED');
-    return new QuorateError(
-      'REPLICA_CLONED',
-      `Cannot hear run ${epoch} of ${nodeId}: two of them say so`,
-    );
+    return false;
   }
 
   #renewed(peer: Peer): void {
-    if (peer.hello !== null) this.#learn(peer, peer.hello);
+    const { hello } = peer;
+    if (hello !== null && !this.#isDisowned(peer, hello)) this.#learn(peer, hello);
   }
 
   #learn(peer: Peer, hello: Hello): void {

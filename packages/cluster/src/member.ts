@@ -4,8 +4,9 @@
  * layers above hold is this: `propose`, `readBarrier` and a status that says in words how it is.
  */
 import type { InitialState, Message, NodeId } from '@quorate/core';
+import { Awaited } from './awaited.ts';
 import { concatBytes, hexFromBytes } from './bytes.ts';
-import { decodeCborMap, encodeCbor } from './cbor.ts';
+import { encodeCbor } from './cbor.ts';
 import { ClaimKeeper } from './claim.ts';
 import type { Cipher } from './contracts/cipher.ts';
 import type { Clock, RandomBytes } from './contracts/clock.ts';
@@ -15,14 +16,15 @@ import type { Register } from './contracts/register.ts';
 import type { Rendezvous } from './contracts/rendezvous.ts';
 import type { StateMachine } from './contracts/state-machine.ts';
 import type { Transport } from './contracts/transport.ts';
-import { sleep, withDeadline } from './deadline.ts';
+import { withDeadline } from './deadline.ts';
+import { dialUntilAnswered } from './dial.ts';
 import { asFatal, isQuorateError, QuorateError } from './errors.ts';
 import { form } from './formation.ts';
 import type { FormationProgress, FormationResult } from './formation.ts';
-import { announcementsFrom } from './hello.ts';
 import type { RunFacts } from './hello.ts';
 import { Host } from './host.ts';
 import type { HostedReplica } from './host.ts';
+import { MemberCache, readMemberCache } from './member-cache.ts';
 import { MemberStatus } from './member-status.ts';
 import { foundingOf, genesisOf, openReplica } from './opening.ts';
 import type { Opened } from './opening.ts';
@@ -95,9 +97,10 @@ export class Member implements Consensus, HostedReplica {
   readonly #readTimeoutMs: number;
   readonly #status: MemberStatus;
   readonly #stopping = new AbortController();
+  readonly #cache: MemberCache;
   readonly #emptyState: Uint8Array;
   readonly #linkWaiters = new Set<() => void>();
-  readonly #runningWaiters = new Set<(replica: Replica | QuorateError) => void>();
+  readonly #running = new Awaited<Replica>();
   #storage: LogStorage | null = null;
   /** The store is being opened; never rejects. */
   #opening: Promise<void> | null = null;
@@ -107,7 +110,6 @@ export class Member implements Consensus, HostedReplica {
   #genesis: Genesis | null = null;
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
-  #cacheDue = false;
   #leaderlessSince = 0;
   #knocking = false;
   #knockCount = 0;
@@ -118,6 +120,7 @@ export class Member implements Consensus, HostedReplica {
   /** Throws `RangeError` for a policy that cannot be meant. */
   constructor(options: MemberOptions) {
     this.#options = options;
+    this.#cache = new MemberCache(options.clock);
     this.#policyWishes = createPolicy(options.policy);
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
@@ -246,9 +249,10 @@ export class Member implements Consensus, HostedReplica {
 
   facts(): RunFacts {
     if (this.#opened === null) throw new RangeError('Cannot describe this member: not open');
-    const { run, storage } = this.#opened;
+    const { run, storage, opening } = this.#opened;
     return {
       ...run,
+      opening,
       clusterId: this.#replica === null ? null : (this.#genesis?.clusterId ?? null),
       generation: this.#genesis?.generation ?? 0,
       label: this.#options.label,
@@ -279,6 +283,10 @@ export class Member implements Consensus, HostedReplica {
   unlinked(nodeId: NodeId): void {
     this.#status.heard(nodeId);
     this.#replica?.unlinked(nodeId);
+  }
+
+  disowned(error: QuorateError): void {
+    this.#fail(error);
   }
 
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
@@ -332,6 +340,9 @@ export class Member implements Consensus, HostedReplica {
 
   async #startHost(): Promise<void> {
     if (this.#host !== null || this.#stopping.signal.aborted) return;
+    const reading = readMemberCache(this.#opened?.storage);
+    // Waited for below, once there is a network to close if it fails.
+    reading.catch(() => undefined);
     const network = await this.#options.network();
     const host = new Host({
       transport: network.transport,
@@ -353,35 +364,18 @@ export class Member implements Consensus, HostedReplica {
     this.#network = network;
     this.#host = host;
     host.add(this);
+    const known = await reading;
+    // Z3: before anybody is met.
+    host.witnesses.restore(known.witnesses);
     await host.start(this.#stopping.signal);
-    const cache = await this.#opened?.storage.readCache();
-    if (cache instanceof Uint8Array) {
-      try {
-        host.meet(announcementsFrom(decodeCborMap(cache)['acquaintances']));
-      } catch (error) {
-        // Hints only: a cache that cannot be read is as good as none.
-        if (!isQuorateError(error)) throw error;
-      }
-    }
+    host.meet(known.acquaintances);
     for (const address of this.#options.peers ?? []) void this.#dial(network, host, address);
   }
 
-  /** Dials an address of somebody unknown until it answers once; from then on its host is known. */
-  async #dial({ transport }: MemberNetwork, own: Host, address: string): Promise<void> {
+  async #dial({ transport }: MemberNetwork, host: Host, address: string): Promise<void> {
     const { clock } = this.#options;
-    const signal = this.#stopping.signal;
-    while (!signal.aborted) {
-      try {
-        const host = await withDeadline(clock, dialTimeoutMs, signal, (deadline) =>
-          transport.dial(address, deadline),
-        );
-        own.meet([{ host, addresses: [address] }]);
-        return;
-      } catch (error) {
-        if (!isQuorateError(error)) throw error;
-        await sleep(clock, dialRetryMs, signal);
-      }
-    }
+    const met = await dialUntilAnswered({ clock, transport }, address, this.#stopping.signal);
+    if (met !== null) host.meet([{ host: met, addresses: [address] }]);
   }
 
   async #form(): Promise<Genesis> {
@@ -504,8 +498,7 @@ export class Member implements Consensus, HostedReplica {
     this.#leaderlessSince = clock.now();
     host.announce();
     this.#status.changed();
-    for (const tell of this.#runningWaiters) tell(this.#replica);
-    this.#runningWaiters.clear();
+    this.#running.resolve(this.#replica);
     // It may have been killed between hearing of its removal and ending.
     this.#endIfRemoved(state);
   }
@@ -563,7 +556,7 @@ export class Member implements Consensus, HostedReplica {
       const readOnly = this.#status.readOnlyError();
       if (readOnly !== null) this.#replica.rejectWaiting(readOnly);
       this.#knockIfLeaderless(this.#replica);
-      this.#saveCache();
+      this.#saveCache(false);
       clock.setTimeout(look, lookIntervalMs);
     };
     look();
@@ -600,18 +593,13 @@ export class Member implements Consensus, HostedReplica {
       });
   }
 
-  #saveCache(): void {
-    if (!this.#cacheDue || this.#opened === null || this.#host === null) return;
-    this.#cacheDue = false;
-    const bytes = encodeCbor({ acquaintances: this.#host.acquaintances() });
-    this.#opened.storage.writeCache(bytes).catch((error: unknown) => {
-      // Hints only; a store that fails says so where it matters.
-      if (!isQuorateError(error)) throw error;
-    });
+  #saveCache(isLast: boolean): void {
+    if (this.#opened === null || this.#host === null) return;
+    this.#cache.save(this.#opened.storage, this.#host, isLast);
   }
 
   #onLinksChanged(): void {
-    this.#cacheDue = true;
+    this.#cache.linksChanged();
     for (const tell of this.#linkWaiters) tell();
     this.#linkWaiters.clear();
     this.#status.changed();
@@ -631,25 +619,12 @@ export class Member implements Consensus, HostedReplica {
   #whenRunning(timeoutMs: number, signal: AbortSignal | undefined): Promise<Replica> {
     const failure = this.#status.failure;
     if (failure !== null) return Promise.reject(failure);
-    if (signal?.aborted === true) {
-      return Promise.reject(new QuorateError('ABORTED', 'Stopped before the cluster was joined'));
-    }
-    return new Promise((resolve, reject) => {
-      const settle = (outcome: Replica | QuorateError): void => {
-        this.#runningWaiters.delete(settle);
-        cancel();
-        signal?.removeEventListener('abort', onAbort);
-        if (outcome instanceof Replica) resolve(outcome);
-        else reject(outcome);
-      };
-      const onAbort = (): void =>
-        settle(new QuorateError('ABORTED', 'Stopped before the cluster was joined'));
-      const cancel = this.#options.clock.setTimeout(
-        () => settle(this.#status.formationError()),
-        timeoutMs,
-      );
-      signal?.addEventListener('abort', onAbort);
-      this.#runningWaiters.add(settle);
+    return this.#running.wait({
+      clock: this.#options.clock,
+      timeoutMs,
+      signal,
+      timedOut: () => this.#status.formationError(),
+      aborted: 'Stopped before the cluster was joined',
     });
   }
 
@@ -680,6 +655,7 @@ export class Member implements Consensus, HostedReplica {
         if (!isQuorateError(error)) throw error;
       });
     }
+    if (handOver) this.#saveCache(true);
     this.#end();
     await this.#host?.close();
     await this.#network?.close?.();
@@ -698,7 +674,7 @@ export class Member implements Consensus, HostedReplica {
     this.#status.fail(closed);
     const reason = this.#status.failure ?? closed;
     this.#stopReplica(reason);
-    for (const tell of [...this.#runningWaiters]) tell(reason);
+    this.#running.reject(reason);
     this.#onLinksChanged();
   }
 }
@@ -712,6 +688,4 @@ async function isStillThere(storage: LogStorage): Promise<boolean> {
 const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;
-const dialTimeoutMs = 5_000;
-const dialRetryMs = 1_000;
 const lookIntervalMs = 250;

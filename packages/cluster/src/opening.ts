@@ -15,12 +15,16 @@ import {
   encodeMembershipContext,
   ReplicatedState,
 } from './replicated-state.ts';
+import { openingOf } from './witnesses.ts';
+import type { Opening } from './witnesses.ts';
 
 export type Opened = {
   readonly storage: LogStorage;
   readonly run: Run;
   readonly loaded: LoadedLog;
   readonly state: ReplicatedState;
+  /** What this run found, whatever it writes later. */
+  readonly opening: Opening;
 };
 
 /**
@@ -49,7 +53,7 @@ export async function openReplica(
       }
     }
     state.flush();
-    return { storage, run, loaded, state };
+    return { storage, run, loaded, state, opening: openingOf(loaded) };
   } catch (error) {
     await storage.close();
     throw error;

@@ -18,6 +18,7 @@ function run(nodeId: string, more: Partial<RunFacts> = {}): RunFacts {
     generation: 0,
     label: 'x',
     durable: true,
+    opening: { term: 0, votedFor: null, lastIndex: 0 },
     ...more,
   };
 }
@@ -44,6 +45,7 @@ class Side {
       runs: [run(name === 'a' ? nodeA : nodeB)],
       leader: null,
       acquaintances: [],
+      witnesses: [],
     };
     const link: Link = {
       host: other,

@@ -32,9 +32,11 @@ import type { ReplicatedState } from './replicated-state.ts';
 import { ReplicatedTime } from './replicated-time.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
 import { SnapshotTransfer } from './snapshot-transfer.ts';
+import { Silence } from './silence.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { Turn } from './turn.ts';
 import type { Outbox } from './turn.ts';
+import type { Witnesses } from './witnesses.ts';
 
 export type ReplicaOptions = {
   readonly nodeId: NodeId;
@@ -64,6 +66,7 @@ export type ReplicaNetwork = Outbox & {
     options: RequestOptions,
   ): Promise<Uint8Array>;
   isLinked(nodeId: NodeId): boolean;
+  readonly witnesses: Witnesses;
 };
 
 export type ReplicaEvents = {
@@ -100,6 +103,8 @@ export class Replica implements Consensus {
   readonly #membership: MembershipRequests;
   readonly #snapshotter: Snapshotter;
   readonly #time: ReplicatedTime;
+  /** Null for a replica's first run. */
+  readonly #silence: Silence | null;
   #softState: SoftState;
   #tickedAt: number;
   #cancelTick: () => void = () => undefined;
@@ -124,8 +129,7 @@ export class Replica implements Consensus {
         electionTimeoutTicksMin,
         electionTimeoutTicksMax,
         leaseReads,
-        // An earlier run may have promised a leader to elect nobody else.
-        silentTicks: leaseReads && options.epoch > 1 ? silentTicksOf(electionTimeoutTicksMax) : 0,
+        silentTicks: silentTicksFor(options, electionTimeoutTicksMax),
       },
       options.initial,
     );
@@ -238,6 +242,17 @@ export class Replica implements Consensus {
       full: (isFull) => options.events.full(isFull),
       failed: (error) => this.#failed(error),
     });
+    this.#silence =
+      options.epoch > 1
+        ? new Silence({
+            nodeId,
+            raft: this.#raft,
+            clock,
+            timeoutMs: policy.electionTimeoutMsMax,
+            isLinked: (id) => options.network.isLinked(id),
+            ended: schedule,
+          })
+        : null;
     if (this.#softState.role === 'leader') this.#autopilot.leadershipChanged(true);
     this.#scheduleTick();
     this.#turn.schedule();
@@ -272,6 +287,8 @@ export class Replica implements Consensus {
   }
 
   #step(message: Message): void {
+    this.#options.network.witnesses.heard(message);
+    if (this.#silence?.withholds(message) === true) return;
     // A lease counts from here in this member's ticks: none of those still owed may shorten it (Z23).
     if (this.#lease !== null) this.#advance();
     this.#raft.step(message);
@@ -284,6 +301,7 @@ export class Replica implements Consensus {
   linked(facts: RunFacts, newRun: boolean): void {
     // Z1: nothing known of an earlier run counts for this one.
     if (newRun) this.#raft.resetProgress(facts.nodeId);
+    this.#silence?.met(facts.nodeId);
     if (facts.nodeId === this.#softState.leader) this.#proposals.leaderChanged();
     this.#turn.schedule();
   }
@@ -385,7 +403,8 @@ export class Replica implements Consensus {
   /** A hint that nobody leads, such as all the locks of a profile: asks for votes now (DESIGN §13). */
   campaign(): void {
     if (this.#stopped !== null || this.#softState.leader !== null) return;
-    this.#raft.campaign();
+    if (this.#silence === null) this.#raft.campaign();
+    else this.#silence.campaign();
     this.#turn.schedule();
   }
 
@@ -398,6 +417,7 @@ export class Replica implements Consensus {
     this.#transfer.close();
     this.#snapshotter.stop();
     this.#activation.stop();
+    this.#silence?.stop();
     this.#autopilot.leadershipChanged(false);
     this.#proposals.close(error);
     this.#reads.rejectAll(error);
@@ -509,6 +529,8 @@ export class Replica implements Consensus {
 
   #tick(): void {
     this.#advance();
+    this.#silence?.look();
+    if (this.#softState.role === 'leader') this.#bearWitness();
     const { clock, policy } = this.#options;
     const now = clock.now();
     if (now - this.#autopilotAt >= policy.electionTimeoutMsMin / 4) {
@@ -523,6 +545,15 @@ export class Replica implements Consensus {
     }
     this.#renewSession(now);
     this.#turn.schedule();
+  }
+
+  /** Z3: who acknowledged what, as far as it is committed, must be held by them for ever. */
+  #bearWitness(): void {
+    const { witnesses } = this.#options.network;
+    const { progress, commitIndex } = this.#raft.status();
+    for (const { peer, matchIndex } of progress) {
+      witnesses.holds(peer, Math.min(matchIndex, commitIndex));
+    }
   }
 
   /** Tells the core of the time that has passed. */
@@ -571,6 +602,15 @@ export class Replica implements Consensus {
     this.stop(error);
     this.#options.events.failed(error);
   }
+}
+
+/** For how long a restarted run does not vote at all, in ticks. */
+function silentTicksFor(options: ReplicaOptions, electionTimeoutTicksMax: number): number {
+  if (options.epoch === 1) return 0;
+  // An earlier run may have promised a leader to elect nobody else.
+  if (options.policy.leaseReads) return silentTicksOf(electionTimeoutTicksMax);
+  // At most; the silence of Z3 ends it.
+  return electionTimeoutTicksMax;
 }
 
 function asStorageError(error: unknown): QuorateError {

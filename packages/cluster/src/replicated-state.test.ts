@@ -261,10 +261,22 @@ describe('decodeHello()', () => {
         generation: 0,
         label: 'x',
         durable: true,
+        opening: { term: 3, votedFor: b, lastIndex: 7 },
       },
     ],
     leader: b,
     acquaintances: [{ host: 'g', addresses: [] }],
+    witnesses: [
+      {
+        nodeId: a,
+        epoch: 1,
+        nonce: '00',
+        cloned: false,
+        term: 3,
+        grant: { term: 2, to: b },
+        heldIndex: 6,
+      },
+    ],
   };
 
   test('a hello travels unchanged and Z21 unknown fields are skipped', () => {

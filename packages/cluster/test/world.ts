@@ -1,4 +1,5 @@
 /** Members in one process, on memory, virtual time and seeded chance: every run is the same. */
+import type { PersistBatch } from '@quorate/core';
 import type { Cipher } from '../src/contracts/cipher.ts';
 import type { Clock } from '../src/contracts/clock.ts';
 import type { Register } from '../src/contracts/register.ts';
@@ -226,6 +227,21 @@ export class World {
 
   disk(member: Member): MemoryDisk {
     return this.#process(member).disk;
+  }
+
+  /** Its disk becomes another, with what a backup of it held, and was opened `epoch` times. */
+  async restore(member: Member, backup: PersistBatch, epoch: number): Promise<void> {
+    const { run } = this.disk(member).contents;
+    if (run === null) throw new Error('nothing to restore');
+    const disk = new MemoryDisk({ durable: true });
+    for (let count = 1; count <= epoch; count++) {
+      const storage = new MemoryStorage(disk);
+      await storage.open({ create: true, newNodeId: run.nodeId, nonce: 'ff'.repeat(8) });
+      await storage.load();
+      if (count === epoch) await storage.persist(backup);
+      await storage.close();
+    }
+    this.#disks.set(member.status.label, disk);
   }
 
   line(text: string): Uint8Array {

@@ -34,7 +34,8 @@ export type Config = {
   readonly leaseReads?: boolean;
   /**
    * This run neither grants nor seeks a vote in its first so many ticks, except on a leader's word: an
-   * earlier run may have promised as much (Z23). May be 0, the default.
+   * earlier run may have promised as much (Z23), or somebody may know better than its disk (Z3; then
+   * `endSilence` ends it earlier). May be 0, the default.
    */
   readonly silentTicks?: number;
 };

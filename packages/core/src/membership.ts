@@ -134,10 +134,8 @@ export class MembershipHistory {
   }
 
   /** Forgets those at or after `index`: the earlier one is in force again (M3). */
-  truncateFrom(index: number): boolean {
-    const before = this.#steps.length;
+  truncateFrom(index: number): void {
     while (this.#steps.length > 1 && this.current.index >= index) this.#steps.pop();
-    return this.#steps.length !== before;
   }
 
   /** Forgets those that a snapshot at `index` made unreachable. */

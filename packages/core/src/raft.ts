@@ -198,6 +198,19 @@ export class Raft {
   }
 
   /**
+   * What `silentTicks` waited for has come: this run votes from now on. Ignored where an earlier run
+   * may have promised a leader as much (Z23).
+   */
+  endSilence(): void {
+    const m = this.#m;
+    if (m.fatal !== null || m.settings.leaseReads || !m.isBound) return;
+    m.voteFromTick = m.nowTick;
+    // The timer was to run out after the silence; it begins now.
+    m.electionElapsedTicks = Math.max(0, m.electionElapsedTicks);
+    checkInvariants(m);
+  }
+
+  /**
    * A hint that the way to `leader` is gone, such as a closed connection: this member listens to
    * candidates from now on, and becomes one after a short while, drawn anew, so that several who
    * noticed at once do not split their votes. Heartbeats stay the truth: one from that leader makes

@@ -296,6 +296,14 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       run: (world, args) => world.raft(args.node()).leaderLost(id(args.node('leader'))),
     },
   ],
+  [
+    'priority',
+    {
+      usage: 'NODE 0|1|2',
+      run: (world, args) => world.raft(args.node()).setPriority(args.count('priority')),
+    },
+  ],
+  ['end-silence', { usage: 'NODE', run: (world, args) => world.raft(args.node()).endSilence() }],
   ['tick', { usage: 'COUNT [NODE…]', run: tick }],
   ['pass', { usage: 'COUNT [NODE…]', run: pass }],
   ['propose', { usage: 'NODE WORD… | NODE bytes=SIZE [count=1]', run: propose }],

@@ -85,4 +85,5 @@ const configNumbers = [
   'uncommittedBytesMax',
   'applyBytesMax',
   'silentTicks',
+  'priority',
 ] as const satisfies readonly (keyof Config)[];

@@ -76,7 +76,10 @@ export interface LogStorage {
   /** Allows entries up to and including `throughIndex` (≤ snapshot.index) to be forgotten; cheap, may keep more. */
   compact(throughIndex: number): Promise<void>;
 
-  /** Hints whose loss costs time only, such as last known addresses. Not ordered with batches. */
+  /**
+   * What a replica may lose: last known addresses, whose loss costs time only, and what it knows of other
+   * replicas (Z3), whose loss takes a second fault to matter. Not ordered with batches.
+   */
   readCache(): Promise<Uint8Array | null>;
   writeCache(bytes: Uint8Array): Promise<void>;
 
