@@ -10,6 +10,7 @@ import type {
 } from '@quorate/cluster';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
+import { explainStatus } from './explain.ts';
 import { inertStatus } from './options.ts';
 import type { JoinOptions } from './options.ts';
 import type { Assemble, Assembled, Runner } from './runner.ts';
@@ -203,25 +204,7 @@ export class ClusterHandle implements Cluster {
   }
 
   explain(): string {
-    const { phase, message, members, missing, durability, copies } = this.status;
-    const sentences = [`${message}.`];
-    const leader = members.find((member) => member.leader);
-    if (leader !== undefined) sentences.push(`${leader.label} leads ${members.length} member(s).`);
-    for (const member of missing) {
-      const seen =
-        member.lastSeenMs === null
-          ? 'not met since this member started'
-          : `last seen ${Math.round(member.lastSeenMs / 1000)} s ago`;
-      sentences.push(`${member.label} votes and cannot be reached (${seen}).`);
-    }
-    if (phase === 'read-only') {
-      const voters = members.filter((member) => member.kind === 'voter').length;
-      const needed = Math.floor(voters / 2) + 1 - (voters - missing.length);
-      sentences.push(`Writes go on once ${needed} of them are back.`);
-    }
-    if (durability === 'memory') sentences.push('This member keeps its copy in memory only.');
-    if (copies === 1) sentences.push('There is one copy of the data.');
-    return sentences.join(' ');
+    return explainStatus(this.status);
   }
 
   on<T extends keyof ClusterEvents>(

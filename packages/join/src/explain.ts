@@ -1,0 +1,31 @@
+/** A status in sentences: why it is as it is, and what would end it. */
+import type { ClusterStatus, MissingMember } from '@quorate/cluster';
+
+export function explainStatus(status: ClusterStatus): string {
+  const { phase, message, members, missing, durability, copies } = status;
+  const sentences = [`${message}.`];
+  const leader = members.find((member) => member.leader);
+  if (leader !== undefined) sentences.push(`${leader.label} leads ${members.length} member(s).`);
+  for (const member of missing) {
+    const seen =
+      member.lastSeenMs === null
+        ? 'not met since this member started'
+        : `last seen ${Math.round(member.lastSeenMs / 1000)} s ago`;
+    sentences.push(`${member.label} votes and cannot be reached (${seen}).`);
+  }
+  if (phase === 'read-only') {
+    const voters = members.filter((member) => member.kind === 'voter').length;
+    const needed = Math.floor(voters / 2) + 1 - (voters - missing.length);
+    sentences.push(`Writes go on once ${whoIsBack(needed, missing)}.`);
+  }
+  if (durability === 'memory') sentences.push('This member keeps its copy in memory only.');
+  if (copies === 1) sentences.push('There is one copy of the data.');
+  return sentences.join(' ');
+}
+
+function whoIsBack(needed: number, missing: readonly MissingMember[]): string {
+  const [only] = missing;
+  if (only !== undefined && missing.length === 1) return `${only.label} is back`;
+  if (needed === missing.length) return 'all of them are back';
+  return needed === 1 ? 'one of them is back' : `${needed} of them are back`;
+}
