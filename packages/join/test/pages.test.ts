@@ -261,6 +261,20 @@ describe('tabs of one profile', { timeout: 60_000 }, () => {
     expect(await a.cluster.counter('clicks').add(1)).toBe(1);
   });
 
+  test('B4 a hidden page without a clock of its own lets one lead that has one', async () => {
+    const a = browser.open('a', {}, { clockName: () => 'page' });
+    await settled(a);
+    const b = browser.open('b');
+    await settled(b);
+    b.show('hidden');
+    a.show('hidden');
+    await until(() => {
+      const leader = b.cluster.status.members.find((member) => member.leader);
+      return leader?.label.startsWith('b') === true;
+    });
+    expect(await a.cluster.counter('clicks').add(1)).toBe(1);
+  });
+
   test('a page without Web Locks or IndexedDB says what is missing', async () => {
     const bare = browser.open('bare', {}, { locks: undefined });
     await expect(bare.cluster.ready()).rejects.toMatchObject({ code: 'UNSUPPORTED' });

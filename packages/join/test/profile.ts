@@ -13,6 +13,8 @@ export class Profile {
   readonly #queues = new Map<string, Waiter[]>();
   readonly #channels = new Set<ProfileChannel>();
   readonly #crashed = new Set<string>();
+  /** What tabs that stand still have yet to hear. */
+  readonly #unheard = new Map<string, (() => void)[]>();
 
   /** As `navigator.locks` of one tab. */
   locks(tab: string): SlotLocks {
@@ -54,11 +56,25 @@ export class Profile {
   channel(tab: string): SlotChannel {
     const channel = new ProfileChannel(tab, (message) => {
       for (const other of this.#channels) {
-        if (other !== channel && !this.#crashed.has(tab)) other.receive(message);
+        if (other === channel || this.#crashed.has(tab)) continue;
+        const unheard = this.#unheard.get(other.tab);
+        if (unheard === undefined) other.receive(message);
+        else unheard.push(() => other.receive(message));
       }
     });
     this.#channels.add(channel);
     return channel;
+  }
+
+  /** The tab hears nothing until it is resumed, and keeps its locks. */
+  suspend(tab: string): void {
+    this.#unheard.set(tab, []);
+  }
+
+  resume(tab: string): void {
+    const unheard = this.#unheard.get(tab) ?? [];
+    this.#unheard.delete(tab);
+    for (const hear of unheard) hear();
   }
 
   /** The tab is gone without a word: its locks are free, its requests forgotten. */

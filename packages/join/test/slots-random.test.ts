@@ -88,6 +88,7 @@ class RandomTab {
         spare: (slot) => (slot === this.#first ? false : this.#spare(slot)),
         isNeeded: () => world.running.size < 2,
         isVisible: () => this.visible,
+        isSlow: () => false,
         replicas: () => [],
         yieldTo: () => undefined,
       },

@@ -8,6 +8,7 @@ export type PageEvents = {
   /** The page goes on after having been left. May be told without. */
   returned(): void;
   shown(): void;
+  hidden(): void;
 };
 
 /** What is needed of `window` and `document`. */
@@ -22,6 +23,7 @@ export function watchPage({ window, document }: PageTarget, events: PageEvents):
   const returned = (): void => events.returned();
   const visibilityChanged = (): void => {
     if (document.visibilityState === 'visible') events.shown();
+    else events.hidden();
   };
   const shownAgain = (event: PageTransitionEvent): void => {
     // A page that was merely loaded was never left.

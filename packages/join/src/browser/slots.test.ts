@@ -18,6 +18,9 @@ class Tab {
   first: number | null | undefined = undefined;
   needed = false;
   visible = false;
+  slow = false;
+  /** How long its replicas take to stop. */
+  spareMs = 0;
   readonly slots: Slots;
 
   constructor(profile: Profile, name: string) {
@@ -33,10 +36,11 @@ class Tab {
         spare: (slot) => {
           if (slot === this.first) return false;
           this.spared.push(slot);
-          return Promise.resolve();
+          return new Promise((resolve) => setTimeout(resolve, this.spareMs));
         },
         isNeeded: () => this.needed,
         isVisible: () => this.visible,
+        isSlow: () => this.slow,
         replicas: () => [`replica of ${name}`],
         yieldTo: (replicas) => this.yieldedTo.push([...replicas]),
       },
@@ -87,6 +91,47 @@ describe('slots of a browser profile', () => {
     expect(d.first).toBeNull();
     await settle(10_000);
     expect([a, b, c, d].map((tab) => tab.slots.count)).toEqual([1, 1, 1, 0]);
+  });
+
+  test('a tab that can get none hears so from those who have them, and waits for nothing', async () => {
+    const profile = new Profile();
+    const a = await new Tab(profile, 'a').open();
+    await settle();
+    const b = await new Tab(profile, 'b').open();
+    // It is about to hand over its last one to spare, which takes a while.
+    a.spareMs = 1_000;
+    const c = new Tab(profile, 'c').open();
+    await settle(10);
+    const d = new Tab(profile, 'd');
+    let slot: number | null | undefined;
+    void d.slots.first().then((first) => (slot = first));
+    await settle(10);
+    expect(slot).toBeNull();
+    await settle(2_000);
+    expect((await c).first).not.toBeNull();
+    expect([a, b, await c, d].map((tab) => tab.slots.count)).toEqual([1, 1, 1, 0]);
+  });
+
+  test('a tab that stands still answers nothing: others begin without it, and get a slot later', async () => {
+    const profile = new Profile();
+    const a = await new Tab(profile, 'a').open();
+    await settle();
+    const channel = profile.channel('nobody');
+    const asked: unknown[] = [];
+    channel.onmessage = ({ data }) => asked.push(data);
+    profile.suspend('a');
+    const b = new Tab(profile, 'b');
+    const opening = b.open();
+    await settle(1_900);
+    expect(b.first).toBeUndefined();
+    await settle(200);
+    await opening;
+    expect(b.first).toBeNull();
+    profile.resume('a');
+    await settle(2_000);
+    expect([a.slots.count, b.slots.count]).toEqual([2, 1]);
+    expect(b.adopted).toHaveLength(1);
+    expect(asked).toContainEqual({ type: 'want', tab: 'b', count: 0, visible: false });
   });
 
   test('Z20 a slot handed over goes to the tab named, though others wait longer', async () => {
@@ -166,6 +211,26 @@ describe('slots of a browser profile', () => {
     await settle();
     expect(a.yieldedTo).toContainEqual(['replica of b']);
     expect(b.yieldedTo).toEqual([]);
+  });
+
+  test('B4 a hidden tab with a slow clock lets those lead that have a better one, hidden or not', async () => {
+    const profile = new Profile();
+    const a = await new Tab(profile, 'a').open();
+    const b = await new Tab(profile, 'b').open();
+    const c = await new Tab(profile, 'c').open();
+    c.slow = true;
+    a.slots.hidden();
+    await settle(10);
+    expect([...a.yieldedTo, ...b.yieldedTo, ...c.yieldedTo]).toEqual([]);
+    a.slow = true;
+    a.slots.hidden();
+    await settle(10);
+    expect(a.yieldedTo).toEqual([['replica of b']]);
+    // All are slow: it stays where it is.
+    b.slow = true;
+    a.slots.hidden();
+    await settle(10);
+    expect(a.yieldedTo).toHaveLength(1);
   });
 
   test('a promise that the promiser does not live to keep is kept by its lock', async () => {

@@ -39,9 +39,13 @@ export type SlotMessage =
     }
   /** The slot is about to come free, for the tab named. */
   | { readonly type: 'give'; readonly slot: number; readonly to: string }
+  /** The tab named gets none from this one. */
+  | { readonly type: 'keep'; readonly tab: string; readonly to: string }
   /** A hidden tab has more than one. */
   | { readonly type: 'offer' }
-  /** A person looks at the tab that runs these replicas. */
+  /** A tab's clock is slowed down: whoever has a better one may lead. */
+  | { readonly type: 'slow' }
+  /** These replicas would lead better than those of a hidden tab: a person looks at theirs. */
   | { readonly type: 'shown'; readonly replicas: readonly string[] };
 
 export type SlotsOptions = {
@@ -67,9 +71,11 @@ export type SlotEvents = {
   /** Is a replica that nobody runs needed for a majority now? */
   isNeeded(): boolean;
   isVisible(): boolean;
+  /** Does the clock of this tab beat too slowly for a leader? */
+  isSlow(): boolean;
   /** The replicas that this tab runs. */
   replicas(): readonly string[];
-  /** Another tab is looked at: a hidden leader lets one of these lead. */
+  /** Another tab is looked at, or has a better clock: a hidden leader lets one of these lead. */
   yieldTo(replicas: readonly string[]): void;
 };
 
@@ -87,6 +93,10 @@ export class Slots {
   /** Slots promised to other tabs, and until when the promise is believed. */
   readonly #promised = new Map<number, number>();
   #first: ((slot: number | null) => void) | null = null;
+  /** Tabs that keep what they have from this one. */
+  readonly #keepers = new Set<string>();
+  /** How many tabs had slots to give when this one asked; null before it has. */
+  #holderCount: number | null = null;
   /** A slot was promised to this tab: it is worth waiting for. */
   #awaited = false;
   #closed = false;
@@ -127,14 +137,15 @@ export class Slots {
       };
     });
     this.#queueForAll();
-    const mayComeByHand = await hasSurplus(locks, this.#options);
+    const holders = await holdersOf(locks, this.#options);
+    this.#holderCount = holders?.count ?? null;
     channel.postMessage({ type: 'want', tab, count: 0, visible: events.isVisible() });
     clock.setTimeout(
       () => {
         if (!this.#awaited) this.#first?.(null);
         else clock.setTimeout(() => this.#first?.(null), handOverMs);
       },
-      mayComeByHand ? surplusAnswerMs : answerMs,
+      (holders?.haveSurplus ?? true) ? surplusAnswerMs : answerMs,
     );
     return granted;
   }
@@ -149,6 +160,12 @@ export class Slots {
       if (this.count > count / 2) return;
       channel.postMessage({ type: 'want', tab, count: this.count, visible: true });
     }, settleMs);
+  }
+
+  /** Nobody looks at this tab any more, which may slow down its clock. */
+  hidden(): void {
+    if (this.#closed || !this.#options.events.isSlow()) return;
+    this.#options.channel.postMessage({ type: 'slow' });
   }
 
   /** The replica of a slot stopped by itself: others may try, and later this tab again. */
@@ -269,13 +286,29 @@ export class Slots {
           if (this.#queued.has(message.slot)) this.#stepAside(message.slot);
         }
         break;
+      case 'keep':
+        if (message.to === tab) this.#keptBy(message.tab);
+        break;
       case 'offer':
         if (events.isVisible()) this.shown();
         break;
+      case 'slow': {
+        const replicas = events.replicas();
+        if (events.isSlow() || replicas.length === 0) break;
+        this.#options.channel.postMessage({ type: 'shown', replicas });
+        break;
+      }
       case 'shown':
         if (!events.isVisible()) events.yieldTo(message.replicas);
         break;
     }
+  }
+
+  /** All who could give have answered: there is nothing to wait for. */
+  #keptBy(tab: string): void {
+    this.#keepers.add(tab);
+    if (this.#holderCount === null || this.#awaited) return;
+    if (this.#keepers.size >= this.#holderCount) this.#first?.(null);
   }
 
   /** Leaves the queue of a slot that was promised to another tab, and comes back later. */
@@ -290,6 +323,12 @@ export class Slots {
   }
 
   #answer(want: Extract<SlotMessage, { type: 'want' }>): void {
+    if (this.#gives(want) || want.count > 0 || this.count === 0) return;
+    const { channel, tab } = this.#options;
+    channel.postMessage({ type: 'keep', tab, to: want.tab });
+  }
+
+  #gives(want: Extract<SlotMessage, { type: 'want' }>): boolean {
     const { events, count } = this.#options;
     const mine = this.count;
     // A tab without any gets one from whoever has two; a visible one a majority of those of hidden ones.
@@ -297,16 +336,17 @@ export class Slots {
     const idle = [...this.#held].find(([, held]) => held.waiting);
     if (idle !== undefined && want.count === 0) {
       this.#give(idle[0], idle[1], want.tab, Promise.resolve());
-      return;
+      return true;
     }
-    if (mine < 2 || (want.count > 0 && !needsMore)) return;
+    if (mine < 2 || (want.count > 0 && !needsMore)) return false;
     for (const [slot, held] of [...this.#held].reverse()) {
       if (held.sparing) continue;
       const spared = held.waiting ? Promise.resolve() : events.spare(slot);
       if (spared === false) continue;
       this.#give(slot, held, want.tab, spared);
-      return;
+      return true;
     }
+    return false;
   }
 
   #give(slot: number, held: Held, to: string, spared: Promise<void>): void {
@@ -334,16 +374,17 @@ export function slotLockName(name: string, slot: number): string {
   return `quorate ${name} slot ${slot}`;
 }
 
-/** Does any tab hold two slots? Then one of them is handed over, however busy that tab is. */
-async function hasSurplus(
+/** Who holds slots; where one has two of them, one is handed over, however busy that tab is. */
+async function holdersOf(
   locks: SlotLocks,
   { name, count }: { readonly name: string; readonly count: number },
-): Promise<boolean> {
-  if (locks.query === undefined) return true;
+): Promise<{ readonly count: number; readonly haveSurplus: boolean } | null> {
+  if (locks.query === undefined) return null;
   const { held = [] } = await locks.query();
   const names = new Set(Array.from({ length: count }, (_, slot) => slotLockName(name, slot)));
   const holders = held.filter((one) => names.has(one.name ?? '')).map((one) => one.clientId);
-  return new Set(holders).size < holders.length;
+  const tabs = new Set(holders);
+  return { count: tabs.size, haveSurplus: tabs.size < holders.length };
 }
 
 /** A tab that reloads is back within this time (Z20). */
@@ -353,6 +394,7 @@ const lookMs = 25;
 const promiseMs = 1_500;
 /** For a tab that has promised a slot to stop its replica. */
 const handOverMs = 5_000;
+/** Whoever is asked answers at once, unless it stands still or is of an older release. */
 const answerMs = 60;
 const surplusAnswerMs = 2_000;
 const settleMs = 500;

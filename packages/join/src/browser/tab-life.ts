@@ -90,6 +90,10 @@ export class TabLife {
     this.#slots?.shown();
   }
 
+  hidden(): void {
+    this.#slots?.hidden();
+  }
+
   /** Lets go of everything in one step, as a page must that is being left (Z6). */
   drop(): void {
     if (this.#over) return;
@@ -134,7 +138,8 @@ export class TabLife {
           adopted: (slot) => this.#adopt(slot, indexedDB),
           spare: (slot) => this.#spare(slot),
           isNeeded: () => isShortOfVoters(this.primary.status),
-          isVisible: () => environment.page.document.visibilityState === 'visible',
+          isVisible: () => this.#isVisible(),
+          isSlow: () => this.#isSlow(),
           replicas: () => this.#replicas(),
           yieldTo: (replicas) => {
             for (const member of this.#members()) member.yieldLeadership(replicas);
@@ -229,7 +234,7 @@ export class TabLife {
       clock: environment.clock,
       clockName: environment.clockName,
       // Hidden pages are slowed down and frozen: who is looked at goes first.
-      priority: () => (environment.page.document.visibilityState === 'visible' ? 2 : 1),
+      priority: () => (this.#isVisible() ? 2 : this.#isSlow() ? 0 : 1),
       random: environment.random,
       createStorage,
       memoryMayFound: false,
@@ -253,6 +258,15 @@ export class TabLife {
 
   #storeName(slot: number): string {
     return `quorate ${this.#options.realm.name} ${slot}`;
+  }
+
+  #isVisible(): boolean {
+    return this.#options.environment.page.document.visibilityState === 'visible';
+  }
+
+  /** Timers of a hidden page beat once a second or less, unless a worker drives them. */
+  #isSlow(): boolean {
+    return !this.#isVisible() && this.#options.environment.clockName() === 'page';
   }
 
   /** Databases can be deleted one by one: the register's without those of replicas, or these alone. */

@@ -86,6 +86,7 @@ export class TabRunner implements Runner {
       },
       returned: () => this.#return(),
       shown: () => this.#life.shown(),
+      hidden: () => this.#life.hidden(),
     });
     void this.#environment.isPersisted().then((persisted) => {
       this.#persisted = persisted;
