@@ -75,6 +75,11 @@ export class IndexedDbRegister implements Register {
     });
   }
 
+  /** Connects to the database ahead of the first question. */
+  prepare(): void {
+    this.#connection.prepare(true);
+  }
+
   async read(signal: AbortSignal): Promise<RegisterRecord | null> {
     return answered(signal, async () => {
       const slot = await this.#transaction<Slot | null>('readonly', (stored, _store, finish) => {

@@ -5,10 +5,11 @@ import { createPageClock } from './worker-clock.ts';
 import type { PageClock } from './worker-clock.ts';
 
 let pageClock: PageClock | null = null;
+let profile: string | null = null;
 
 /** One clock for the whole page. */
 export function browserEnvironment(): Environment {
-  const clock = (pageClock ??= createPageClock());
+  const clock = (pageClock ??= createPageClock({ workerAfterMs: workerAfterMs() }));
   const { locks, storage } = navigator as Partial<Navigator>;
   return {
     clock,
@@ -18,7 +19,9 @@ export function browserEnvironment(): Environment {
     locks,
     indexedDB: factory(),
     page: { window, document },
-    profile: profileName(),
+    get profile() {
+      return (profile ??= profileName());
+    },
     // Asked, never requested: a request would put a question to the person (DESIGN §13).
     isPersisted: async () => (await storage?.persisted?.().catch(() => false)) ?? false,
   };
@@ -36,6 +39,11 @@ function profileName(): string {
     // Blocked by the person's settings: this page is a profile of its own.
   }
   return fresh;
+}
+
+/** A thread that starts takes its time from what the person waits for, and is needed when hidden only. */
+function workerAfterMs(): number {
+  return document.visibilityState === 'visible' ? 300 : 0;
 }
 
 function factory(): IDBFactory | undefined {

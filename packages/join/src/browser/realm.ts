@@ -23,6 +23,8 @@ export type Realm = {
   readonly policy: Partial<Policy>;
   /** A network of its own for each replica that a page runs. */
   readonly network: () => Promise<MemberNetwork>;
+  /** Begins what the next `network` takes its time for. The returned function ends it if none came. */
+  readonly prepare?: () => () => void;
 };
 
 /** Tabs of one profile: no server, no relay. */
@@ -30,24 +32,36 @@ export function tabsRealm(join: JoinOptions, environment: Environment): Realm {
   const name = `tabs ${join.namespace}`;
   const slotCount = join.slots ?? 3;
   const { clock, random } = environment;
+  const parts = async (): Promise<{ cipher: Cipher; register: IndexedDbRegister }> => {
+    const { locks, indexedDB } = checkEnvironment(environment);
+    const cipher = await cipherOf(join, environment);
+    const { topic } = cipher;
+    const register = new IndexedDbRegister({ namespace: name, topic, indexedDB, locks, clock });
+    return { cipher, register };
+  };
+  let prepared: ReturnType<typeof parts> | null = null;
   return {
     name,
     slotCount,
     isOneProfile: true,
     maySpareDisks: false,
     policy: { ...tabsPolicy, maxVoters: slotCount },
+    prepare: () => {
+      const making = parts();
+      prepared = making;
+      // Whoever takes it hears of what fails.
+      making.then(({ register }) => register.prepare()).catch(() => {});
+      return () => {
+        if (prepared !== making) return;
+        prepared = null;
+        making.then(({ register }) => register.close()).catch(() => {});
+      };
+    },
     network: async () => {
-      const { locks, indexedDB } = checkEnvironment(environment);
-      const cipher = await cipherOf(join, environment);
-      const { topic: key } = cipher;
-      const topic = `${name} ${key}`;
-      const register = new IndexedDbRegister({
-        namespace: name,
-        topic: key,
-        indexedDB,
-        locks,
-        clock,
-      });
+      const taken = prepared ?? parts();
+      prepared = null;
+      const { cipher, register } = await taken;
+      const topic = `${name} ${cipher.topic}`;
       return {
         transport: createTabsTransport({ topic, clock, random }),
         cipher,

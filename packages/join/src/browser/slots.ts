@@ -83,6 +83,8 @@ type Held = {
   readonly release: () => void;
   /** Held, but not run yet: somebody who reloads may want it back (Z20). */
   waiting: boolean;
+  /** Is it time to run it? Asked again and again while it waits. */
+  look: () => void;
   sparing: boolean;
 };
 
@@ -148,6 +150,11 @@ export class Slots {
       (holders?.haveSurplus ?? true) ? surplusAnswerMs : answerMs,
     );
     return granted;
+  }
+
+  /** What `isNeeded` says may have changed. */
+  look(): void {
+    for (const held of [...this.#held.values()]) if (held.waiting) held.look();
   }
 
   /** The person looks at this tab: it should hold a majority of what hidden tabs could spare. */
@@ -240,7 +247,7 @@ export class Slots {
 
   #hold(slot: number): Promise<void> {
     return new Promise((release) => {
-      this.#held.set(slot, { release, waiting: false, sparing: false });
+      this.#held.set(slot, { release, waiting: false, look: () => {}, sparing: false });
     });
   }
 
@@ -250,20 +257,21 @@ export class Slots {
     const held = this.#held.get(slot);
     if (held === undefined) return;
     held.waiting = true;
-    const since = clock.now();
-    const look = (): void => {
+    const untilMs = clock.now() + reloadMs;
+    held.look = (): void => {
       if (this.#held.get(slot) !== held || !held.waiting) return;
-      if (!events.isNeeded() && clock.now() - since < reloadMs) {
-        clock.setTimeout(look, lookMs);
-        return;
-      }
+      if (!events.isNeeded() && clock.now() < untilMs) return;
       held.waiting = false;
       events.adopted(slot);
       if (!events.isVisible() && this.count > 1) {
         this.#options.channel.postMessage({ type: 'offer' });
       }
     };
-    look();
+    const watch = (): void => {
+      held.look();
+      if (this.#held.get(slot) === held && held.waiting) clock.setTimeout(watch, lookMs);
+    };
+    watch();
   }
 
   #heard(message: SlotMessage): void {

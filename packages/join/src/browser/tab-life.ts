@@ -48,6 +48,8 @@ export class TabLife {
   #slot: number | null | undefined;
   /** The primary's. */
   #transport: Transport | null = null;
+  /** Ends what the realm prepared and nobody took. */
+  #forget: () => void = () => {};
   #asked = false;
   #over = false;
   #closing: Promise<void> | null = null;
@@ -99,6 +101,7 @@ export class TabLife {
     if (this.#over) return;
     this.#over = true;
     this.#unsubscribe();
+    this.#forget();
     const leaving = this.#replicas();
     for (const member of this.#members()) member.drop(leaving);
     this.#slots?.close();
@@ -112,6 +115,7 @@ export class TabLife {
 
   async #close(): Promise<void> {
     this.#over = true;
+    this.#forget();
     // One after the other, for a neighbour that is leaving too is no good successor.
     for (const member of [...this.#others.values(), this.primary]) await member.close();
     this.#unsubscribe();
@@ -146,7 +150,13 @@ export class TabLife {
           },
         },
       });
+      // Mostly all slots are free or all are taken: the database is opened while that is asked.
+      const likely = this.#store(0, indexedDB);
+      likely.prepare();
+      this.#forget = realm.prepare?.() ?? this.#forget;
       this.#slot = await this.#slots.first();
+      if (this.#slot === 0) return likely;
+      likely.drop();
     }
     return this.#slot === null ? memory() : this.#store(this.#slot, indexedDB);
   }
@@ -185,6 +195,7 @@ export class TabLife {
 
   #changed(): void {
     const { status } = this.primary;
+    this.#slots?.look();
     if (hasEnded(status) && !this.#over) {
       // Its trouble stands in the status; the slots are free for tabs that can use them.
       void this.close();
@@ -242,7 +253,10 @@ export class TabLife {
       network,
       stateMachine,
       runtime: 'page',
-      domain: failureDomain(join.zone, `profile ${environment.profile}`),
+      // The browser is asked for it when it is needed only, for that takes a while.
+      get domain() {
+        return failureDomain(join.zone, `profile ${environment.profile}`);
+      },
       mayVote: join.vote !== 'never',
       formation: formation ?? 'auto',
       policy: { ...realm.policy, ...policy },
@@ -251,7 +265,7 @@ export class TabLife {
     });
   }
 
-  #store(slot: number, indexedDB: IDBFactory): LogStorage {
+  #store(slot: number, indexedDB: IDBFactory): IndexedDbStorage {
     // The slot's lock is held for as long as this store is open.
     return new IndexedDbStorage({ name: this.#storeName(slot), indexedDB, locks: null });
   }

@@ -273,3 +273,23 @@ test('the worker’s script says that it runs, and keeps one alarm only', () => 
     vi.useRealTimers();
   }
 });
+
+test('createPageClock() with workerAfterMs does without the worker until then, and for ever when closed', () => {
+  const page = new FakePage();
+  const options = { clock: page.clock, startWorker: page.startWorker, workerAfterMs: 300 };
+  const clock = createPageClock(options);
+  const ran: number[] = [];
+  clock.setTimeout(() => ran.push(page.nowMs), 10);
+  page.pass(299);
+  expect(ran).toEqual([1_010]);
+  expect(page.source).toBe('');
+  page.pass(1);
+  expect(page.source).not.toBe('');
+  page.workerStarts();
+  expect(clock.kind).toBe('worker');
+
+  const other = new FakePage();
+  createPageClock({ ...options, clock: other.clock, startWorker: other.startWorker }).close();
+  other.pass(1_000);
+  expect(other.source).toBe('');
+});

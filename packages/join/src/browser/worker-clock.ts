@@ -29,6 +29,8 @@ export type PageClockOptions = {
   readonly clock?: Clock;
   /** Starts the worker from its source; may throw. By default from a Blob. */
   readonly startWorker?: (source: string) => ClockWorker;
+  /** How long the page's own timers do alone, in milliseconds. Default 0. */
+  readonly workerAfterMs?: number;
 };
 
 /** What is needed of a `Worker`. */
@@ -57,11 +59,18 @@ class WorkerClock implements PageClock {
   /** The time that page and worker were given; null: no alarm. */
   #alarmMs: number | null = null;
   #cancelPageAlarm = (): void => {};
+  #cancelStart = (): void => {};
   #isRunning = false;
   #isClosed = false;
 
-  constructor({ clock = systemClock, startWorker = startBlobWorker }: PageClockOptions) {
+  constructor(options: PageClockOptions) {
+    const { clock = systemClock, startWorker = startBlobWorker, workerAfterMs = 0 } = options;
     this.#clock = clock;
+    if (workerAfterMs === 0) this.#startWorker(startWorker);
+    else this.#cancelStart = clock.setTimeout(() => this.#startWorker(startWorker), workerAfterMs);
+  }
+
+  #startWorker(startWorker: (source: string) => ClockWorker): void {
     try {
       const worker = startWorker(workerSource);
       worker.addEventListener('message', ({ data }) => this.#workerSays(data));
@@ -96,6 +105,7 @@ class WorkerClock implements PageClock {
     this.#isClosed = true;
     this.#timers.clear();
     this.#cancelPageAlarm();
+    this.#cancelStart();
     this.#workerFailed();
   }
 
