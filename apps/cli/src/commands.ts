@@ -160,6 +160,12 @@ export const commands: readonly Command[] = [
       },
       { name: 'label', type: 'text', value: 'L', help: 'A name for people' },
       {
+        name: 'zone',
+        type: 'text',
+        value: 'Z',
+        help: 'Rack, building or region: of three or more, none gets most of the votes',
+      },
+      {
         name: 'take-over',
         type: 'boolean',
         help: 'Open data that another machine held and did not close: only if it is gone for good',

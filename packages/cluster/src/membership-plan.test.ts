@@ -254,6 +254,68 @@ describe('planMembership()', () => {
       expect(plan(after, { maxVoters: 3 })).toBeNull();
     });
 
+    test('of three zones none gets a majority, however many hosts it has', () => {
+      const seats = [
+        voter('a', on('zone p/host 1')),
+        seat('b', on('zone p/host 2')),
+        seat('c', on('zone p/host 3')),
+        seat('d', on('zone q/host 4')),
+        seat('e', on('zone r/host 5')),
+      ];
+      expect(plan(seats, { maxVoters: 3 })?.voters).toEqual(['a', 'd', 'e']);
+      const crowded = seats.map((one) => ({ ...one, voter: 'abc'.includes(one.nodeId) }));
+      expect(plan(crowded, { maxVoters: 3 })?.voters).toEqual(['a', 'd', 'e']);
+    });
+
+    test('of two zones one has a majority, but none of its hosts has', () => {
+      const crowded = [
+        voter('a', on('zone p/host 1')),
+        voter('b', on('zone p/host 1')),
+        voter('c', on('zone p/host 1')),
+      ];
+      const free = [seat('d', on('zone p/host 2')), seat('e', on('zone q/host 3'))];
+      const next = plan([...crowded, ...free], { maxVoters: 3 })?.voters ?? [];
+      expect(next.filter((id) => 'abc'.includes(id))).toEqual(['a']);
+    });
+
+    test('a member without a zone is a zone of its own', () => {
+      const seats = [
+        voter('a', on('zone p/host 1')),
+        seat('b', on('zone p/host 2')),
+        seat('c', on('host 3')),
+        seat('d', on('host 4')),
+      ];
+      expect(plan(seats, { maxVoters: 3 })?.voters).toEqual(['a', 'c', 'd']);
+    });
+
+    test('whoever sits where, seats come to rest, and no zone keeps a majority that others could take', () => {
+      const domain = fc.constantFrom('p/1', 'p/2', 'q/1', 'q/2', 'r/1', 's', '');
+      fc.assert(
+        fc.property(fc.array(domain, { minLength: 3, maxLength: 9 }), (domains) => {
+          let seats = domains.map((one, i) => seat('abcdefghi'[i] ?? '', { domain: one }));
+          seats = seats.map((one, i) => ({ ...one, voter: i < 3 }));
+          let rounds = 0;
+          for (;;) {
+            const next = plan(seats);
+            if (next === null) break;
+            seats = seats.map((one) => ({ ...one, voter: next.voters.includes(one.nodeId) }));
+            expect((rounds += 1)).toBeLessThan(6);
+          }
+          const zones = seats.map((one) => one.domain.split('/')[0] || one.nodeId);
+          const voting = zones.filter((_, i) => seats[i]?.voter === true);
+          const most = Math.max(...voting.map((zone) => voting.filter((z) => z === zone).length));
+          const outside = zones.filter((zone, i) => {
+            const isFull = voting.filter((z) => z === zone).length * 2 + 2 > voting.length;
+            return seats[i]?.voter === false && !isFull;
+          });
+          if (new Set(zones).size >= 3 && outside.length > 0) {
+            expect(most).toBeLessThan(voting.length / 2);
+          }
+        }),
+        { numRuns: 300 },
+      );
+    });
+
     test('with one or two domains there is nothing to spread', () => {
       const three = [voter('a', on('x')), voter('b', on('x')), voter('c', on('x'))];
       expect(plan([...three, seat('d', on('y'))], { maxVoters: 3 })).toBeNull();
@@ -271,7 +333,7 @@ describe('planMembership()', () => {
       vacating: fc.constantFrom(false, false, false, true),
       mayVote: fc.constantFrom(true, true, true, false),
       runtime: fc.constantFrom<'node' | 'page'>('node', 'node', 'page'),
-      domain: fc.constantFrom('', '', 'x', 'y', 'z'),
+      domain: fc.constantFrom('', '', 'x', 'y', 'z', 'p/x', 'p/y', 'q/x'),
       uptimeMs: fc.constantFrom(0, 60_000),
     });
     const world = fc.record({

@@ -11,7 +11,7 @@ export type Seat = {
   readonly voter: boolean;
   readonly durable: boolean;
   readonly runtime: Runtime;
-  /** What it shares its fate with (Z16); empty: with nobody. */
+  /** What it shares its fate with (Z16), the widest first: `zone a/host b`. Empty: with nobody. */
   readonly domain: string;
   /** False: it never wants a vote. */
   readonly mayVote: boolean;
@@ -121,23 +121,54 @@ function isEstablished(seat: Seat, { seats, voting }: PlanOptions): boolean {
 }
 
 /**
- * Z16: where there are three failure domains or more, none holds a majority. Moves seats from a domain
- * that does to candidates of others, as far as there are any; the leader keeps its seat.
+ * Z16: where there are three zones or more, none holds a majority, and then the same of three hosts or
+ * profiles. Moves seats to candidates elsewhere, as far as there are any; the leader keeps its seat.
  */
 function spread(voters: NodeId[], candidates: readonly Seat[], options: PlanOptions): NodeId[] {
-  const next = [...voters];
-  const free = [...candidates];
-  const domains = new Set([...next, ...free.map((seat) => seat.nodeId)].map(domainIn(options)));
-  if (next.length < 3 || domains.size < 3) return voters;
+  const everybody = [...voters, ...candidates.map((seat) => seat.nodeId)];
+  const levels = widths.filter(
+    (width) => new Set(everybody.map((id) => domainOf(id, width, options))).size >= 3,
+  );
+  let next = voters;
+  if (next.length < 3) return next;
   for (;;) {
-    const crowded = next.filter((id) => load(id, next, options) > next.length / 2);
-    const going = crowded.find((id) => id !== options.leader);
-    const [coming] = rank(free, next, options);
-    if (going === undefined || coming === undefined) return next.sort(compare);
-    if (domainIn(options)(coming.nodeId) === domainIn(options)(going)) return next.sort(compare);
-    next.splice(next.indexOf(going), 1, coming.nodeId);
-    free.splice(free.indexOf(coming), 1);
+    const better = lessCrowded(next, candidates, levels, options);
+    if (better === null) return next;
+    next = better;
   }
+}
+
+/** One seat moved so that fewer are too many in one place; null where that cannot be had. */
+function lessCrowded(
+  voters: readonly NodeId[],
+  candidates: readonly Seat[],
+  levels: readonly Width[],
+  options: PlanOptions,
+): NodeId[] | null {
+  const before = surplus(voters, levels, options);
+  const free = candidates.filter((seat) => !voters.includes(seat.nodeId));
+  const crowded = (id: NodeId): boolean =>
+    levels.some((width) => load(id, voters, width, options) > voters.length / 2);
+  for (const going of voters.filter((id) => id !== options.leader && crowded(id))) {
+    for (const coming of rank(free, voters, options)) {
+      const next = voters.map((id) => (id === going ? coming.nodeId : id)).sort(compare);
+      if (surplus(next, levels, options) < before) return next;
+    }
+  }
+  return null;
+}
+
+/** Seats beyond half of them in one place; one too many in a zone is worse than all in one host. */
+function surplus(
+  voters: readonly NodeId[],
+  levels: readonly Width[],
+  options: PlanOptions,
+): number {
+  const half = Math.floor(voters.length / 2);
+  return levels.reduce((sum, width) => {
+    const most = Math.max(...voters.map((id) => load(id, voters, width, options)));
+    return sum + Math.max(0, most - half) * (width === 'zone' ? voters.length : 1);
+  }, 0);
 }
 
 /** The best candidate leaves the list. */
@@ -148,29 +179,35 @@ function takeBest(candidates: Seat[], next: readonly NodeId[], options: PlanOpti
   return best.nodeId;
 }
 
-/** Disks before memory, failure domains with few seats before others, then who is here longest. */
+/** Disks before memory, zones and hosts with few seats before others, then who is here longest. */
 function rank(seats: readonly Seat[], next: readonly NodeId[], options: PlanOptions): Seat[] {
-  const weight = (seat: Seat): number => load(seat.nodeId, next, options);
+  const weight = (seat: Seat, width: Width): number => load(seat.nodeId, next, width, options);
   return [...seats].sort(
     (a, b) =>
       Number(b.durable) - Number(a.durable) ||
-      weight(a) - weight(b) ||
+      weight(a, 'zone') - weight(b, 'zone') ||
+      weight(a, 'whole') - weight(b, 'whole') ||
       b.uptimeMs - a.uptimeMs ||
       compare(a.nodeId, b.nodeId),
   );
 }
 
-/** How many of `voters` share the failure domain of `nodeId`. */
-function load(nodeId: NodeId, voters: readonly NodeId[], options: PlanOptions): number {
-  const domain = domainIn(options);
-  return voters.filter((id) => domain(id) === domain(nodeId)).length;
+/** How many of `voters` share the failure domain of `nodeId`, as wide as a zone or the whole of it. */
+function load(
+  nodeId: NodeId,
+  voters: readonly NodeId[],
+  width: Width,
+  options: PlanOptions,
+): number {
+  const domain = domainOf(nodeId, width, options);
+  return voters.filter((id) => domainOf(id, width, options) === domain).length;
 }
 
-function domainIn({ seats }: PlanOptions): (nodeId: NodeId) => string {
-  return (nodeId) => {
-    const domain = seats.find((seat) => seat.nodeId === nodeId)?.domain ?? '';
-    return domain === '' ? nodeId : domain;
-  };
+/** Who names no zone is one of its own. */
+function domainOf(nodeId: NodeId, width: Width, { seats }: PlanOptions): string {
+  const domain = seats.find((seat) => seat.nodeId === nodeId)?.domain ?? '';
+  if (domain === '') return nodeId;
+  return width === 'zone' ? (domain.split('/')[0] ?? domain) : domain;
 }
 
 function planLearners(options: PlanOptions, voters: readonly NodeId[]): NodeId[] {
@@ -228,6 +265,9 @@ function sameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
 function compare(a: NodeId, b: NodeId): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+type Width = 'zone' | 'whole';
+const widths: readonly Width[] = ['zone', 'whole'];
 
 /** An anchor among voting pages earns its vote in this time, so that trying one captures nothing. */
 const earnedAfterMs = 60_000;

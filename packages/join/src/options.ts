@@ -2,6 +2,7 @@
 import type { ClusterStatus, Policy } from '@quorate/cluster';
 import { createPolicy } from '@quorate/cluster';
 import type { SecretSource } from '@quorate/crypto';
+import { checkZone } from './domain.ts';
 
 export type JoinOptions = {
   /**
@@ -34,6 +35,12 @@ export type JoinOptions = {
   readonly dataDir?: string;
   /** `never`: this member takes part in full but gets no vote. Default `auto`. */
   readonly vote?: 'auto' | 'never';
+  /**
+   * What this member shares its fate with beside its machine or browser profile, such as a rack, a
+   * building, a region: 1 to 48 characters of `A-Z a-z 0-9 . _ -`. Of three zones or more none gets a
+   * majority of the votes (Z16). Default: with nobody else.
+   */
+  readonly zone?: string;
   /** `memory` forgets everything with the process or tab: such a member never votes beside durable ones. */
   readonly storage?: 'auto' | 'memory';
   /** STUN and TURN servers for WebRTC between pages. Default none: beyond one network, relays. */
@@ -95,6 +102,7 @@ export function checkJoinOptions(options: JoinOptions): void {
   if (options.slots !== undefined && ![1, 3, 5].includes(options.slots)) {
     throw new RangeError(`Cannot join with ${options.slots} slots: wanted 1, 3 or 5`);
   }
+  checkZone(options.zone);
   checkTimeout('writeTimeoutMs', options.writeTimeoutMs);
   checkTimeout('readTimeoutMs', options.readTimeoutMs);
   createPolicy(options.policy);

@@ -38,6 +38,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
   const tokenFile = flags.text('gateway-token-file');
   const tokens = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
   const label = flags.text('label');
+  const zone = flags.text('zone');
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
 
@@ -57,6 +58,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
     secret,
     ...(dataDir === undefined ? { storage: 'memory' as const } : { dataDir }),
     ...(label === undefined ? {} : { label }),
+    ...(zone === undefined ? {} : { zone }),
     ...(flags.boolean('take-over') ? { takeOver: true } : {}),
     ...(listen.length === 0 ? {} : { listen }),
     ...(announce.length === 0 ? {} : { announce }),

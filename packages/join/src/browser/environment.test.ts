@@ -7,11 +7,11 @@ function environment(of: Partial<Environment>): Environment {
   return { isSecure: true, locks: {}, indexedDB: {}, ...of } as Environment;
 }
 
-test('B14 whyNoDisk() is silent where a replica can be kept', () => {
+test('whyNoDisk() is silent where a replica can be kept', () => {
   expect(whyNoDisk(environment({}))).toBeNull();
 });
 
-test('B14 whyNoDisk() blames the address before the browser, which gives such pages no locks', () => {
+test('whyNoDisk() blames the address before the browser, which gives such pages no locks', () => {
   const insecure = environment({ isSecure: false, locks: undefined });
   expect(whyNoDisk(insecure)).toContain('neither from https nor from localhost');
   expect(() => checkEnvironment(insecure)).toThrow(/, wanted https or localhost$/);
@@ -20,7 +20,7 @@ test('B14 whyNoDisk() blames the address before the browser, which gives such pa
 test.each<[string, Partial<Environment>]>([
   ['Web Locks', { locks: undefined }],
   ['IndexedDB', { indexedDB: undefined }],
-])('B14 checkEnvironment() names what a secure page lacks: %s', (name, lacks) => {
+])('checkEnvironment() names what a secure page lacks: %s', (name, lacks) => {
   expect(whyNoDisk(environment(lacks))).toContain(name);
   expect(() => checkEnvironment(environment(lacks))).toThrow(name);
 });

@@ -8,6 +8,7 @@ import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';
 import type { Libp2pHost, Libp2pHostOptions } from '@quorate/transport-libp2p';
+import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
 import type { Assemble } from '../runner.ts';
 import { keepHostKey, readPort, writePort } from './host-files.ts';
@@ -52,7 +53,7 @@ export const assembleNode: Assemble = (options, machine) => {
     network,
     stateMachine: machine,
     formation: options.formation ?? 'auto',
-    domain: `host ${hostname()}`.slice(0, 128),
+    domain: failureDomain(options.zone, `host ${hostname()}`),
     mayVote: options.vote !== 'never',
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.peers === undefined ? {} : { peers: options.peers }),
