@@ -99,12 +99,18 @@ export class DatabaseConnection {
         refusal = error;
         transaction.abort();
       };
+      // It comes behind the ends of all transactions, but Chromium forgets some of those: of one that
+      // begins in the moment in which a site's data are cleared nothing else is ever heard.
+      const cutOff = (): void => reject(refusal ?? new ConnectionLost(transaction.error));
+      connection.addEventListener('close', cutOff);
       transaction.addEventListener('complete', () => {
+        connection.removeEventListener('close', cutOff);
         if (result === null)
           reject(new Error('Invariant broken: a complete transaction has a result'));
         else resolve(result.value);
       });
       transaction.addEventListener('abort', () => {
+        connection.removeEventListener('close', cutOff);
         const { error } = transaction;
         if (refusal !== null) reject(refusal);
         else if (error === null || isCutOff(error)) reject(new ConnectionLost(error));

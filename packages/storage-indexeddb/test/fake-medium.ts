@@ -64,6 +64,8 @@ export class FakeView {
   abortedOpenings = 0;
   /** While true, writing transactions happen, and report that their connection was closed. */
   silent = false;
+  /** While true, nobody hears how a writing transaction ended. */
+  mute = false;
   readonly #onClose: (() => void)[] = [];
   #dead = false;
 
@@ -105,6 +107,11 @@ export class FakeView {
       if (type === 'close') this.#onClose.push(listener);
       else listen(type, listener);
     }) as typeof listen;
+    connection.removeEventListener = (_type: string, listener: unknown) => {
+      // Only listeners for the close are ever taken away.
+      const at = this.#onClose.findIndex((one) => one === listener);
+      if (at >= 0) this.#onClose.splice(at, 1);
+    };
     const begin = connection.transaction.bind(connection);
     connection.transaction = (names, mode, options) => {
       const transaction = begin(names, mode, options);
@@ -116,6 +123,7 @@ export class FakeView {
       }
       if (mode === 'readwrite' && this.failure !== null) this.#fail(transaction, this.failure);
       if (mode === 'readwrite' && this.silent) silence(transaction);
+      if (mode === 'readwrite' && this.mute) transaction.addEventListener = () => {};
       return transaction;
     };
   }

@@ -154,6 +154,22 @@ test('a write that the closing of the connection undid is carried out after all'
   expect(indexesOf(log)).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
+test('B8 a write of which nothing is heard but that its connection closed is carried out after all', async () => {
+  const medium = new FakeMedium();
+  const { storage } = await opened(medium.storage());
+  await storage.persist(batchOf(1, 1, 1, 3));
+  medium.view.mute = true;
+  const before = medium.view.transactions.length;
+  const writing = storage.persist(batchOf(2, 1, 3, 5));
+  while (medium.view.transactions.length === before) await Promise.resolve();
+  medium.view.mute = false;
+  medium.view.disconnect();
+  await writing;
+  await storage.close();
+  const { log } = await opened(medium.storage(), 2);
+  expect(indexesOf(log)).toEqual([1, 2, 3, 4]);
+});
+
 test('a write that happened before the connection closed is written once more, and counts once', async () => {
   const medium = new FakeMedium();
   const { storage } = await opened(medium.storage());
