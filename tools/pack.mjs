@@ -9,6 +9,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,6 +44,7 @@ try {
   await renderOnServer(app);
   await liveElsewhere(app);
   await runPrograms(app);
+  await runTests(app);
 } catch (error) {
   console.error(`pack: ${error.message}`);
   process.exitCode = 1;
@@ -244,6 +246,37 @@ async function runPrograms(app) {
     }
   } finally {
     end(relay.child, 'SIGTERM');
+  }
+}
+
+/** Runs the tests that the documents give as examples, as written, each by its own test runner. */
+async function runTests(app) {
+  const blocks = [
+    ...readFileSync(`${root}/docs/TESTING.md`, 'utf8').matchAll(/```(ts|js)\n([\s\S]*?)```/g),
+  ].filter(([, , code]) => code.includes("from 'quorate/testing'"));
+  mkdirSync(`${app}/tests`);
+  // The user's own vitest: not what is tried here, so the workspace's serves.
+  symlinkSync(`${root}/node_modules/vitest`, `${app}/node_modules/vitest`, 'junction');
+  for (const runner of ['vitest', 'node:test']) {
+    const mine = blocks.filter(([, , code]) => code.includes(`from '${runner}'`));
+    assert(mine.length > 0, `docs hold a test for ${runner}`);
+    for (const [index, [, kind, code]] of mine.entries()) {
+      const name = `${runner.replace(':', '-')}-${index}.test.${kind === 'ts' ? 'ts' : 'mjs'}`;
+      writeFileSync(`${app}/tests/${name}`, code);
+      const args =
+        runner === 'vitest'
+          ? [binPath('vitest', 'vitest'), 'run', '--root', app, `tests/${name}`]
+          : ['--test', `${app}/tests/${name}`];
+      const { code: exit, output } = await run(process.execPath, args, {
+        cwd: app,
+        quiet: true,
+        timeoutMs: 120_000,
+      });
+      assert(
+        exit === 0,
+        `docs' test ${index + 1} for ${runner} passes${exit === 0 ? '' : `\n${output}`}`,
+      );
+    }
   }
 }
 

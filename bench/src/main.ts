@@ -1,6 +1,6 @@
 /**
- * `pnpm bench [core] [writes] [etcd] [times] [tabs] [network]`: medians and ratios, everything by
- * default. `writes`, `etcd` and `times` start real processes from the build, `tabs` real browsers,
+ * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network]`: medians and ratios, everything
+ * by default. `writes`, `etcd` and `times` start real processes from the build, `tabs` real browsers,
  * `network` both. Only ratios travel between machines.
  */
 import { cpus } from 'node:os';
@@ -8,11 +8,13 @@ import { benchCore } from './core.ts';
 import { benchEtcd } from './etcd.ts';
 import { benchNetwork } from './network.ts';
 import { benchTabs } from './tabs.ts';
+import { benchTesting } from './testing.ts';
 import { benchTimes } from './times.ts';
 import { benchWrites } from './writes.ts';
 
 const parts = {
   core: benchCore,
+  testing: benchTesting,
   writes: benchWrites,
   etcd: benchEtcd,
   times: benchTimes,

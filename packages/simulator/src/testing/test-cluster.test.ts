@@ -62,6 +62,32 @@ describe('testCluster()', () => {
     expect(await c.members[1]?.kv.get('while away')).toBe(2);
   });
 
+  test('without a majority writes are refused, and are taken again when it is back', async () => {
+    const c = await start();
+    c.kill(1);
+    c.kill(2);
+    const code = (error: unknown): unknown => (isQuorateError(error) ? error.code : error);
+    // Sent before anybody noticed: nobody can tell.
+    expect(await c.member(0).kv.put('a', 1).catch(code)).toMatch(/^(COMMIT_UNKNOWN|NO_QUORUM)$/);
+    await c.until(() => c.member(0).status.phase === 'read-only');
+    expect(await c.member(0).kv.put('a', 2).catch(code)).toBe('NO_QUORUM');
+    c.restart(1);
+    await c.ready();
+    await c.member(0).kv.put('a', 3);
+    expect(await c.member(1).kv.get('a')).toBe(3);
+  });
+
+  test('a killed leader is followed by another one', async () => {
+    const c = await start();
+    const old = c.leader ?? 0;
+    const other = c.member((old + 1) % 3);
+    await other.kv.put('count', 1);
+    c.kill(old);
+    expect(await other.kv.increment('count')).toBe(2);
+    await c.until(() => c.leader !== null);
+    expect(c.leader).not.toBe(old);
+  });
+
   test('a call that waits when its member is killed is rejected', async () => {
     const c = await start();
     c.partition([0], [1], [2]);
@@ -92,6 +118,9 @@ describe('testCluster()', () => {
       c.partition([0], [0]);
     }).toThrow(RangeError);
     await expect(c.advance(-1)).rejects.toThrow(RangeError);
-    await expect(c.until(() => false, 10)).rejects.toThrow(RangeError);
+    expect(() => c.member(1)).toThrow(RangeError);
+    await expect(c.until(() => false, 10)).rejects.toThrow(
+      'Cannot wait any longer: after 10 ms it does not hold (member-0 ready leader)',
+    );
   });
 });

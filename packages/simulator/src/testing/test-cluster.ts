@@ -85,6 +85,17 @@ export class TestCluster {
     return found === undefined ? null : this.members.indexOf(found);
   }
 
+  /** `members[position]`, which is there: throws `RangeError` for one that is not. */
+  member(position: number): TestMember {
+    const member = this.members[position];
+    if (member === undefined) {
+      throw new RangeError(
+        `Cannot find member ${position}: wanted 0 to ${this.members.length - 1}`,
+      );
+    }
+    return member;
+  }
+
   /** Lets `ms` virtual milliseconds pass. */
   async advance(ms: number): Promise<void> {
     if (!(ms >= 0)) throw new RangeError(`Cannot advance by ${ms}: wanted 0 or more milliseconds`);
@@ -98,7 +109,12 @@ export class TestCluster {
   async until(condition: () => boolean, timeoutMs: number = untilTimeoutMs): Promise<void> {
     await this.#pace.advance(timeoutMs, condition);
     if (!condition()) {
-      throw new RangeError(`Cannot wait any longer: after ${timeoutMs} ms it does not hold`);
+      const members = this.members.map(({ host, running, status: { phase, raft } }) =>
+        running ? `${host} ${phase} ${raft.role}` : `${host} killed`,
+      );
+      throw new RangeError(
+        `Cannot wait any longer: after ${timeoutMs} ms it does not hold (${members.join(', ')})`,
+      );
     }
   }
 
@@ -106,14 +122,8 @@ export class TestCluster {
   async ready(): Promise<void> {
     const seatCount = Math.min(this.#maxVoters, this.members.length);
     const voterCount = seatCount % 2 === 1 ? seatCount : seatCount - 1;
-    await this.until(
-      () =>
-        this.leader !== null &&
-        this.members.every(({ running, status }) => {
-          const voters = status.members.filter(({ kind }) => kind === 'voter');
-          return !running || (status.phase === 'ready' && voters.length === voterCount);
-        }),
-    );
+    // Looked at after each event: what mostly fails comes first.
+    await this.until(() => this.#isReady(voterCount));
   }
 
   /**
@@ -124,7 +134,7 @@ export class TestCluster {
     const groupOf = new Map<number, number>();
     groups.forEach((group, number) => {
       for (const position of group) {
-        this.#member(position);
+        this.member(position);
         if (groupOf.has(position)) {
           throw new RangeError(`Cannot partition: member ${position} is in two groups`);
         }
@@ -148,12 +158,12 @@ export class TestCluster {
 
   /** Ends a member's process between two instructions. What was not on its disk is lost. */
   kill(position: number): void {
-    this.#member(position).kill();
+    this.member(position).kill();
   }
 
   /** Starts a killed member's process again, on the same disk. */
   restart(position: number): void {
-    this.#member(position).start();
+    this.member(position).start();
   }
 
   /** Ends every member. Nothing of them goes on. Idempotent. */
@@ -161,14 +171,14 @@ export class TestCluster {
     for (const member of this.members) member.kill();
   }
 
-  #member(position: number): TestMember {
-    const member = this.members[position];
-    if (member === undefined) {
-      throw new RangeError(
-        `Cannot find member ${position}: wanted 0 to ${this.members.length - 1}`,
-      );
+  #isReady(voterCount: number): boolean {
+    for (const { running, status } of this.members) {
+      if (!running) continue;
+      if (status.phase !== 'ready') return false;
+      const voters = status.members.filter(({ kind }) => kind === 'voter');
+      if (voters.length !== voterCount) return false;
     }
-    return member;
+    return this.leader !== null;
   }
 }
 
