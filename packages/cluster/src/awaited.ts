@@ -15,6 +15,11 @@ export type Patience = {
 export class Awaited<T> {
   readonly #waiters = new Set<(outcome: Outcome<T>) => void>();
 
+  /** Does anybody wait? */
+  get isWanted(): boolean {
+    return this.#waiters.size > 0;
+  }
+
   /** Rejects with what `reject` was called with, with `timedOut()`, or with `ABORTED`. */
   wait({ clock, timeoutMs, signal, timedOut, aborted }: Patience): Promise<T> {
     const abortion = (): QuorateError => new QuorateError('ABORTED', aborted);

@@ -466,6 +466,10 @@ export class Member implements Consensus, HostedReplica {
         },
         state.activated,
       );
+      // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
+      if (genesis.founder === run.nodeId && this.#running.isWanted) {
+        void this.#claim.activate();
+      }
     }
     this.#replica = new Replica({
       nodeId: run.nodeId,
