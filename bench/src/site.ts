@@ -21,8 +21,7 @@ export async function startSite(programFile: 'tabs-page.ts' | 'network-page.ts')
   });
   await readFile(`${dist}quorate.js`);
   const answer = async (path: string): Promise<readonly [string, string]> => {
-    if (path === '/') return ['text/html', page];
-    if (path === '/program.js') return ['text/javascript', outputText];
+    if (path === '/') return ['text/html', pageWith(outputText)];
     return ['text/javascript', await readFile(`${dist}${basename(path)}`, 'utf8')];
   };
   const server = createServer((request, response) => {
@@ -48,7 +47,10 @@ export async function startSite(programFile: 'tabs-page.ts' | 'network-page.ts')
   };
 }
 
-const page = `<!doctype html><title>bench</title>
+/** The program stands in the page, as in the README. */
+function pageWith(program: string): string {
+  return `<!doctype html><title>bench</title>
 <script>globalThis.startedAt = performance.now()</script>
 <script type="importmap">{ "imports": { "quorate": "/quorate.js" } }</script>
-<script type="module" src="/program.js"></script>`;
+<script type="module">${program}</script>`;
+}

@@ -35,11 +35,15 @@ export async function benchTabs(): Promise<void> {
 async function measure(name: BrowserName, path: string, url: string): Promise<Row[]> {
   const rows: Row[] = [];
   const fresh: number[] = [];
+  const loaded: number[] = [];
   for (let i = 0; i < profiles; i += 1) {
     await inProfile(name, path, async (context) => {
-      fresh.push((await firstWrite(context, `${url}?write`)).committed);
+      const times = await firstWrite(context, `${url}?write`);
+      fresh.push(times.committed);
+      loaded.push(times.joined);
     });
   }
+  rows.push({ name: 'script start → the library runs', values: loaded });
   rows.push({ name: 'script start → first commit, fresh profile', values: fresh });
   await inProfile(name, path, async (context) => {
     rows.push(...(await timeReturns(context, url)));
@@ -71,14 +75,15 @@ async function timeReturns(context: BrowserContext, url: string): Promise<Row[]>
 async function firstWrite(
   context: BrowserContext,
   url: string,
-): Promise<{ committed: number; shown: number }> {
+): Promise<{ joined: number; committed: number; shown: number }> {
   const page = await openPage(context, url);
   await page.waitForFunction(() => globalThis.bench.times.committed !== null);
   const times = await page.evaluate(() => globalThis.bench.times);
   // Its replicas all vote before it goes: what comes next finds a cluster of three.
   await page.waitForFunction(() => globalThis.bench.status().voters === 3);
   await page.close();
-  return { committed: times.committed ?? Number.NaN, shown: times.shown ?? Number.NaN };
+  const { joined, committed, shown } = times;
+  return { joined, committed: committed ?? Number.NaN, shown: shown ?? Number.NaN };
 }
 
 async function timeEvents(context: BrowserContext, url: string): Promise<Row> {
