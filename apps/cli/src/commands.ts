@@ -166,6 +166,12 @@ export const commands: readonly Command[] = [
         help: 'Rack, building or region: of three or more, none gets most of the votes',
       },
       {
+        name: 'expect',
+        type: 'number',
+        value: 'N',
+        help: 'Of a founder: writes wait until N members with a disk hold the data (default 1)',
+      },
+      {
         name: 'take-over',
         type: 'boolean',
         help: 'Open data that another machine held and did not close: only if it is gone for good',

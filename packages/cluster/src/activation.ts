@@ -1,4 +1,7 @@
 /**
+ * What must be so before a user's write is taken: the cluster is active (Z10), and as many copies exist
+ * as were asked for (Z14).
+ *
  * Z10: before anything is acknowledged to anybody, the register must call the cluster active and the
  * log must say so. Whoever leads sees to it, once somebody wants something.
  */
@@ -12,6 +15,8 @@ export type ActivationOptions = {
   readonly leads: () => boolean;
   /** Resolves true once the register says so; false when it cannot be reached now. */
   readonly register: () => Promise<boolean>;
+  /** Durable replicas that hold all that is committed, the leader's own among them. */
+  readonly durableCopies: () => number;
   /** Proposes as leader; false when this one does not lead any more. */
   readonly propose: (body: Uint8Array) => boolean;
 };
@@ -19,6 +24,8 @@ export type ActivationOptions = {
 export class Activation {
   readonly #options: ActivationOptions;
   #busy = false;
+  /** This leadership's entry is on its way. */
+  #formedSaid = false;
   #stopped = false;
 
   constructor(options: ActivationOptions) {
@@ -51,9 +58,19 @@ export class Activation {
     return state.activated;
   }
 
+  /** Z14: says in the log that there are as many copies as the policy expects, once there are. */
+  lookForCopies(): void {
+    const { state, propose, leads, durableCopies } = this.#options;
+    if (state.formed || this.#formedSaid || this.#stopped || !leads()) return;
+    if (durableCopies() < (state.genesis?.policy.expect ?? 1)) return;
+    if (state.activated) this.#formedSaid = propose(encodeBody({ type: 'formed' }));
+    else this.begin();
+  }
+
   /** What a former term had under way may be lost. */
   leadershipChanged(): void {
     this.#busy = false;
+    this.#formedSaid = false;
   }
 
   stop(): void {

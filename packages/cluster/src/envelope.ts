@@ -37,9 +37,20 @@ export type SessionsBody = {
 /** The register names this cluster active (Z10): acknowledgements to users may begin. */
 export type ActivatedBody = { readonly type: 'activated' };
 
-export type EntryBody = CommandBody | ResolveBody | OpenSessionBody | SessionsBody | ActivatedBody;
+/** So many durable replicas as the policy expects held all that was committed (Z14). Level 2. */
+export type FormedBody = { readonly type: 'formed' };
 
-const kinds = { command: 1, resolve: 2, openSession: 3, sessions: 4, activated: 5 } as const;
+export type EntryBody =
+  CommandBody | ResolveBody | OpenSessionBody | SessionsBody | ActivatedBody | FormedBody;
+
+const kinds = {
+  command: 1,
+  resolve: 2,
+  openSession: 3,
+  sessions: 4,
+  activated: 5,
+  formed: 6,
+} as const;
 
 export function encodeBody(body: EntryBody): Uint8Array {
   const writer = new ByteWriter(body.type === 'command' ? body.command.length + 24 : 32);
@@ -65,6 +76,7 @@ export function encodeBody(body: EntryBody): Uint8Array {
       for (const id of body.expired) writer.varint(id);
       return writer.finish();
     case 'activated':
+    case 'formed':
       return writer.finish();
   }
 }
@@ -128,6 +140,9 @@ function readBody(reader: ByteReader): EntryBody {
     case kinds.activated:
       reader.end();
       return { type: 'activated' };
+    case kinds.formed:
+      reader.end();
+      return { type: 'formed' };
     default:
       throw unknown(`kind ${kind}`);
   }

@@ -21,7 +21,7 @@ export type ForwardingOptions = {
     body: Uint8Array,
     options: RequestOptions,
   ) => Promise<Uint8Array>;
-  /** Stamps and proposes as leader. `wait`: not activated yet, so nothing may be acknowledged. */
+  /** Stamps and proposes as leader. `wait`: not activated or formed yet, so nothing may be acknowledged. */
   readonly propose: (bodies: readonly Uint8Array[]) => ProposeResult | 'wait';
   readonly timeoutMs: number;
 };

@@ -161,8 +161,8 @@ export class MemberStatus {
       label: this.#options.label,
       phase,
       canWrite: this.#canWrite(phase),
-      reason: this.#reason(phase),
-      message: this.#message(phase, missing),
+      reason: this.#reason(phase, view),
+      message: this.#message(phase, missing, view),
       missing,
       durability: durable ? 'disk' : 'memory',
       copies: copiesOf(members, status),
@@ -176,13 +176,14 @@ export class MemberStatus {
     };
   }
 
-  #phase({ replica, genesis, run }: MemberView, members: readonly MemberInfo[]): Phase {
+  #phase({ replica, genesis, run, state }: MemberView, members: readonly MemberInfo[]): Phase {
     if (this.#failure !== null) return this.#failure.code === 'OUTDATED' ? 'outdated' : 'stopped';
     if (run === null) return 'starting';
     if (replica === null || genesis === null) return this.#forming?.phase ?? 'discovering';
     const now = this.#options.clock.now();
     if (replica.softState.leader !== null) {
       this.#leaderSeenAt = now;
+      if (state?.formed === false) return 'joining';
       return members.some((member) => member.self) ? 'ready' : 'joining';
     }
     const voters = members.filter((member) => member.kind === 'voter');
@@ -197,17 +198,22 @@ export class MemberStatus {
     return this.#failure === null && phase !== 'read-only' && phase !== 'server';
   }
 
-  #reason(phase: Phase): ClusterStatus['reason'] {
+  #reason(phase: Phase, view: MemberView): ClusterStatus['reason'] {
     if (this.#failure !== null) return this.#failure.code;
     if (phase === 'read-only') return 'NO_QUORUM';
     if (phase === 'electing') return 'NO_LEADER';
     if (this.#isFull) return 'STORAGE_FULL';
+    if (phase === 'joining' && view.state?.formed === false) return 'FORMATION_WAITING';
     return phase === 'ready' ? null : (this.#forming?.reason ?? null);
   }
 
-  #message(phase: Phase, missing: readonly MissingMember[]): string {
+  #message(phase: Phase, missing: readonly MissingMember[], view: MemberView): string {
     const names = missing.map((member) => member.label).join(', ');
     if (this.#failure !== null) return this.#failure.message;
+    if (phase === 'joining' && view.replica !== null && view.state?.formed === false) {
+      const { expect } = view.state.genesis?.policy ?? { expect: 1 };
+      return `Writes wait until ${expect} durable replicas hold the data`;
+    }
     switch (phase) {
       case 'starting':
         return 'Opening the store';

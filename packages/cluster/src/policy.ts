@@ -46,6 +46,11 @@ export type Policy = {
    * for an election timeout. Default false.
    */
   readonly leaseReads: boolean;
+  /**
+   * Writes wait until so many durable replicas, voting or not, hold all that is committed (Z14). Once
+   * that many did, it is never asked again. Default 1: the founder's own copy will do.
+   */
+  readonly expect: number;
 };
 
 export const defaultPolicy: Policy = {
@@ -63,6 +68,7 @@ export const defaultPolicy: Policy = {
   snapshotBytes: 32 * 1024 * 1024,
   trailingEntries: 5_000,
   leaseReads: false,
+  expect: 1,
 };
 
 /** Completes and checks a founder's wishes. Throws `RangeError` naming the field. */
@@ -122,7 +128,10 @@ export type Genesis = {
 };
 
 /** The newest feature level that this release writes and understands. */
-export const featureLevel = 1;
+export const featureLevel = 2;
+
+/** A policy of level 1 asked for nothing but the founder's own copy. */
+const expectOfLevel1 = 1;
 
 export function genesisToCbor(genesis: Genesis): CborMap {
   return { ...genesis, policy: { ...genesis.policy } };
@@ -139,8 +148,9 @@ export function genesisFromCbor(map: CborMap): Genesis {
   }
   const wishes: Record<string, number> = {};
   const stored = asMap(map['policy'], 'policy');
-  const { leaseReads: _, voting: __, ...numbers } = defaultPolicy;
+  const { leaseReads: _, voting: __, expect: ___, ...numbers } = defaultPolicy;
   for (const name of Object.keys(numbers)) wishes[name] = asInteger(stored[name], name);
+  wishes['expect'] = level === 1 ? expectOfLevel1 : asInteger(stored['expect'], 'expect');
   const leaseReads = asBoolean(stored['leaseReads'], 'leaseReads');
   return {
     clusterId: asText(map['clusterId'], 'clusterId', 32),

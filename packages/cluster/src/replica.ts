@@ -203,6 +203,7 @@ export class Replica implements Consensus {
       clock,
       state,
       leads: () => this.#softState.role === 'leader',
+      durableCopies: () => this.#durableCopies(),
       register: () => options.events.activate(),
       propose: (body) => this.#proposeStamped([body]).ok,
     });
@@ -441,6 +442,8 @@ export class Replica implements Consensus {
   }
 
   #proposeAsLeader(bodies: readonly Uint8Array[]): ReturnType<Raft['propose']> | 'wait' {
+    // Z14: until there are as many copies as were asked for.
+    if (this.#state.activated && !this.#state.formed) return 'wait';
     if (!this.#state.activated) {
       this.#activation.begin();
       return 'wait';
@@ -456,7 +459,7 @@ export class Replica implements Consensus {
   }
 
   #apply(entries: readonly Entry[]): void {
-    const { membershipIndex, activated } = this.#state;
+    const { membershipIndex, activated, formed } = this.#state;
     for (const entry of entries) {
       const applied = this.#state.apply(entry);
       this.#forwarding.applied(applied);
@@ -470,7 +473,7 @@ export class Replica implements Consensus {
       this.#options.events.membershipChanged();
     }
     // What waited for the activation may go now.
-    if (this.#state.activated !== activated) this.#turn.schedule();
+    if (this.#state.activated !== activated || this.#state.formed !== formed) this.#turn.schedule();
     this.#options.events.progressed();
     this.#snapshotter.applied(entries);
   }
@@ -539,6 +542,7 @@ export class Replica implements Consensus {
         if (this.#raft.status().membership.voters.length > 0) this.#autopilot.tick();
         const asked = this.#proposals.pendingCount + this.#reads.pendingCount > 0;
         if (!this.#state.activated && asked) this.#activation.begin();
+        this.#activation.lookForCopies();
         // A leader that cannot write holds up whoever waits for it: one with a working disk leads better.
         if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.yieldLeadership();
       }
@@ -554,6 +558,14 @@ export class Replica implements Consensus {
     for (const { peer, matchIndex } of progress) {
       witnesses.holds(peer, Math.min(matchIndex, commitIndex));
     }
+  }
+
+  #durableCopies(): number {
+    const { progress, commitIndex, durableIndex } = this.#raft.status();
+    const held = progress.filter(({ matchIndex }) => matchIndex >= commitIndex);
+    const holders = held.map(({ peer }) => peer);
+    if (durableIndex >= commitIndex) holders.push(this.nodeId);
+    return new Set(holders.filter((id) => this.#state.members.get(id)?.durable === true)).size;
   }
 
   /** Tells the core of the time that has passed. */
@@ -593,6 +605,10 @@ export class Replica implements Consensus {
   #excuse(kind: 'write' | 'read'): QuorateError {
     if (this.#softState.leader === null) {
       return new QuorateError('NO_LEADER', `Cannot ${kind}: no leader was found in time`);
+    }
+    if (kind === 'write' && !this.#state.formed) {
+      const { expect } = this.#options.policy;
+      return new QuorateError('TIMEOUT', `Cannot write: waiting for ${expect} durable copies`);
     }
     return new QuorateError('TIMEOUT', `Cannot ${kind}: the leader did not answer in time`);
   }

@@ -210,6 +210,7 @@ describe('the envelope', () => {
       .record({ seen: fc.array(number), expired: fc.array(number) })
       .map((fields): EntryBody => ({ type: 'sessions', ...fields })),
     fc.constant<EntryBody>({ type: 'activated' }),
+    fc.constant<EntryBody>({ type: 'formed' }),
   );
 
   test('every body travels unchanged, with its time in front', () => {

@@ -30,6 +30,7 @@ export type AppliedEntry = {
     | { readonly type: 'sessionOpened'; readonly nonce: string; readonly session: number }
     | { readonly type: 'membership'; readonly membership: Membership }
     | { readonly type: 'activated' }
+    | { readonly type: 'formed' }
     | { readonly type: 'none' };
 };
 
@@ -49,6 +50,7 @@ export class ReplicatedState {
   #genesis: Genesis | null = null;
   #time = 0;
   #activated = false;
+  #formed = false;
   #membership: Membership = emptyMembership;
   #membershipIndex = 0;
   #members = new Map<string, MemberFacts>();
@@ -70,6 +72,11 @@ export class ReplicatedState {
 
   get activated(): boolean {
     return this.#activated;
+  }
+
+  /** Z14: as many durable replicas as the policy expects have held all that was committed. */
+  get formed(): boolean {
+    return this.#formed || (this.#genesis?.policy.expect ?? 1) === 1;
   }
 
   /** The membership as committed and applied, which is what a snapshot carries (M4). */
@@ -126,6 +133,8 @@ export class ReplicatedState {
       genesis: this.#genesis === null ? null : genesisToCbor(this.#genesis),
       time: this.#time,
       activated: this.#activated,
+      // Unknown below feature level 2, where it is never true.
+      ...(this.#formed ? { formed: true } : {}),
       members: Object.fromEntries([...this.#members].map(([id, facts]) => [id, { ...facts }])),
       left: [...this.#left],
       sessions: this.#sessions.toCbor(),
@@ -152,6 +161,7 @@ export class ReplicatedState {
       header['genesis'] === null ? null : genesisFromCbor(asMap(header['genesis'], 'genesis'));
     this.#time = asInteger(header['time'], 'time');
     this.#activated = asBoolean(header['activated'], 'activated');
+    this.#formed = asBoolean(header['formed'] ?? false, 'formed');
     this.#members = new Map(
       Object.entries(asMap(header['members'], 'members')).map(([id, facts]) => [
         id,
@@ -206,6 +216,9 @@ export class ReplicatedState {
       case 'activated':
         this.#activated = true;
         return { type: 'activated' };
+      case 'formed':
+        this.#formed = true;
+        return { type: 'formed' };
     }
   }
 

@@ -5,8 +5,8 @@ import type { ErrorCode } from './errors.ts';
 import type { Runtime } from './policy.ts';
 
 /**
- * `starting` opens the disk; `discovering` asks the register; `joining` waits to be taken in or to
- * catch up; `electing` knows the members but no leader; `ready`; `read-only`: fewer than a majority
+ * `starting` opens the disk; `discovering` asks the register; `joining` waits to be taken in, to
+ * catch up, or for the copies that the policy expects; `electing` knows the members but no leader; `ready`; `read-only`: fewer than a majority
  * of the voters reachable; `outdated`, `stopped` and `server` are final.
  */
 export type Phase =

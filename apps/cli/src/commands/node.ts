@@ -39,6 +39,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
   const tokens = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
   const label = flags.text('label');
   const zone = flags.text('zone');
+  const expect = flags.number('expect', 1);
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
 
@@ -59,6 +60,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
     ...(dataDir === undefined ? { storage: 'memory' as const } : { dataDir }),
     ...(label === undefined ? {} : { label }),
     ...(zone === undefined ? {} : { zone }),
+    ...(expect === undefined ? {} : { policy: { expect } }),
     ...(flags.boolean('take-over') ? { takeOver: true } : {}),
     ...(listen.length === 0 ? {} : { listen }),
     ...(announce.length === 0 ? {} : { announce }),
