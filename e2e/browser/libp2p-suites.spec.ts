@@ -1,9 +1,8 @@
 /** The Transport suite over libp2p, where pages live: with each other, with Node, across browsers. */
-import { chromium, firefox } from '@playwright/test';
-import type { Browser, LaunchOptions, Page } from '@playwright/test';
-import { existsSync } from 'node:fs';
+import type { Browser, Page } from '@playwright/test';
 import { listCases, test } from './libp2p-page.ts';
 import type { World } from './libp2p-page.ts';
+import { otherBrowser } from './other-browser.ts';
 
 const cases = [...listCases().entries()].map(([position, name]) => ({ position, name }));
 const isBetweenPages = (name: string): boolean => name.startsWith('two pages');
@@ -53,13 +52,8 @@ test.describe('between Chromium and Firefox', () => {
   let other: Browser | null = null;
 
   test.beforeAll(async ({ browser, browserName, origin, world }) => {
-    const wanted = browserName === 'chromium' ? 'firefox' : 'chromium';
-    const project = test.info().config.projects.find(({ name }) => name === wanted);
-    const options: LaunchOptions = project?.use.launchOptions ?? {};
-    const type = wanted === 'firefox' ? firefox : chromium;
-    if (!existsSync(options.executablePath ?? type.executablePath())) return;
-    const channel = project?.use.channel;
-    other = await type.launch({ ...options, ...(channel === undefined ? {} : { channel }) });
+    other = await otherBrowser(browserName, test.info().config.projects);
+    if (other === null) return;
     const others = await openPage(other, origin, world);
     await others.evaluate(() => globalThis.quorateLibp2p.serveHosts());
     shared = await openPage(browser, origin, world);

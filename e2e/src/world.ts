@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import { Daemon } from './daemon.ts';
 import type { Event } from './daemon.ts';
 import { demand } from './gateway.ts';
@@ -156,7 +155,8 @@ export async function inWorld(body: (world: World) => Promise<void>): Promise<vo
   const world = await World.create();
   try {
     await body(world);
-    expect(world.oddities()).toEqual([]);
+    const odd = world.oddities();
+    if (odd.length > 0) throw new Error(`Some said what no process should:\n${odd.join('\n')}`);
   } catch (error) {
     if (error instanceof Error && !error.message.includes(world.tails())) {
       error.message += `\n${world.tails()}`;

@@ -48,6 +48,8 @@ export type Status = {
     readonly durable: boolean;
     readonly reachable: boolean;
     readonly self: boolean;
+    readonly runtime: string;
+    readonly link: string | null;
   }[];
   readonly raft: {
     readonly role: string;
@@ -93,15 +95,22 @@ declare global {
   var app: AppApi;
 }
 
-type Join = (options: { readonly namespace: string; readonly label: string }) => Handle;
+type JoinOptions = {
+  readonly namespace: string;
+  readonly label: string;
+  readonly relays?: readonly string[];
+  readonly secret?: string;
+  readonly direct?: boolean;
+};
+
+type Join = (options: JoinOptions) => Handle;
 
 /** Every line of a page's log begins with this on the console. */
 export const logPrefix = 'app:';
 
 export function startApp(joinCluster: Join): void {
-  const asked = new URLSearchParams(location.search);
-  const namespace = asked.get('namespace') ?? 'tabs';
-  const label = asked.get('label') ?? 'tab';
+  const options = optionsOf(new URLSearchParams(location.search));
+  const { label } = options;
   const writer = `${label}-${[...crypto.getRandomValues(new Uint8Array(4))].join('.')}`;
   const log: AppEvent[] = [];
   const tell = (type: string, details: object = {}): void => {
@@ -111,7 +120,7 @@ export function startApp(joinCluster: Join): void {
   };
   tell('script', { writer, label });
   followPage(tell);
-  const cluster = joinCluster({ namespace, label });
+  const cluster = joinCluster(options);
   followCluster(cluster, tell);
   const load = new Load(cluster, writer, tell);
   globalThis.app = {
@@ -132,7 +141,7 @@ export function startApp(joinCluster: Join): void {
     add: (by) => cluster.counter('clicks').add(by),
     sum: () => cluster.counter('clicks').get(),
     async joinAgain() {
-      const again = joinCluster({ namespace, label });
+      const again = joinCluster(options);
       await again.kv.put('again', writer);
       const read = await cluster.kv.get('again');
       const sameMember = again.status.nodeId === cluster.status.nodeId;
@@ -140,6 +149,18 @@ export function startApp(joinCluster: Join): void {
       return { sameMember, read };
     },
     close: () => cluster.close(),
+  };
+}
+
+function optionsOf(asked: URLSearchParams): JoinOptions {
+  const relays = asked.getAll('relay');
+  const secret = asked.get('secret');
+  return {
+    namespace: asked.get('namespace') ?? 'tabs',
+    label: asked.get('label') ?? 'tab',
+    ...(relays.length === 0 ? {} : { relays }),
+    ...(secret === null ? {} : { secret }),
+    ...(asked.get('direct') === 'no' ? { direct: false } : {}),
   };
 }
 

@@ -5,8 +5,8 @@
  * Chromium is started here rather than by Playwright, whose flags and focus emulation would keep all
  * tabs visible, their timers exact, and the back/forward cache off.
  */
-import { chromium, firefox } from '@playwright/test';
-import type { Browser, BrowserContext, LaunchOptions } from '@playwright/test';
+import { chromium, firefox, webkit } from '@playwright/test';
+import type { Browser, BrowserContext, BrowserType, LaunchOptions } from '@playwright/test';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -31,7 +31,7 @@ export interface Profile {
   dispose(): Promise<void>;
 }
 
-/** `shared` is a running Firefox to use, null to start one whose profile outlives it. */
+/** `shared` is a running browser to use, null to start one whose profile outlives it. */
 export async function createProfile(
   browserName: string,
   options: LaunchOptions,
@@ -39,10 +39,14 @@ export async function createProfile(
 ): Promise<Profile> {
   const profile =
     shared !== null
-      ? new FirefoxContainer(shared)
+      ? new ContainedProfile(shared)
       : browserName === 'chromium'
         ? new ChromiumProfile(await newDirectory(), options)
-        : new FirefoxProfile(await newDirectory(), options);
+        : new StoredProfile(
+            browserName === 'firefox' ? firefox : webkit,
+            await newDirectory(),
+            browserName === 'firefox' ? firefoxOptions(options) : options,
+          );
   await profile.start();
   return profile;
 }
@@ -127,15 +131,16 @@ class ChromiumProfile implements Profile {
   }
 }
 
-/** Firefox takes seconds to start: most tests make do with a container of one that runs already. */
-class FirefoxContainer implements Profile {
-  readonly browserName = 'firefox';
+/** A browser takes seconds to start: a container of one that runs already is often enough. */
+export class ContainedProfile implements Profile {
+  readonly browserName: string;
   readonly pid = 0;
   readonly #browser: Browser;
   #context: BrowserContext | null = null;
 
   constructor(browser: Browser) {
     this.#browser = browser;
+    this.browserName = browser.browserType().name();
   }
 
   get context(): BrowserContext {
@@ -160,16 +165,22 @@ class FirefoxContainer implements Profile {
   }
 }
 
-class FirefoxProfile implements Profile {
-  readonly browserName = 'firefox';
+/** A browser that Playwright starts, with a directory that outlives it. */
+class StoredProfile implements Profile {
+  readonly #type: BrowserType;
   readonly #directory: string;
   readonly #options: LaunchOptions;
   #context: BrowserContext | null = null;
   #pid = 0;
 
-  constructor(directory: string, options: LaunchOptions) {
+  constructor(type: BrowserType, directory: string, options: LaunchOptions) {
+    this.#type = type;
     this.#directory = directory;
     this.#options = options;
+  }
+
+  get browserName(): string {
+    return this.#type.name();
   }
 
   get context(): BrowserContext {
@@ -182,8 +193,7 @@ class FirefoxProfile implements Profile {
 
   async start(): Promise<void> {
     const before = new Set(childrenOf(process.pid, 'direct'));
-    const options = firefoxOptions(this.#options);
-    this.#context = await firefox.launchPersistentContext(this.#directory, options);
+    this.#context = await this.#type.launchPersistentContext(this.#directory, this.#options);
     const mine = childrenOf(process.pid, 'direct').filter((pid) => !before.has(pid));
     this.#pid = mine[0] ?? 0;
   }

@@ -19,7 +19,7 @@ async function expectUnsupported(tab: Tab, why: RegExp): Promise<void> {
 }
 
 test('B11 a page without a secure context says what it wants', async ({ world }) => {
-  const tab = await world.openTab('plain-http', world.site.insecure);
+  const tab = await world.openTab('plain-http', { base: world.site.insecure });
   expect(await tab.page.evaluate(() => isSecureContext)).toBe(false);
   await expectUnsupported(tab, /https or localhost/);
 });

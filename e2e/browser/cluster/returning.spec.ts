@@ -41,20 +41,11 @@ test('B6 a duplicated tab shares nothing with the first one but the cluster', as
 
 test('B8 site data cleared under open tabs: they say so, and after a reload begin anew', async ({
   world,
-  browserName,
 }) => {
   const tabs = await world.openReady(2);
   for (const tab of tabs) expect(await tab.mark()).toBe(true);
   const before = await world.replicas(tabs[0]!);
-  if (browserName === 'chromium') {
-    const session = await world.profile.context.newCDPSession(tabs[0]!.page);
-    const origin = new URL(world.site.tab).origin;
-    await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' });
-  } else {
-    await tabs[0]!.page.evaluate(async () => {
-      for (const { name = '' } of await indexedDB.databases()) indexedDB.deleteDatabase(name);
-    });
-  }
+  await tabs[0]!.clearSiteData();
   for (const tab of tabs) {
     const state = async (): Promise<unknown> => {
       await tab.mark();

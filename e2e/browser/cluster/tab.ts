@@ -120,6 +120,20 @@ export class Tab {
     await crashed;
   }
 
+  /** As a person does in the browser's settings, while the site's tabs are open. */
+  async clearSiteData(): Promise<void> {
+    const browser = this.page.context().browser();
+    if (browser?.browserType().name() === 'chromium') {
+      const origin = new URL(this.page.url()).origin;
+      const session = await this.#cdp();
+      await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' });
+      return;
+    }
+    await this.page.evaluate(async () => {
+      for (const { name = '' } of await indexedDB.databases()) indexedDB.deleteDatabase(name);
+    });
+  }
+
   async reload(): Promise<void> {
     await this.page.reload();
   }

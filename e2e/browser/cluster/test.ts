@@ -1,5 +1,5 @@
 /** Tests in a browser of their own, started for each and gone after it. */
-import { expect, firefox, test as base } from '@playwright/test';
+import { expect, firefox, test as base, webkit } from '@playwright/test';
 import type {
   Browser,
   LaunchOptions,
@@ -11,26 +11,31 @@ import type {
   TestType,
 } from '@playwright/test';
 import { createProfile, firefoxOptions } from './profile.ts';
+import type { Profile } from './profile.ts';
 import { startSite } from './site.ts';
 import type { Site } from './site.ts';
 import { World } from './world.ts';
 
-type WorkerFixtures = {
-  readonly site: Site;
-  /** One Firefox for many tests; null for other browsers. */
-  readonly sharedFirefox: Browser | null;
-};
+export type WorkerFixtures = PlaywrightWorkerArgs &
+  PlaywrightWorkerOptions & {
+    readonly site: Site;
+    /** One browser for many tests; null where each has its own, as in Chromium. */
+    readonly sharedBrowser: Browser | null;
+  };
 
-type Fixtures = {
-  readonly world: World;
-  /** The test ends its browser and starts it again. */
-  readonly restarts: boolean;
-};
+export type ProfileFixtures = PlaywrightTestArgs &
+  PlaywrightTestOptions & {
+    /** A browser that runs, ended by the world that it is given to. */
+    readonly profile: Profile;
+    /** The test ends its browser and starts it again. */
+    readonly restarts: boolean;
+  };
 
-export const test: TestType<
-  PlaywrightTestArgs & PlaywrightTestOptions & Fixtures,
-  PlaywrightWorkerArgs & PlaywrightWorkerOptions & WorkerFixtures
-> = base.extend<Fixtures, WorkerFixtures>({
+/** Tests with a site and a browser. */
+export const profileTest: TestType<ProfileFixtures, WorkerFixtures> = base.extend<
+  Pick<ProfileFixtures, 'profile' | 'restarts'>,
+  Pick<WorkerFixtures, 'site' | 'sharedBrowser'>
+>({
   restarts: [false, { option: true }],
   site: [
     // Playwright reads from the parameter which fixtures this one needs: none.
@@ -42,38 +47,59 @@ export const test: TestType<
     },
     { scope: 'worker' },
   ],
-  sharedFirefox: [
+  sharedBrowser: [
     async ({ browserName, launchOptions, channel }, use) => {
       const options = withChannel(launchOptions, channel);
       const browser =
-        browserName === 'firefox' ? await firefox.launch(firefoxOptions(options)) : null;
+        browserName === 'firefox'
+          ? await firefox.launch(firefoxOptions(options))
+          : browserName === 'webkit'
+            ? await webkit.launch(options)
+            : null;
       await use(browser);
       await browser?.close();
     },
     { scope: 'worker' },
   ],
-  world: async (
-    { browserName, launchOptions, channel, sharedFirefox, restarts, site },
-    use,
-    info,
-  ) => {
-    // Many waits in a row, each of which may be long on a busy machine.
-    info.setTimeout(120_000);
+  profile: async ({ browserName, launchOptions, channel, sharedBrowser, restarts }, use) => {
     const options = withChannel(launchOptions, channel);
-    const profile = await createProfile(browserName, options, restarts ? null : sharedFirefox);
-    const world = new World(profile, site, `test-${info.testId.slice(-8)}`);
-    await world.startTrace();
-    try {
-      await use(world);
-      expect(world.problems).toEqual([]);
-    } finally {
-      for (const tab of world.tabs) tab.resume();
-      if (info.error === undefined) await world.dropTrace();
-      else await attachEverything(world, info);
-      await profile.dispose();
-    }
+    const profile = await createProfile(browserName, options, restarts ? null : sharedBrowser);
+    await use(profile);
+    await profile.dispose();
   },
 });
+
+/** Tests with a world of tabs. */
+export const test: TestType<ProfileFixtures & { readonly world: World }, WorkerFixtures> =
+  profileTest.extend<{ readonly world: World }>({
+    world: async ({ profile, site }, use, info) => {
+      // Many waits in a row, each of which may be long on a busy machine.
+      info.setTimeout(120_000);
+      await useWorld(new World(profile, site, { namespace: namespaceOf(info) }), use, info);
+    },
+  });
+
+/** Runs the test in its world; if it fails, all that was seen and said there is kept with it. */
+export async function useWorld<W extends World>(
+  world: W,
+  use: (world: W) => Promise<void>,
+  info: TestInfo,
+): Promise<void> {
+  await world.startTrace();
+  try {
+    await use(world);
+    expect(world.problems).toEqual([]);
+  } finally {
+    for (const tab of world.tabs) tab.resume();
+    if (info.error === undefined) await world.dropTraces();
+    else await attachEverything(world, info);
+    await world.dispose();
+  }
+}
+
+export function namespaceOf(info: TestInfo): string {
+  return `test-${info.testId.slice(-8)}`;
+}
 
 function withChannel(options: LaunchOptions, channel: string | undefined): LaunchOptions {
   return channel === undefined ? options : { ...options, channel };
@@ -81,8 +107,8 @@ function withChannel(options: LaunchOptions, channel: string | undefined): Launc
 
 /** What a person needs who was not there. */
 async function attachEverything(world: World, info: TestInfo): Promise<void> {
-  const trace = info.outputPath('trace.zip');
-  if (await world.saveTrace(trace)) await info.attach('trace', { path: trace });
+  const traces = await world.saveTraces((at) => info.outputPath(`trace-${at + 1}.zip`));
+  for (const path of traces) await info.attach('trace', { path });
   for (const [at, tab] of world.tabs.entries()) {
     const name = `${at + 1} ${tab.label}`;
     const lines = tab.events.map((event) => JSON.stringify(event)).join('\n');
@@ -91,8 +117,8 @@ async function attachEverything(world: World, info: TestInfo): Promise<void> {
     const body = await tab.page.screenshot({ timeout: 5_000 }).catch(() => null);
     if (body !== null) await info.attach(`tab ${name}`, { body, contentType: 'image/png' });
   }
-  if (world.problems.length > 0) {
-    const body = world.problems.join('\n\n');
-    await info.attach('problems', { body, contentType: 'text/plain' });
+  for (const [name, lines] of Object.entries(world.otherLogs())) {
+    if (lines.length === 0) continue;
+    await info.attach(name, { body: lines.join('\n\n'), contentType: 'text/plain' });
   }
 }

@@ -1,4 +1,4 @@
-/** A browser with tabs of one cluster in it, and everything that they were told. */
+/** Browser profiles with tabs of one cluster in them, and everything that they were told. */
 import { expect } from '@playwright/test';
 import type { BrowserContext, ConsoleMessage, Page } from '@playwright/test';
 import { logPrefix } from './app.ts';
@@ -9,36 +9,60 @@ import type { Profile } from './profile.ts';
 import type { Site } from './site.ts';
 import { patience, Tab } from './tab.ts';
 
+/** How a tab is opened, beyond its label. */
+export type TabOptions = {
+  /** Default: the world's first. */
+  readonly profile?: Profile;
+  /** Where the program is served. Default: the site's own. */
+  readonly base?: string;
+  /** More of the program's query. */
+  readonly query?: Query;
+};
+
+type Query = Readonly<Record<string, string>>;
+
 export class World {
   readonly profile: Profile;
+  /** All of them, the first one first. */
+  readonly profiles: Profile[] = [];
   readonly site: Site;
   /** Every tab that ever was. */
   readonly tabs: Tab[] = [];
   /** What pages said that no page should say. */
   readonly problems: string[] = [];
-  readonly #namespace: string;
+  readonly #query: Query;
   readonly #early = new Map<Page, AppEvent[]>();
 
-  constructor(profile: Profile, site: Site, namespace: string) {
+  /** `query`: what the program is told in every tab. */
+  constructor(profile: Profile, site: Site, query: Query) {
     this.profile = profile;
     this.site = site;
-    this.#namespace = namespace;
-    this.#listenTo(profile.context);
+    this.#query = query;
+    this.#add(profile);
   }
 
   get open(): Tab[] {
     return this.tabs.filter((tab) => tab.isOpen);
   }
 
-  url(label: string, base: string = this.site.tab): string {
-    return `${base}?${new URLSearchParams({ namespace: this.#namespace, label }).toString()}`;
+  url(label: string, { base = this.site.tab, query }: TabOptions = {}): string {
+    return `${base}?${new URLSearchParams({ ...this.#query, ...query, label }).toString()}`;
+  }
+
+  /** A browser profile more: pages of it share nothing with those of the first. */
+  async addProfile(profile: Profile): Promise<Profile> {
+    await profile.start();
+    this.#add(profile);
+    await startTrace(profile);
+    return profile;
   }
 
   /** Opens a tab that joins. It need not be ready. */
-  async openTab(label: string = this.#nextLabel(), base?: string): Promise<Tab> {
-    const page = await this.profile.context.newPage();
-    const tab = this.adopt(page, label);
-    await page.goto(this.url(label, base));
+  async openTab(label: string = this.#nextLabel(), options: TabOptions = {}): Promise<Tab> {
+    const { profile = this.profile } = options;
+    const page = await profile.context.newPage();
+    const tab = this.adopt(page, label, profile);
+    await page.goto(this.url(label, options));
     return tab;
   }
 
@@ -54,8 +78,8 @@ export class World {
     return opened;
   }
 
-  adopt(page: Page, label: string): Tab {
-    const tab = new Tab(page, label, this.profile.pid);
+  adopt(page: Page, label: string, profile: Profile = this.profile): Tab {
+    const tab = new Tab(page, label, profile.pid);
     for (const event of this.#early.get(page) ?? []) tab.heard(event);
     this.tabs.push(tab);
     return tab;
@@ -144,29 +168,54 @@ export class World {
   }
 
   async startTrace(): Promise<void> {
-    await this.profile.context.tracing.start({ snapshots: false, screenshots: false });
+    for (const profile of this.profiles) await startTrace(profile);
   }
 
-  /** False where there is none, as after a killed browser. */
-  async saveTrace(path: string): Promise<boolean> {
-    return this.profile.context.tracing.stop({ path }).then(
-      () => true,
-      () => false,
-    );
+  /** The paths of the traces, one of each profile; a killed browser has none. */
+  async saveTraces(pathOf: (at: number) => string): Promise<string[]> {
+    const saved: string[] = [];
+    for (const [at, profile] of this.profiles.entries()) {
+      const path = pathOf(at);
+      const stopped = profile.context.tracing.stop({ path });
+      await stopped.then(() => saved.push(path)).catch(() => {});
+    }
+    return saved;
   }
 
-  async dropTrace(): Promise<void> {
-    await this.profile.context.tracing.stop().catch(() => {});
+  async dropTraces(): Promise<void> {
+    for (const { context } of this.profiles) await context.tracing.stop().catch(() => {});
+  }
+
+  /** What is worth knowing of a failure, beside what tabs said. */
+  otherLogs(): Readonly<Record<string, readonly string[]>> {
+    return { problems: this.problems };
+  }
+
+  /** An error on the console that tells of what the test did, not of the program. */
+  protected isExpected(_text: string): boolean {
+    return false;
+  }
+
+  /** Ends its browsers. */
+  async dispose(): Promise<void> {
+    for (const profile of [...this.profiles].reverse()) await profile.dispose();
   }
 
   #nextLabel(): string {
     return `tab${this.tabs.length + 1}`;
   }
 
+  #add(profile: Profile): void {
+    this.profiles.push(profile);
+    this.#listenTo(profile.context);
+  }
+
   #listenTo(context: BrowserContext): void {
     context.on('console', (message) => this.#heard(message));
-    context.on('weberror', (error) => {
-      this.problems.push(`${error.page()?.url()}: ${error.error().stack ?? error.error().message}`);
+    context.on('weberror', (problem) => {
+      const error = problem.error();
+      if (this.isExpected(error.message)) return;
+      this.problems.push(`${problem.page()?.url()}: ${error.stack ?? error.message}`);
     });
   }
 
@@ -174,7 +223,8 @@ export class World {
     const text = message.text();
     const page = message.page();
     if (!text.startsWith(logPrefix)) {
-      if (message.type() === 'error') this.problems.push(`${page?.url()}: ${text}`);
+      if (message.type() !== 'error' || this.isExpected(text)) return;
+      this.problems.push(`${page?.url()}: ${text}`);
       return;
     }
     if (page === null) return;
@@ -183,6 +233,10 @@ export class World {
     if (tab === undefined) this.#early.set(page, [...(this.#early.get(page) ?? []), event]);
     else tab.heard(event);
   }
+}
+
+async function startTrace({ context }: Profile): Promise<void> {
+  await context.tracing.start({ snapshots: false, screenshots: false });
 }
 
 export function votersOf({ members }: Status): Status['members'] {
