@@ -130,6 +130,11 @@ export function onPreVote(m: Machine, message: PreVote): void {
   const granted = open && free && isUpToDate(m, message.lastEntry);
   const term = granted ? message.term : m.currentTerm;
   m.send({ type: 'PreVoteResponse', from, to: message.from, term, granted });
+  // Two who ask each other at once would both be granted it, and then split the votes for a whole
+  // election timeout: the lower one lets the higher one go first. What it granted stays true.
+  if (granted && m.role === 'preCandidate' && message.from > from) {
+    m.becomeFollower(m.currentTerm, null);
+  }
 }
 
 /** The candidate's term is the current one here. A grant waits for the vote to be durable (E1). */
