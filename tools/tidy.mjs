@@ -2,6 +2,7 @@
 // `file:line: what is wrong` and exits 1 when there is one.
 //
 //   node tools/tidy.mjs [path prefix …]    only breaches under these paths
+import { knownIds, later, testsById } from './lib/test-ids.mjs';
 import { files, packages, read, readJson } from './lib/workspace.mjs';
 import { checkSource, isTest, titlesOf } from './tidy/source.mjs';
 
@@ -23,6 +24,7 @@ function main() {
   checkArrowsDeclared();
   checkConformanceLines();
   checkIdsInTests();
+  checkIdsHaveTests();
   checkWords();
   checkLockfile();
   checkManifests();
@@ -93,6 +95,20 @@ function checkIdsInTests() {
         if (!known.has(id)) breaches.push(`${file}:${line}: ${id} is no rule and no scenario`);
       }
     }
+  }
+}
+
+/** Every rule and scenario is carried by a test, or is written down as one to come. */
+function checkIdsHaveTests() {
+  const tests = testsById();
+  for (const id of knownIds()) {
+    if (!tests.has(id) && later[id] === undefined) {
+      breaches.push(`tools/lib/test-ids.mjs:1: No test carries ${id}`);
+    }
+  }
+  for (const id of Object.keys(later)) {
+    if (tests.has(id))
+      breaches.push(`tools/lib/test-ids.mjs:1: ${id} has a test: it is not to come`);
   }
 }
 
