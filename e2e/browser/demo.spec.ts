@@ -332,8 +332,8 @@ test('B1 the demo on a phone: without a secure context a learner in memory that 
     await phone.goto(phoneUrl);
     expect(await phone.evaluate(() => isSecureContext)).toBe(false);
     await ready(phone);
-    await expect(phone.locator('.banner')).toContainText('kept in memory only');
-    await expect(phone.locator('.banner')).toContainText('neither from https nor from localhost');
+    await expect(phone.locator('.banner')).toContainText('Kept in memory only');
+    await expect(phone.locator('.banner')).toContainText('not from https or localhost');
     await expect(phone.locator('.seat-row', { hasText: '(you)' })).toContainText('no vote');
 
     for (const [clicked, count] of [
@@ -351,7 +351,7 @@ test('B1 the demo on a phone: without a secure context a learner in memory that 
     // There is no button, the page does not have what a button needs, and nobody would listen.
     await expect(page.getByRole('button', { name: /^Kill node-\d/ })).toHaveCount(3, patience);
     await expect(phone.getByRole('button', { name: /^Kill/ })).toHaveCount(0);
-    await expect(phone.locator('.failover')).toContainText('on the machine that runs them');
+    await expect(phone.locator('.members')).toContainText('on the machine that runs them');
     const configOf = async (one: Page): Promise<Config> =>
       JSON.parse((await one.locator('#config').textContent()) ?? '') as Config;
     const { token } = (await configOf(page)).network;
@@ -370,7 +370,7 @@ test('B1 the demo on a phone: without a secure context a learner in memory that 
     await expect(fetch(`${beyond}/v1/status`)).rejects.toThrow();
 
     await phone.getByRole('link', { name: 'Tabs only' }).click();
-    await expect(phone.locator('.banner')).toContainText('wanted https or localhost', patience);
+    await expect(phone.locator('.banner')).toContainText('not from https or localhost', patience);
     await expect(phone.locator('h1')).toHaveText('Tabs alone need https or localhost.');
     expect(problems).toEqual([]);
   } finally {

@@ -18,9 +18,16 @@ export class Banner {
 
   show(status: ClusterStatus): void {
     setAttribute(this.element, 'data-mood', moodOf(status));
-    setText(this.#message, status.message);
-    setText(this.#details, detailsOf(status));
+    const [first = '', ...more] = status.message.split('; ').map(asSentence);
+    const details = [...more, detailsOf(status)].filter((text) => text !== '');
+    setText(this.#message, details.length === 0 ? first : `${first}.`);
+    setText(this.#details, details.join(' '));
   }
+}
+
+/** A part of a message that stands for itself. */
+function asSentence(part: string, at: number): string {
+  return at === 0 ? part : `${part.charAt(0).toUpperCase()}${part.slice(1)}.`;
 }
 
 function moodOf({ phase, reason }: ClusterStatus): 'good' | 'waiting' | 'bad' {

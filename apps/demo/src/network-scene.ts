@@ -94,10 +94,14 @@ export function startNetwork(
     program: ["namespace: 'hello'", "relays: ['wss://relay.example.com']", 'secret'],
     failoverHint:
       token === null
-        ? 'The members can be killed from the page on the machine that runs them, and from nowhere else. Kill one there and watch it here.'
+        ? 'Kill a member on the machine that runs them, and watch.'
         : 'SIGKILL, without a goodbye. The others elect one of them, and writes go on. With two dead: read-only.',
     failoverActions: [killCrown],
-    cards: phone === null ? [] : [phoneCard(phone)],
+    aside: phone === null ? null : phoneCard(phone),
+    note:
+      token === null
+        ? 'Only the page on the machine that runs them can kill the Node.js members.'
+        : null,
     seatAction,
     shown: (status, seats) => {
       const leader = leaderOf(seats);

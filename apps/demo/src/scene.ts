@@ -30,8 +30,10 @@ export type SceneOptions = {
   /** What a person can do to lose a leader. */
   readonly failoverActions: readonly HTMLElement[];
   readonly seatAction: (seat: Seat) => SeatAction | null;
-  /** Shown beside the rest. */
-  readonly cards: readonly HTMLElement[];
+  /** Beside the heading, where there is room. */
+  readonly aside: HTMLElement | null;
+  /** What is to be said of the members here. */
+  readonly note: string | null;
   /** Called with each status that is shown. */
   readonly shown: (status: ClusterStatus, seats: readonly Seat[]) => void;
 };
@@ -89,7 +91,13 @@ export class Scene {
     this.element = h(
       'div',
       { class: 'scene' },
-      h('header', { class: 'intro' }, h('h1', {}, options.heading), h('p', {}, options.text)),
+      h(
+        'header',
+        { class: 'intro' },
+        h('h1', {}, options.heading),
+        h('p', {}, options.text),
+        options.aside,
+      ),
       this.#banner.element,
       h(
         'section',
@@ -97,13 +105,13 @@ export class Scene {
         h('h2', { id: 'members-title' }, 'Members'),
         this.#ring.element,
         this.#list.element,
+        options.note === null ? null : h('p', { class: 'muted' }, options.note),
       ),
       h(
         'div',
         { class: 'side' },
         this.#count.element,
         this.#failover.element,
-        ...options.cards,
         programCard(options.program),
       ),
       this.#board.element,

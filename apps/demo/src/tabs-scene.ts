@@ -53,7 +53,8 @@ export function startTabs(name: string, shown: SceneShown): RunningScene {
       closeCrowned,
     ],
     seatAction: () => null,
-    cards: [],
+    aside: null,
+    note: null,
     shown: (status, seats) => {
       closeCrowned.disabled = leaderOf(seats) === null;
       neighbours.tellPositions(knownPositions(status));

@@ -13,8 +13,8 @@ test('whyNoDisk() is silent where a replica can be kept', () => {
 
 test('whyNoDisk() blames the address before the browser, which gives such pages no locks', () => {
   const insecure = environment({ isSecure: false, locks: undefined });
-  expect(whyNoDisk(insecure)).toContain('neither from https nor from localhost');
-  expect(() => checkEnvironment(insecure)).toThrow(/, wanted https or localhost$/);
+  expect(whyNoDisk(insecure)).toContain('not from https or localhost');
+  expect(() => checkEnvironment(insecure)).toThrow(/not from https or localhost$/);
 });
 
 test.each<[string, Partial<Environment>]>([

@@ -30,7 +30,7 @@ export function hasDisk({ locks, indexedDB }: Environment): boolean {
 /** Why no replica can be kept here, as the rest of a sentence; null where one can. */
 export function whyNoDisk(environment: Environment): string | null {
   if (hasDisk(environment)) return null;
-  if (!environment.isSecure) return 'this page is neither from https nor from localhost';
+  if (!environment.isSecure) return 'this page is not from https or localhost';
   return environment.locks === undefined
     ? 'the browser has no Web Locks'
     : 'the browser gives this page no IndexedDB';
@@ -41,13 +41,9 @@ export function checkEnvironment(environment: Environment): {
   readonly locks: SlotLocks;
   readonly indexedDB: IDBFactory;
 } {
-  const { locks, indexedDB, isSecure } = environment;
+  const { locks, indexedDB } = environment;
   if (locks === undefined || indexedDB === undefined) {
-    const wanted = isSecure ? '' : ', wanted https or localhost';
-    throw new QuorateError(
-      'UNSUPPORTED',
-      `Cannot keep a replica here: ${whyNoDisk(environment)}${wanted}`,
-    );
+    throw new QuorateError('UNSUPPORTED', `Cannot keep a replica here: ${whyNoDisk(environment)}`);
   }
   if (typeof BroadcastChannel === 'undefined') {
     throw new QuorateError(
