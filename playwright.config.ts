@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { defineConfig, type Project } from '@playwright/test';
+import { defineConfig, webkit, type Project } from '@playwright/test';
 
 // Real browsers, for tests named *.spec.ts. Debian's builds are used where they exist, Playwright's
 // own elsewhere. Node processes are tried by vitest (project e2e) and need nothing of this.
@@ -36,11 +36,16 @@ const firefoxProject: Project = existsSync(firefox)
     }
   : { name: 'firefox', use: { browserName: 'firefox' } };
 
+// No system packages a WebKit that Playwright can drive: it is tried where Playwright's own is there.
+const webkitProjects: readonly Project[] = existsSync(webkit.executablePath())
+  ? [{ name: 'webkit', use: { browserName: 'webkit' } }]
+  : [];
+
 export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.spec.ts',
   forbidOnly: process.env['CI'] !== undefined,
   workers: 1,
   timeout: 60_000,
-  projects: [chromiumProject, firefoxProject],
+  projects: [chromiumProject, firefoxProject, ...webkitProjects],
 });

@@ -6,5 +6,5 @@ import { runBrowserTests } from './lib/browsers.mjs';
 import { endAllOnSignal } from './lib/run.mjs';
 
 endAllOnSignal();
-const { failed } = await runBrowserTests(process.argv.slice(2), { timeoutMs: 30 * 60_000 });
+const { failed } = await runBrowserTests(process.argv.slice(2), { timeoutMs: 45 * 60_000 });
 process.exitCode = failed > 0 ? 1 : 0;

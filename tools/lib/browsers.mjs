@@ -1,7 +1,8 @@
 // Real browsers: where they come from, and how their tests are run and counted.
 //
 // On Debian, as root, they come from the system's packages; elsewhere from Playwright. One that cannot
-// be had is skipped, loudly: what was not tried is not said to work.
+// be had is skipped, loudly: what was not tried is not said to work. WebKit is tried where somebody has
+// installed Playwright's build of it, and never fetched: it wants libraries that few systems have.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { countBrowserTests } from './count.mjs';
@@ -12,6 +13,7 @@ import { root } from './workspace.mjs';
 const browsers = {
   chromium: { path: '/usr/bin/chromium', systemPackage: 'chromium' },
   firefox: { path: '/usr/bin/firefox-esr', systemPackage: 'firefox-esr' },
+  webkit: { path: null, systemPackage: null },
 };
 
 /** Runs the specs in every browser that can be had; resolves with their counts. */
@@ -47,7 +49,8 @@ async function runSpecs(names, args, options) {
 async function obtainBrowsers() {
   for (const install of [installFromSystem, installFromPlaywright]) {
     const wanting = await missing();
-    if (wanting.length > 0) await install(wanting);
+    const wanted = wanting.filter((name) => browsers[name].systemPackage !== null);
+    if (wanted.length > 0) await install(wanted);
   }
   const wanting = await missing();
   return Object.keys(browsers).filter((name) => !wanting.includes(name));
@@ -60,7 +63,8 @@ async function missing() {
 }
 
 async function isThere(name) {
-  if (existsSync(browsers[name].path)) return true;
+  const { path } = browsers[name];
+  if (path !== null && existsSync(path)) return true;
   const playwright = await import('@playwright/test');
   return existsSync(playwright[name].executablePath());
 }

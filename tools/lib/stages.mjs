@@ -61,7 +61,7 @@ export const stages = {
     run(node, ['tools/pack.mjs'], limit(10)),
   ),
   e2e: tests('real processes', ['--project', 'e2e'], 40),
-  browsers: { what: 'real browsers', run: () => runBrowserTests([], limit(30)) },
+  browsers: { what: 'real browsers', run: () => runBrowserTests([], limit(45)) },
 };
 
 /** `pnpm check`: fast enough to run before each commit. */
