@@ -1,49 +1,58 @@
 /**
- * Puts the browser suites of the packages into one page. A package takes part by having
- * `test/browser-suite.ts`; it is bundled from there, for nothing of the packages is imported here.
+ * Puts browser suites of packages into pages. A package takes part by having `test/browser-suite.ts`;
+ * it is bundled from there, for nothing of the packages is imported here.
  */
 import { buildSync } from 'esbuild';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-const packages = fileURLToPath(new URL('../../packages', import.meta.url));
+/** A script, as if it lay in `home`, that sets something global. */
+export type Entry = { readonly code: string; readonly home: string };
 
-/** Sets `globalThis.quorate`: see page.ts for what that is. */
-const entry = `
-import { registerSuite as storage, storagePage } from './storage-indexeddb/test/browser-suite.ts';
-import { registerSuite as tabs, tabsPage } from './transport-tabs/test/browser-suite.ts';
-
-const cases = [];
-for (const [suite, register] of Object.entries({ 'storage-indexeddb': storage, 'transport-tabs': tabs })) {
-  register((name, run) => cases.push({ suite, name, run }));
+/** Serves pages with that script. */
+export async function servePage(
+  entry: Entry,
+): Promise<{ readonly origin: string; close(): Promise<void> }> {
+  const script = bundle(entry, 'iife', 'browser');
+  const server = createServer((request, response) => {
+    const isScript = request.url === '/page.js';
+    const type = isScript ? 'text/javascript' : 'text/html';
+    response.writeHead(200, { 'content-type': `${type}; charset=utf-8` });
+    response.end(isScript ? script : html);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }
-globalThis.quorate = { cases, storage: storagePage, tabs: tabsPage };
-`;
 
-/** The page's script. */
-export function bundleForBrowsers(): string {
-  return bundle('iife', 'browser');
-}
-
-/** The cases that the page will have, by suite and name; none of them is run. */
-export function listCases(): readonly { readonly suite: string; readonly name: string }[] {
+/** Runs the script here, to see what it will set in the page. */
+export function runHere(entry: Entry): void {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-suites-'));
   try {
     const file = join(directory, 'suites.cjs');
-    writeFileSync(file, bundle('cjs', 'node'));
+    writeFileSync(file, bundle(entry, 'cjs', 'node'));
     createRequire(import.meta.url)(file);
-    return globalThis.quorate.cases.map(({ suite, name }) => ({ suite, name }));
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-function bundle(format: 'iife' | 'cjs', platform: 'browser' | 'node'): string {
+function bundle(
+  { code, home }: Entry,
+  format: 'iife' | 'cjs',
+  platform: 'browser' | 'node',
+): string {
   const { outputFiles } = buildSync({
-    stdin: { contents: entry, resolveDir: packages, sourcefile: 'suites.js' },
+    stdin: { contents: code, resolveDir: home, sourcefile: 'suites.js' },
     bundle: true,
     write: false,
     format,
@@ -55,3 +64,5 @@ function bundle(format: 'iife' | 'cjs', platform: 'browser' | 'node'): string {
   });
   return outputFiles[0]?.text ?? '';
 }
+
+const html = '<!doctype html><title>Quorate</title><script src="/page.js"></script>';

@@ -7,15 +7,10 @@ import type {
   PlaywrightWorkerOptions,
   TestType,
 } from '@playwright/test';
-import { buildSync } from 'esbuild';
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runHere, servePage } from './bundle.ts';
 
 const home = fileURLToPath(new URL('../../packages/transport-libp2p/test', import.meta.url));
 
@@ -71,17 +66,9 @@ export const test: TestType<
     // Playwright reads from the parameter which fixtures this one needs: none.
     // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
-      const script = bundle('iife', 'browser');
-      const server = createServer((request, response) => {
-        const isScript = request.url === '/page.js';
-        const type = isScript ? 'text/javascript' : 'text/html';
-        response.writeHead(200, { 'content-type': `${type}; charset=utf-8` });
-        response.end(isScript ? script : html);
-      });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      const { origin, close } = await servePage(entry);
+      await use(origin);
+      await close();
     },
     { scope: 'worker' },
   ],
@@ -98,15 +85,8 @@ export const test: TestType<
 
 /** The names of the cases that the page will have; none of them is run. */
 export function listCases(): readonly string[] {
-  const directory = mkdtempSync(join(tmpdir(), 'quorate-suites-'));
-  try {
-    const file = join(directory, 'suites.cjs');
-    writeFileSync(file, bundle('cjs', 'node'));
-    createRequire(import.meta.url)(file);
-    return globalThis.quorateLibp2p.cases.map(({ name }) => name);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  runHere(entry);
+  return globalThis.quorateLibp2p.cases.map(({ name }) => name);
 }
 
 async function openWorld(): Promise<World> {
@@ -152,27 +132,13 @@ async function openWorld(): Promise<World> {
   };
 }
 
-const entry = `
+const entry = {
+  home,
+  code: `
 import { libp2pPage, registerSuite, serveHosts, setWorld } from './browser-suite.ts';
 
 const cases = [];
 registerSuite((name, run) => cases.push({ name, run }));
 globalThis.quorateLibp2p = { cases, setWorld, serveHosts, page: libp2pPage };
-`;
-
-const html = '<!doctype html><title>Quorate</title><script src="/page.js"></script>';
-
-function bundle(format: 'iife' | 'cjs', platform: 'browser' | 'node'): string {
-  const { outputFiles } = buildSync({
-    stdin: { contents: entry, resolveDir: home, sourcefile: 'suites.js' },
-    bundle: true,
-    write: false,
-    format,
-    platform,
-    target: 'es2023',
-    conditions: ['source'],
-    sourcemap: 'inline',
-    logLevel: 'warning',
-  });
-  return outputFiles[0]?.text ?? '';
-}
+`,
+};

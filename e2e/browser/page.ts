@@ -7,9 +7,8 @@ import type {
   PlaywrightWorkerOptions,
   TestType,
 } from '@playwright/test';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { bundleForBrowsers } from './bundle.ts';
+import { fileURLToPath } from 'node:url';
+import { runHere, servePage } from './bundle.ts';
 
 /** What the page's script offers; a spec reaches it inside `page.evaluate`. */
 export type PageApi = {
@@ -57,17 +56,9 @@ export const test: TestType<
     // Playwright reads from the parameter which fixtures this one needs: none.
     // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
-      const script = bundleForBrowsers();
-      const server = createServer((request, response) => {
-        const isScript = request.url === '/page.js';
-        const type = isScript ? 'text/javascript' : 'text/html';
-        response.writeHead(200, { 'content-type': `${type}; charset=utf-8` });
-        response.end(isScript ? script : html);
-      });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      const { origin, close } = await servePage(entry);
+      await use(origin);
+      await close();
     },
     { scope: 'worker' },
   ],
@@ -78,4 +69,22 @@ export const test: TestType<
   },
 });
 
-const html = '<!doctype html><title>Quorate</title><script src="/page.js"></script>';
+/** The cases that the page will have, by suite and name; none of them is run. */
+export function listCases(): readonly { readonly suite: string; readonly name: string }[] {
+  runHere(entry);
+  return globalThis.quorate.cases.map(({ suite, name }) => ({ suite, name }));
+}
+
+const entry = {
+  home: fileURLToPath(new URL('../../packages', import.meta.url)),
+  code: `
+import { registerSuite as storage, storagePage } from './storage-indexeddb/test/browser-suite.ts';
+import { registerSuite as tabs, tabsPage } from './transport-tabs/test/browser-suite.ts';
+
+const cases = [];
+for (const [suite, register] of Object.entries({ 'storage-indexeddb': storage, 'transport-tabs': tabs })) {
+  register((name, run) => cases.push({ suite, name, run }));
+}
+globalThis.quorate = { cases, storage: storagePage, tabs: tabsPage };
+`,
+};

@@ -1,7 +1,6 @@
 /** The contracts' suites, in the browser where their adapters live. */
 import type { Page } from '@playwright/test';
-import { listCases } from './bundle.ts';
-import { test } from './page.ts';
+import { listCases, test } from './page.ts';
 
 let shared: Page | null = null;
 
