@@ -83,7 +83,10 @@ test('Z6 B3 what a tab is asked while it is frozen or put aside is done once it 
   await leader.back();
   // A machine that is too busy to put the page away in time loads it anew.
   if (leader.cameFromCache) {
-    await expect.poll(() => leader.said('acked').length, patience).toBe(2);
+    // A page that is put away may be frozen besides: whatever it asked has its answer.
+    const asked = leader.said('began').length;
+    expect(asked).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => leader.said('acked').length, patience).toBe(asked);
     expect(await leader.page.evaluate(() => globalThis.app.writer)).toBe(writer);
   }
   expect([...leader.said('refused'), ...leader.said('unknown')]).toEqual([]);
