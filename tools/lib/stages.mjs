@@ -43,7 +43,7 @@ export const stages = {
   build: check('the published package builds', () => run(node, ['tools/build.mjs'], limit(5))),
   size: check('size budgets', () => run(node, ['tools/size.mjs'], limit(5))),
   unit: tests('unit tests of every package', ['--project', '!e2e'], 20),
-  sim: check('200 simulated clusters', () =>
+  sim: check('500 simulated clusters', () =>
     run(
       node,
       [
@@ -52,9 +52,9 @@ export const stages = {
         'tsx',
         'packages/simulator/src/main.ts',
         '--seeds',
-        '200',
+        '500',
       ],
-      limit(20),
+      limit(40),
     ),
   ),
   pack: check('the packed package, installed and run', () =>

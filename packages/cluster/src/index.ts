@@ -1,13 +1,17 @@
+export { encodeCbor } from './cbor.ts';
 export { QuorateError, assert, isErrorCode, isQuorateError } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export { Member } from './member.ts';
 export type { MemberNetwork, MemberOptions } from './member.ts';
 export { systemClock, systemRandom } from './system.ts';
 export { createPolicy, defaultPolicy } from './policy.ts';
+export type { RpcRequest } from './rpc.ts';
 export { decodeEntry } from './envelope.ts';
+export type { EntryBody } from './envelope.ts';
 export { Lease, silentTicksOf } from './lease.ts';
 export type { LeaseOptions } from './lease.ts';
 export { ReplicatedState } from './replicated-state.ts';
+export type { AppliedEntry } from './replicated-state.ts';
 export type { MemberFacts, Policy, Runtime, Voting } from './policy.ts';
 export type { ClusterStatus, MemberInfo, MissingMember, Phase, RaftStatus } from './status.ts';
 export type {

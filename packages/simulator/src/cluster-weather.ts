@@ -53,6 +53,8 @@ export type ClusterWeather = {
   readonly diskCorruptEveryMs: number;
   /** Once, somebody restores a backup (Z3). Nothing else takes a disk away then. */
   readonly rollsBack: boolean;
+  /** A member of another cluster is within reach, and sends its log to everybody (Z12). */
+  readonly strangerComes: boolean;
   readonly registerDownEveryMs: number;
   /** A crash hits the leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
@@ -60,22 +62,73 @@ export type ClusterWeather = {
 
 export function drawClusterWeather(prng: Prng, members: number | undefined): ClusterWeather {
   const weather = drawSwarm(prng, members);
-  if (weather.hostCount < 3 || !prng.chance(0.15)) return weather;
-  // A rollback and the loss of its only witness are two faults (Z3): here there is one.
+  const kind = prng.float();
+  if (weather.hostCount >= 3 && kind < 0.15) return withBackups(weather);
+  if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
+  if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
+  return kind < 0.4 ? { ...weather, strangerComes: true } : weather;
+}
+
+/** A rollback and the loss of its only witness are two faults (Z3): here there is one. */
+function withBackups(weather: ClusterWeather): ClusterWeather {
   return {
     ...weather,
+    ...noDeaths,
     policy: { ...weather.policy, maxVoters: weather.hostCount < 5 ? 3 : 5 },
     rollsBack: true,
-    earlyDeathCount: 0,
-    crashEveryMs: 0,
-    stopEveryMs: 0,
     cutEveryMs: 0,
-    leaveEveryMs: 0,
-    wipeEveryMs: 0,
-    diskFailureEveryMs: 0,
-    diskCorruptEveryMs: 0,
   };
 }
+
+/**
+ * Leaders that try to hand over and go on after all, far from their clients: of several batches under
+ * way to one of them some are refused, and later ones are not (Z26).
+ */
+function withFailingHandovers(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return {
+    ...weather,
+    ...noDeaths,
+    policy: { ...weather.policy, heartbeatMs: 50, ...quickElections },
+    network: {
+      ...weather.network,
+      delayMsMax: prng.pick([60, 100]),
+      lossy: true,
+      lossChance: prng.between(0.1, 0.3),
+    },
+    clientsPerHost: 16,
+    thinkMs: 700,
+    transferEveryMs: prng.between(300, 1_500),
+    freezeEveryMs: 0,
+    cutEveryMs: 0,
+  };
+}
+
+/** Sessions that end while their members are away with calls in their hands, whoever leads then. */
+function withShortSessions(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return {
+    ...weather,
+    ...noDeaths,
+    policy: { ...weather.policy, heartbeatMs: 50, ...quickElections, sessionLifetimeMs: 1_500 },
+    freezeEveryMs: prng.between(800, 2_500),
+    sleepChance: 0,
+    crashEveryMs: prng.between(4_000, 15_000),
+    transferEveryMs: prng.between(2_000, 10_000),
+    aimAtLeaderChance: 0,
+  };
+}
+
+const quickElections = { electionTimeoutMsMin: 400, electionTimeoutMsMax: 800 };
+
+/** Nobody dies, and every disk stays what it was. */
+const noDeaths = {
+  earlyDeathCount: 0,
+  crashEveryMs: 0,
+  stopEveryMs: 0,
+  leaveEveryMs: 0,
+  wipeEveryMs: 0,
+  diskFailureEveryMs: 0,
+  diskCorruptEveryMs: 0,
+};
 
 function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
   /** A fault is absent in three of five worlds. */
@@ -152,6 +205,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     diskHangEveryMs: prng.chance(0.2) ? prng.between(5_000, 20_000) : 0,
     diskCorruptEveryMs: prng.chance(0.1) ? prng.between(8_000, 20_000) : 0,
     rollsBack: false,
+    strangerComes: false,
     registerDownEveryMs: perhaps(3_000, 15_000),
     aimAtLeaderChance: prng.pick([0, 0.5, 1]),
   };

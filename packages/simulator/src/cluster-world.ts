@@ -21,6 +21,7 @@ import type { SimHostWorld, SimProcess } from './sim-host.ts';
 import { StateReport } from './state-report.ts';
 import { Storm } from './storm.ts';
 import type { StormWorld } from './storm.ts';
+import { Stranger } from './stranger.ts';
 import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { VirtualNetwork } from './virtual-network.ts';
@@ -72,6 +73,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   readonly #letGo = new Set<NodeId>();
   readonly #founderOf = new Map<string, NodeId>();
   readonly #counts: Record<string, number> = {};
+  #stranger: Stranger | null = null;
   #failure: Error | null = null;
 
   constructor(options: WorldOptions) {
@@ -157,6 +159,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#report.world(JSON.stringify(this.weather));
     this.#scheduleStarts();
     this.#storm.begin();
+    if (this.weather.strangerComes) this.#meetStranger(this.weather.stormMs * 0.2);
     this.#cells.begin();
     for (const watch of this.#watches) {
       watch.run().catch((error: unknown) => {
@@ -181,6 +184,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       weather: this.weather,
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
+      memberCount: this.hosts.length,
       eventCount: this.clock.eventCount,
       counts: { ...this.#counts, ...this.#workload.counts, ...this.#cells.counts, checks },
     };
@@ -248,7 +252,10 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   changed(process: SimProcess): void {
     const { status } = process.member;
     const { nodeId } = process.host;
-    if (nodeId !== null) this.#report.role(nodeId, status.raft.role, status.raft.term);
+    const { role, term } = status.raft;
+    if (role !== 'leader') process.leads = null;
+    else if (process.leads?.term !== term) process.leads = { term, sinceMs: process.clock.now() };
+    if (nodeId !== null) this.#report.role(nodeId, role, term);
     if (nodeId !== null && status.clusterId !== null && this.#checkers.has(nodeId)) {
       this.#founderOf.set(status.clusterId, nodeId);
     }
@@ -290,6 +297,9 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   #checkSent(frame: Uint8Array): void {
     for (const message of messagesIn(frame, this.cipher.overheadBytes)) {
       this.checkerOf(message.from)?.sent(message);
+      if (message.to !== this.#stranger?.nodeId) continue;
+      const text = `${message.from} answers a member of another cluster: ${message.type} (Z12)`;
+      throw new SafetyViolation('identity', text);
     }
   }
 
@@ -334,6 +344,25 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     }
   }
 
+  /** A while from now somebody of another cluster is there, and takes everybody for its own. */
+  #meetStranger(delayMs: number): void {
+    const { clock, network, cipher } = this;
+    const takeIn = (): void => {
+      const stranger = this.#stranger;
+      if (stranger === null) return;
+      for (const { process, nodeId } of this.hosts) {
+        if (nodeId !== null && process?.member.status.clusterId != null) stranger.takeIn(nodeId);
+      }
+      clock.setTimeout(takeIn, 1_000);
+    };
+    const prng = this.#prng.fork('stranger');
+    clock.setTimeout(() => {
+      this.#stranger = new Stranger({ clock, prng, network, cipher });
+      this.count('strangers');
+      takeIn();
+    }, delayMs);
+  }
+
   start(host: SimHost): void {
     if (host.process !== null) return;
     this.note(`start ${host.id}`);
@@ -349,6 +378,8 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   #heal(): void {
     this.note('heal');
     this.#storm.end();
+    this.#stranger?.end();
+    this.#stranger = null;
     this.#workload.stop();
     this.#cells.stop();
     for (const host of this.hosts) this.start(host);

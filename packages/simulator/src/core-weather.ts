@@ -29,6 +29,8 @@ export type CoreWeather = {
   readonly changeEveryMs: number;
   readonly transferEveryMs: number;
   readonly campaignEveryMs: number;
+  /** While somebody asks for votes, or is handed leadership, the leader hears nothing with this chance. */
+  readonly deafChance: number;
   /** Crashes, freezes and cuts hit a leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
 };
@@ -39,8 +41,13 @@ export type CoreWeather = {
  */
 export function drawCoreWeather(prng: Prng): CoreWeather {
   const weather = drawSwarm(prng);
-  if (prng.chance(0.8)) return weather;
-  // Leaders that die between two small messages, again and again: the land of figure 8.
+  const kind = prng.float();
+  if (kind < 0.1) return withDeafLeaders(weather, prng);
+  return kind < 0.3 ? withDyingLeaders(weather, prng) : weather;
+}
+
+/** Leaders that die between two small messages, again and again: the land of figure 8. */
+function withDyingLeaders(weather: CoreWeather, prng: Prng): CoreWeather {
   const { timeoutMs, settings } = weather;
   return {
     ...weather,
@@ -57,6 +64,24 @@ export function drawCoreWeather(prng: Prng): CoreWeather {
     freezeEveryMs: 0,
     changeEveryMs: 0,
     aimAtLeaderChance: 0.9,
+  };
+}
+
+/** Leaders that read by leases, and hear nothing while others would like to lead (Z23). */
+function withDeafLeaders(weather: CoreWeather, prng: Prng): CoreWeather {
+  const { timeoutMs, settings } = weather;
+  return {
+    ...weather,
+    settings: { ...settings, leaseReads: true, syncMsMax: timeoutMs * 0.01, applyDelayMsMax: 0 },
+    delayMsMax: timeoutMs * 0.01,
+    lossChance: 0,
+    proposeEveryMs: timeoutMs * 0.02,
+    crashEveryMs: 0,
+    freezeEveryMs: 0,
+    cutEveryMs: 0,
+    campaignEveryMs: timeoutMs * prng.between(0.5, 2),
+    transferEveryMs: timeoutMs * prng.between(1, 4),
+    deafChance: 0.9,
   };
 }
 
@@ -106,6 +131,7 @@ function drawSwarm(prng: Prng): CoreWeather {
     changeEveryMs: every(0.3, 5),
     transferEveryMs: every(0.5, 5),
     campaignEveryMs: every(0.2, 5),
+    deafChance: 0.3,
     aimAtLeaderChance: prng.pick([0, 0.3, 0.8]),
   };
 }

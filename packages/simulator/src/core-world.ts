@@ -111,7 +111,7 @@ class CoreWorld implements CoreNodeWorld {
   /** Tiny windows that are resent for ever make a storm dear and no worse: it ends after so much. */
   #storm(): void {
     const { stormMs, timeoutMs } = this.#weather;
-    for (let until = 0; until < stormMs && this.clock.eventCount < stormEventCountMax; ) {
+    for (let until = 0; until < stormMs && this.clock.eventCount < stormEventCountMax;) {
       until = Math.min(stormMs, until + timeoutMs);
       this.clock.runSync(until);
     }
@@ -127,6 +127,7 @@ class CoreWorld implements CoreNodeWorld {
       weather: this.#weather,
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
+      memberCount: this.#nodes.length,
       eventCount: this.clock.eventCount,
       counts: {
         ...this.#counts,
@@ -271,11 +272,11 @@ class CoreWorld implements CoreNodeWorld {
       if (raft.transferLeadership(this.#prng.pick(voters))) this.#count('transfers');
       leader.pump();
       // One that handed over and does not hear what came of it.
-      if (this.#prng.chance(0.3)) this.#deafen(leader);
+      if (this.#prng.chance(weather.deafChance)) this.#deafen(leader);
     });
     this.#repeat(weather.campaignEveryMs, () => {
       const node = this.#prng.pick(this.#nodes);
-      const leader = this.#prng.chance(0.3) ? this.#anyLeader() : undefined;
+      const leader = this.#prng.chance(weather.deafChance) ? this.#anyLeader() : undefined;
       // One that is deposed and does not hear of it.
       if (leader !== undefined && leader !== node) this.#deafen(leader);
       node.clock?.enter(() => {

@@ -4,9 +4,11 @@
  * sessions is looked at where nobody can have been told otherwise.
  */
 import { ReplicatedState, decodeEntry } from '@quorate/cluster';
+import type { AppliedEntry } from '@quorate/cluster';
 import type { Entry, NodeId, SnapshotMeta } from '@quorate/core';
 import { KvStateMachine } from '@quorate/kv';
 import type { HistoryLimits } from '@quorate/kv';
+import { SessionModel } from './session-model.ts';
 import { SafetyViolation } from './violation.ts';
 
 export type LogModelOptions = {
@@ -21,12 +23,11 @@ export class LogModel {
   readonly #state: ReplicatedState;
   /** Written and not yet applied here: by index, one for each term. */
   readonly #entries = new Map<number, Map<number, Entry>>();
-  /** When the log last heard of a session, in replicated time. */
-  readonly #seenAt = new Map<number, number>();
-  #time = 0;
+  readonly #sessions: SessionModel;
 
   constructor(options: LogModelOptions) {
     this.#options = options;
+    this.#sessions = new SessionModel(options.sessionLifetimeMs);
     this.#state = new ReplicatedState(new KvStateMachine({ history: options.history }));
   }
 
@@ -47,8 +48,8 @@ export class LogModel {
       const entry = term === undefined ? undefined : this.#entries.get(index)?.get(term);
       if (entry === undefined) return;
       this.#entries.delete(index);
-      this.#state.apply(entry);
-      if (entry.type === 'normal') this.#watchSessions(entry);
+      const { event } = this.#state.apply(entry);
+      if (entry.type === 'normal') this.#checkBody(entry, event);
     }
   }
 
@@ -74,32 +75,13 @@ export class LogModel {
     );
   }
 
-  /** Z27: nobody's session ends while its commands keep coming. */
-  #watchSessions(entry: Entry): void {
-    const { time, body } = decodeEntry(entry.data);
-    this.#time = Math.max(this.#time, time);
-    if (body.type === 'openSession') this.#seenAt.set(entry.index, this.#time);
-    else if (body.type === 'command' || body.type === 'resolve') {
-      if (!this.#state.activated) {
-        const text = `entry ${entry.index} is a command, in a cluster that is not active (Z10)`;
-        throw new SafetyViolation('identity', text);
-      }
-      if (this.#seenAt.has(body.session)) this.#seenAt.set(body.session, this.#time);
-    } else if (body.type === 'sessions') {
-      for (const session of body.seen) this.#seenAt.set(session, this.#time);
-      for (const session of body.expired) this.#expired(session, entry.index);
+  /** Z10: nothing is taken before the register calls the cluster active. */
+  #checkBody({ index, data }: Entry, event: AppliedEntry['event']): void {
+    const { time, body } = decodeEntry(data);
+    if (!this.#state.activated && (body.type === 'command' || body.type === 'resolve')) {
+      const text = `entry ${index} is a command, in a cluster that is not active (Z10)`;
+      throw new SafetyViolation('identity', text);
     }
-  }
-
-  #expired(session: number, index: number): void {
-    const { sessionLifetimeMs } = this.#options;
-    const unseenMs = this.#time - (this.#seenAt.get(session) ?? 0);
-    this.#seenAt.delete(session);
-    // A command may have been on its way when somebody decided: only what is beyond that counts.
-    if (sessionLifetimeMs < 30_000 || unseenMs >= sessionLifetimeMs / 2) return;
-    throw new SafetyViolation(
-      'sessions',
-      `entry ${index} ends session ${session}, seen ${unseenMs} ms before, of ${sessionLifetimeMs} (Z27)`,
-    );
+    this.#sessions.applied(index, time, body, event);
   }
 }

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Overrides } from './overrides.ts';
-import type { Suite, WorldResult } from './world.ts';
+import type { MeasuredResult, Suite } from './world.ts';
 
 export type WorkerTask = {
   readonly suite: Suite;
@@ -18,7 +18,7 @@ export type PoolOptions = {
   readonly taskTimeoutMs: number;
   /** Options of the runtime for workers; default: those of this process. */
   readonly execArgv?: readonly string[];
-  readonly done: (task: WorkerTask, result: WorldResult | null, trouble: string | null) => void;
+  readonly done: (task: WorkerTask, result: MeasuredResult | null, trouble: string | null) => void;
 };
 
 /** Runs every task; resolves when all are done. */
@@ -35,7 +35,7 @@ async function runLane(queue: Iterator<WorkerTask>, options: PoolOptions): Promi
       execArgv: [...(options.execArgv ?? process.execArgv)],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const answer: WorldResult | string = await ask(child, next.value, options.taskTimeoutMs);
+    const answer: MeasuredResult | string = await ask(child, next.value, options.taskTimeoutMs);
     if (typeof answer === 'string') {
       options.done(next.value, null, answer);
       child.kill('SIGKILL');
@@ -51,16 +51,16 @@ function ask(
   child: ChildProcess,
   task: WorkerTask,
   timeoutMs: number,
-): Promise<WorldResult | string> {
+): Promise<MeasuredResult | string> {
   return new Promise((resolve) => {
-    const settle = (answer: WorldResult | string): void => {
+    const settle = (answer: MeasuredResult | string): void => {
       clearTimeout(timer);
       child.off('message', onMessage);
       child.off('exit', onExit);
       resolve(answer);
     };
     const onMessage = (message: unknown): void => {
-      settle(message as WorldResult);
+      settle(message as MeasuredResult);
     };
     const onExit = (code: number | null): void => {
       settle(`the process ended with ${code}`);

@@ -2,13 +2,16 @@
 import { runClusterWorld } from './cluster-world.ts';
 import { runCoreWorld } from './core-world.ts';
 import { forbidRealTime } from './real-time.ts';
-import type { Suite, WorldOptions, WorldResult } from './world.ts';
+import type { MeasuredResult, Suite, WorldOptions } from './world.ts';
 
 /** Never rejects: whatever goes wrong is the result's `failure`. */
-export async function runWorld(suite: Suite, options: WorldOptions): Promise<WorldResult> {
+export async function runWorld(suite: Suite, options: WorldOptions): Promise<MeasuredResult> {
   const allow = forbidRealTime();
+  const before = process.cpuUsage();
   try {
-    return suite === 'core' ? runCoreWorld(options) : await runClusterWorld(options);
+    const result = suite === 'core' ? runCoreWorld(options) : await runClusterWorld(options);
+    const { user, system } = process.cpuUsage(before);
+    return { ...result, cpuMs: (user + system) / 1_000 };
   } finally {
     allow();
   }

@@ -58,6 +58,7 @@ const result: WorldResult = {
   weather,
   eventHash: '',
   virtualMs: 0,
+  memberCount: 3,
   eventCount: 0,
   counts: {},
 };

@@ -3,7 +3,7 @@
  * is the real member with its key-value store on virtual time, network and register.
  */
 import type { Cipher, StateMachine } from '@quorate/cluster';
-import { Member } from '@quorate/cluster';
+import { Member, createPolicy, decodeEntry } from '@quorate/cluster';
 import type { NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { KeyValue } from '@quorate/kv';
 import { KvStateMachine, createKv } from '@quorate/kv';
@@ -13,6 +13,7 @@ import { hashBytes } from './event-hash.ts';
 import type { LogModel } from './log-model.ts';
 import type { Prng } from './prng.ts';
 import type { VirtualClock } from './virtual-clock.ts';
+import { SafetyViolation } from './violation.ts';
 import { ProcessClock } from './virtual-clock.ts';
 import { VirtualDisk } from './virtual-disk.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
@@ -27,6 +28,8 @@ export type SimProcess = {
   readonly machine: KvStateMachine;
   readonly kv: KeyValue;
   closing: boolean;
+  /** The term in which it leads, and since when by its own clock. */
+  leads: { readonly term: number; readonly sinceMs: number } | null;
 };
 
 /** What a host needs of its world. */
@@ -80,6 +83,7 @@ export class SimHost {
           world.guard(() => {
             (world.checkerOf(nodeId) ?? world.enrol(this, nodeId, batch))?.written(nodeId, batch);
             world.modelOf(nodeId)?.written(batch.entries);
+            this.#checkExpiry(batch);
           });
         },
         persisted: (batch) => {
@@ -133,6 +137,7 @@ export class SimHost {
       machine,
       kv,
       closing: false,
+      leads: null,
     };
     this.process = process;
     member.subscribe(() => {
@@ -150,6 +155,22 @@ export class SimHost {
     process.clock.kill();
     this.#world.network.crash(this.id);
     this.disk.crash();
+  }
+
+  /** Z27: a leader ends only sessions that it has itself waited for, a whole lifetime long. */
+  #checkExpiry({ entries, hardState }: PersistBatch): void {
+    const { process } = this;
+    const { sessionLifetimeMs } = createPolicy(this.#world.weather.policy);
+    for (const { index, term, type, data } of entries) {
+      if (process?.leads?.term !== term || hardState.currentTerm !== term) continue;
+      const body = type === 'normal' ? decodeEntry(data).body : null;
+      if (body?.type !== 'sessions' || body.expired.length === 0) continue;
+      const ledMs = process.clock.now() - process.leads.sinceMs;
+      // A little less than the leader itself counts: the world hears later of whoever leads.
+      if (ledMs > sessionLifetimeMs * 0.9) continue;
+      const text = `${this.id} leads for ${Math.round(ledMs)} ms and ends ${body.expired.length} sessions in entry ${index}, wanted ${sessionLifetimeMs} ms (Z27)`;
+      throw new SafetyViolation('sessions', text);
+    }
   }
 
   #snapshotSaved(meta: SnapshotMeta, bytes: Uint8Array): void {

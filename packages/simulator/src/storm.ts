@@ -250,8 +250,19 @@ export class Storm {
     if (nodeId === null || process?.closing !== false) return false;
     const checker = this.#world.checkerOf(nodeId);
     if (checker === null || !checker.outlives(nodeId, this.lost)) return false;
+    // A leader whose disk is slow may already count on it, in a membership that it has handed to nobody.
+    if (!this.#world.hosts.every((host) => this.#canSpare(host, nodeId))) return false;
     this.lost.add(nodeId);
     return true;
+  }
+
+  /** Whether `host` believes in a majority without `victim`. */
+  #canSpare({ process }: SimHost, victim: NodeId): boolean {
+    const members = process?.member.status.members ?? [];
+    const voters = members.filter(({ kind }) => kind === 'voter').map(({ nodeId }) => nodeId);
+    if (!voters.includes(victim)) return true;
+    const left = voters.filter((nodeId) => nodeId !== victim && !this.lost.has(nodeId));
+    return left.length * 2 > voters.length;
   }
 
   /**

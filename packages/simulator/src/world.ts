@@ -29,6 +29,11 @@ export type WorldResult = {
   /** The same for the same seed, whoever runs it. */
   readonly eventHash: string;
   readonly virtualMs: number;
+  /** How many members it had. */
+  readonly memberCount: number;
   readonly eventCount: number;
   readonly counts: Readonly<Record<string, number>>;
 };
+
+/** A result with the milliseconds that a processor worked for it. */
+export type MeasuredResult = WorldResult & { readonly cpuMs: number };

@@ -18,6 +18,13 @@ describe('worlds', () => {
     expect((await runClusterWorld({ seed: 8 })).eventHash).not.toBe(first.eventHash);
   });
 
+  test('Z12 a member of another cluster is within reach, and nobody hears it', async () => {
+    const weather = { strangerComes: true, rollsBack: false };
+    const result = await runClusterWorld({ seed: 3, members: 3, weather });
+    expect(result.failure).toBe(null);
+    expect(result.counts['strangers']).toBe(1);
+  });
+
   test('F1 F2 F3 F4 clusters of 1, 3 and 5 members form, live through a storm and heal', async () => {
     for (const members of [1, 3, 5]) {
       const result = await runClusterWorld({ seed: 100 + members, members });

@@ -2,7 +2,8 @@
  * Builds the simulator with one deliberate bug in it: a bundle in a directory of its own, from the
  * sources as they are, with the bug's edits made on the way.
  */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -13,7 +14,7 @@ import type { Bug } from './bug.ts';
 const packages = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Writes the program of `bug` to `outfile`. Throws where an edit does not fit. */
-export async function buildProgram(bug: Bug, outfile: string): Promise<void> {
+async function buildProgram(bug: Bug, outfile: string): Promise<void> {
   const edited = new Set<string>();
   await build({
     entryPoints: [join(packages, 'simulator/src/teeth/program.ts')],
@@ -30,6 +31,18 @@ export async function buildProgram(bug: Bug, outfile: string): Promise<void> {
   });
   for (const { file } of bug.edits) {
     if (!edited.has(file)) throw new RangeError(`Cannot build bug ${bug.id}: ${file} is unused`);
+  }
+}
+
+/** Hands the program of `bug` to `use`, and takes it away again. */
+export async function withProgram(bug: Bug, use: (script: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'quorate-bug-'));
+  try {
+    const script = join(directory, 'program.mjs');
+    await buildProgram(bug, script);
+    await use(script);
+  } finally {
+    await rm(directory, { recursive: true });
   }
 }
 

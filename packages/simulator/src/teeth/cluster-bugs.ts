@@ -97,8 +97,8 @@ export const clusterBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/autopilot.ts',
-        find: 'this.#leadingSince > deadline',
-        replace: 'this.#leadingSince > now',
+        find: 'this.#waitingSince > deadline',
+        replace: 'this.#waitingSince > now',
       },
       {
         file: 'cluster/src/autopilot.ts',
@@ -281,9 +281,9 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/host.ts',
-        find: 'if (epoch < last.epoch) {',
-        replace: 'if (epoch < last.epoch) return null;\n    if (epoch < 0) {',
+        file: 'cluster/src/witnesses.ts',
+        find: 'if (epoch < known.epoch) return rolledBack(',
+        replace: 'if (epoch < known.epoch) return null;\n  if (epoch < 0) return rolledBack(',
       },
     ],
   },
@@ -294,9 +294,9 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/host.ts',
-        find: 'if (nonce === last.nonce && !last.cloned) return null;',
-        replace: 'if (epoch === last.epoch) return null;',
+        file: 'cluster/src/witnesses.ts',
+        find: 'if (nonce === known.nonce && !known.cloned) return null;',
+        replace: 'if (epoch === known.epoch) return null;',
       },
     ],
   },
