@@ -46,6 +46,25 @@ function store(checker: SafetyChecker, id: string, one: PersistBatch): void {
 }
 
 describe('SafetyChecker', () => {
+  test('a disk is not spared for a membership that was sent and is written nowhere yet', () => {
+    const alone = { voters: [b], votersOutgoing: [a, c], learners: [], learnersNext: [] };
+    const data = encodeMembershipEntry(alone, new Uint8Array(0));
+    const checker = begin();
+    store(checker, a, batch(2, [entry(2, 2)], 1, a));
+    store(checker, b, batch(2, [entry(2, 2)], 1, a));
+    expect(checker.outlives(b, new Set())).toBe(true);
+    checker.sent({
+      type: 'AppendEntries',
+      from: a,
+      to: b,
+      term: 2,
+      prevEntry: { term: 2, index: 2 },
+      entries: [{ term: 2, index: 3, type: 'membership', data }],
+      leaderCommit: 1,
+    });
+    expect(checker.outlives(b, new Set())).toBe(false);
+  });
+
   test('accepts a correct run: election, replication, commit, apply', () => {
     const checker = begin();
     store(checker, a, batch(2, [], 0, a));

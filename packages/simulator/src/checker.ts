@@ -55,6 +55,8 @@ type MembershipAt = {
 export class SafetyChecker {
   readonly #replicas = new Map<NodeId, Replica>();
   readonly #leaders = new Map<number, NodeId>();
+  /** Memberships that leaders sent, in places of the log that may not be decided yet. */
+  #offered: MembershipAt[] = [];
   /** Every entry ever written, by term and index: its content and what it stands on. */
   readonly #entries = new Map<
     string,
@@ -206,6 +208,7 @@ export class SafetyChecker {
     switch (message.type) {
       case 'AppendEntries':
         this.leads(message.from, message.term);
+        this.#noteOffered(message.entries);
         this.#checkOwnTerm(replica, message.term, message.leaderCommit);
         return;
       case 'Heartbeat':
@@ -253,7 +256,8 @@ export class SafetyChecker {
 
   /**
    * Whether everything acknowledged outlives that `victim` is lost for good after those in `gone`:
-   * each membership that may be in force somewhere keeps a majority without them.
+   * each membership that may be in force somewhere keeps a majority without them. With a slow disk
+   * that can be one which was sent and is written nowhere yet.
    */
   outlives(victim: NodeId, gone: ReadonlySet<NodeId>): boolean {
     const lost = new Set([...gone, victim]);
@@ -267,7 +271,12 @@ export class SafetyChecker {
         if (!keepsMajority(membership.votersOutgoing)) return false;
       }
     }
-    return true;
+    const decided = Math.max(...[...this.#replicas.values()].map((one) => one.commitIndex));
+    this.#offered = this.#offered.filter(({ index }) => index > decided);
+    return this.#offered.every(
+      ({ membership }) =>
+        keepsMajority(membership.voters) && keepsMajority(membership.votersOutgoing),
+    );
   }
 
   /** What `id` has applied, as far as this checker knows. */
@@ -441,6 +450,16 @@ export class SafetyChecker {
       replica.memberships.push(at);
       this.#observe(replica.id, { event: 'change', index: entry.index, membership });
       if (known === undefined) this.#membershipEntries.push(at);
+    }
+  }
+
+  /** Keeps what leaders have sent of memberships until that place in the log is decided. */
+  #noteOffered(entries: readonly Entry[]): void {
+    for (const { type, term, index, data } of entries) {
+      if (type !== 'membership') continue;
+      const again = this.#offered.some((one) => one.index === index && one.term === term);
+      if (again) continue;
+      this.#offered.push({ term, index, membership: decodeMembershipEntry(data).membership });
     }
   }
 
