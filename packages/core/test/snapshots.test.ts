@@ -40,6 +40,23 @@ function withLaggard(trailing = 0): { network: Network; leader: Peer; laggard: P
   return { network, leader, laggard: network.peer(3) };
 }
 
+/** A leader whose third member lags, cut off, and has just been removed. */
+function withLaggardRemoved(): { network: Network; leader: Peer } {
+  const network = cluster(3);
+  const leader = network.elect(1);
+  network.isolate(3);
+  network.propose(leader, 'a', 'b', 'c');
+  leader.compact();
+  const change = leader.raft.proposeChange({
+    membership: { voters: [id(1), id(2)], learners: [] },
+    expectedIndex: leader.status.membershipIndex,
+    context: new Uint8Array(0),
+  });
+  if (!change.ok) throw new Error(change.reason);
+  network.settle();
+  return { network, leader };
+}
+
 describe('installing', () => {
   test('a follower far behind gets a snapshot, then the rest of the log', () => {
     const { network, leader, laggard } = withLaggard();
@@ -360,5 +377,30 @@ describe('compaction', () => {
     leader.applied = [];
     network.tick(60);
     expect(texts(leader.applied)).toEqual(['e']);
+  });
+
+  test('L9 M5 a member on its way out gets no snapshot', () => {
+    const { network, leader } = withLaggardRemoved();
+    network.heal();
+    network.sent = [];
+    network.tick(4);
+    expect(ofType(network.sent, 'HeartbeatResponse').some(({ from }) => from === id(3))).toBe(true);
+    expect(leader.snapshotsTo).toEqual([]);
+  });
+
+  test('L9 a rejection that comes while a snapshot is streamed starts nothing over', () => {
+    const { leader } = withLaggard();
+    const { term, lastEntry } = leader.status;
+    leader.raft.step({
+      type: 'AppendEntriesResponse',
+      from: id(3),
+      to: id(1),
+      term,
+      matchIndex: 0,
+      rejected: { index: lastEntry.index, hint: { term: 1, index: 1 } },
+    });
+    drain(leader);
+    expect(leader.status.progress.find(({ peer }) => peer === id(3))?.state).toBe('snapshot');
+    expect(leader.snapshotsTo).toEqual([id(3)]);
   });
 });
