@@ -78,7 +78,7 @@ export const checkStages = [
 ];
 
 /** `npm test`: everything. */
-export const testStages = [...checkStages, 'sim', 'pack', 'e2e'];
+export const testStages = [...checkStages, 'sim', 'pack', 'e2e', 'browsers'];
 
 /**
  * Runs stages one after another, never stopping at a failure, then prints a table and, alone on the
