@@ -156,7 +156,10 @@ export class TestCluster {
     }
   }
 
-  /** Ends a member's process between two instructions. What was not on its disk is lost. */
+  /**
+   * Ends a member's process between two instructions, as a crash does: it hands nothing over and
+   * sends nothing any more, and of what was on its way to its disk any part may be lost.
+   */
   kill(position: number): void {
     this.member(position).kill();
   }

@@ -26,7 +26,7 @@ export interface TestMember {
   counter(name: string): Counter;
   /** Starts its process, if there is none. */
   start(): void;
-  /** Ends its process at once; calls that wait are rejected. */
+  /** Ends its process as a crash does: nobody is told. Calls that wait are rejected. */
   kill(): void;
 }
 
@@ -109,11 +109,12 @@ export class SimulatedMember implements TestMember {
     const process = this.#process;
     if (process === null) return;
     this.#process = null;
-    process.member.drop();
-    process.kv.close();
     process.clock.kill();
     this.#parts.network.crash(this.host);
     this.#disk.crash();
+    // Nothing of it reaches anybody any more; what is left is to reject the calls that wait.
+    void process.member.close({ handOver: false });
+    process.kv.close();
   }
 
   #known(): Process {
