@@ -30,6 +30,10 @@ test.each = (cases) => (name, body) => {
   }
 };
 
+describe.each = (cases) => (name, body) => {
+  for (const values of cases) describe(format(name, ...values), () => body(...values));
+};
+
 test.runIf = (condition) => (condition ? test : () => undefined);
 
 chai.use(JestExtend);

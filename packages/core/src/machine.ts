@@ -51,6 +51,7 @@ export class Machine {
   votes: Map<NodeId, boolean> = new Map();
   /** A candidate's requests, and its own vote, wait for its term to be durable (E1). */
   requestsOwed = false;
+  /** Whether they come on the leader's word. */
   transferCampaign = false;
 
   /** A grant that waits for the vote to be durable. */
@@ -248,19 +249,20 @@ export class Machine {
     return true;
   }
 
-  /** Removes an uncommitted suffix, and says which of this run's own entries went with it. */
+  /**
+   * Removes an uncommitted suffix beyond `verifiedIndex`, and says which of this run's own entries
+   * went with it.
+   */
   truncateFrom(index: number): void {
-    this.#reportLost(index, this.log.lastIndex);
+    this.#reportLost(index);
     this.log.truncateFrom(index);
     this.memberships.truncateFrom(index);
-    this.verifiedIndex = Math.min(this.verifiedIndex, index - 1);
   }
 
   commitTo(index: number): void {
     this.log.commitTo(index);
-    const first = this.ledRanges[0];
-    if (first !== undefined && first.lastIndex <= this.log.commitIndex) {
-      this.ledRanges = this.ledRanges.filter((range) => range.lastIndex > this.log.commitIndex);
+    while ((this.ledRanges[0]?.lastIndex ?? Infinity) <= this.log.commitIndex) {
+      this.ledRanges.shift();
     }
   }
 
@@ -271,28 +273,24 @@ export class Machine {
     for (let index = this.log.commitIndex + 1; index <= this.log.lastIndex; index++) {
       const lost = index > meta.index || (this.log.termAt(index) as number) > meta.term;
       if (lost) {
-        this.#reportLost(index, this.log.lastIndex);
+        this.#reportLost(index);
         break;
       }
     }
     this.log.restore(meta);
     this.ledRanges = [];
     this.memberships.reset({ index: meta.membershipIndex, membership: meta.membership });
-    this.verifiedIndex = Math.max(this.verifiedIndex, meta.index);
+    this.verifiedIndex = meta.index;
   }
 
-  #reportLost(from: number, to: number): void {
+  // The last index of a range shrinks; an empty range goes with the next commit.
+  #reportLost(from: number): void {
     for (const range of this.ledRanges) {
-      for (
-        let index = Math.max(from, range.fromIndex);
-        index <= Math.min(to, range.lastIndex);
-        index++
-      ) {
+      for (let index = Math.max(from, range.fromIndex); index <= range.lastIndex; index++) {
         this.truncated.push({ term: range.term, index });
       }
       range.lastIndex = Math.min(range.lastIndex, from - 1);
     }
-    this.ledRanges = this.ledRanges.filter((range) => range.lastIndex >= range.fromIndex);
   }
 
   #leaveRole(): void {
@@ -305,7 +303,6 @@ export class Machine {
     }
     this.votes.clear();
     this.requestsOwed = false;
-    this.transferCampaign = false;
   }
 
   #refuseRead(to: NodeId, requestId: number): void {

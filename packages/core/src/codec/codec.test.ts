@@ -215,6 +215,75 @@ describe('messages', () => {
     expect(() => decodeMessage(late)).toThrow(/term/);
   });
 
+  test('of the largest size are read, and one byte more is refused before anything else', () => {
+    expect(() => decodeMessage(new Uint8Array(messageBytesMax))).toThrow(/version 0/);
+    expect(() => decodeMessage(new Uint8Array(messageBytesMax + 1))).toThrow(/33554433 bytes/);
+  });
+
+  describe('that no correct peer says are refused', () => {
+    const head = { from: '0'.repeat(32), to: '1'.repeat(32), term: 5 };
+    const noData = new Uint8Array(0);
+    const appended = (prev: EntryId, ...terms: number[]): Message => ({
+      type: 'AppendEntries',
+      ...head,
+      prevEntry: prev,
+      leaderCommit: 0,
+      entries: terms.map((each, i) => ({
+        term: each,
+        index: prev.index + 1 + i,
+        type: 'normal',
+        data: noData,
+      })),
+    });
+    const rejection = (at: number, hint: number): Message => ({
+      type: 'AppendEntriesResponse',
+      ...head,
+      matchIndex: 0,
+      rejected: { index: at, hint: { term: 1, index: hint } },
+    });
+    const asks = (term: number, at: number): Message => ({
+      type: 'PreVote',
+      ...head,
+      lastEntry: { term, index: at },
+    });
+    const voters = ['2'.repeat(32)];
+    const snapshot = (term: number, at: number, membershipIndex: number): Message => ({
+      type: 'InstallSnapshot',
+      ...head,
+      meta: {
+        term,
+        index: at,
+        membership: plainMembership({ voters, learners: [] }),
+        membershipIndex,
+      },
+    });
+
+    test.each<[string, Message]>([
+      ['an entry of an earlier term than the one before it', appended({ term: 2, index: 1 }, 1)],
+      ['terms that fall along the entries', appended({ term: 1, index: 1 }, 3, 2)],
+      ['an entry of a later term than its sender', appended({ term: 1, index: 1 }, 5, 6)],
+      ['a hint beyond the rejected place', rejection(3, 4)],
+      ['an index without a term', asks(0, 3)],
+      ['a term without an index', asks(3, 0)],
+      ['a snapshot of no term', snapshot(0, 9, 1)],
+      ['a snapshot of a later term than its sender', snapshot(6, 9, 1)],
+      ['a snapshot without its membership', snapshot(5, 9, 0)],
+      ['a snapshot before its membership', snapshot(5, 9, 10)],
+    ])('%s', (_, each) => {
+      expect(() => decodeMessage(encodeMessage(each))).toThrow(DecodeError);
+    });
+
+    test.each<[string, Message]>([
+      ['entries of one term, the sender’s', appended({ term: 5, index: 1 }, 5, 5)],
+      ['terms that rise to the sender’s', appended({ term: 1, index: 1 }, 3, 5)],
+      ['a hint at the rejected place', rejection(3, 3)],
+      ['an empty log', asks(0, 0)],
+      ['a snapshot at its membership, of the sender’s term', snapshot(5, 9, 9)],
+    ])('but not %s', (_, each) => {
+      expect(decodeMessage(encodeMessage(each))).toEqual(each);
+    });
+  });
+
   test('that promise a million entries in a few bytes allocate nothing', () => {
     const writer = new Writer(100);
     writer.byte(1);
