@@ -20,6 +20,10 @@ const taskTimeoutMs = 120_000;
 
 /** Runs what `args` ask for; resolves with the exit code. `script` is what workers run. */
 export async function runCli(args: readonly string[], script: string): Promise<number> {
+  if (args.includes('--help')) {
+    console.log(usage);
+    return 0;
+  }
   const options = readOptions(args, console.error);
   if (options === null) {
     console.log(usage);
