@@ -13,7 +13,7 @@
  */
 import { decodeEntry, encodeEntry } from '@quorate/core';
 import type { Entry, HardState, PersistBatch } from '@quorate/core';
-import crc32 from 'crc-32';
+import { crc32 } from './crc32.ts';
 
 export type LogRecord = {
   readonly hardState: HardState;
@@ -35,7 +35,7 @@ export function packBatches(batches: readonly PersistBatch[]): Uint8Array {
     bytes.set(entry, at + 4);
     at += 4 + entry.length;
   }
-  view.setUint32(0, checksum(bytes.subarray(4)), true);
+  view.setUint32(0, crc32(bytes.subarray(4)), true);
   return bytes;
 }
 
@@ -65,7 +65,7 @@ export function unpackBatches(value: unknown): LogRecord | null {
 export function sealed(content: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(4 + content.length);
   bytes.set(content, 4);
-  new DataView(bytes.buffer).setUint32(0, checksum(content), true);
+  new DataView(bytes.buffer).setUint32(0, crc32(content), true);
   return bytes;
 }
 
@@ -75,9 +75,5 @@ export function unsealed(value: unknown): Uint8Array | null {
   if (!ArrayBuffer.isView(value) || value.byteLength < 4) return null;
   const content = new Uint8Array(value.buffer, value.byteOffset + 4, value.byteLength - 4);
   const stored = new DataView(value.buffer, value.byteOffset).getUint32(0, true);
-  return stored === checksum(content) ? content : null;
-}
-
-function checksum(bytes: Uint8Array): number {
-  return crc32.buf(bytes) >>> 0;
+  return stored === crc32(content) ? content : null;
 }
