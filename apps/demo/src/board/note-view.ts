@@ -37,7 +37,9 @@ export function createNote(note: Note, actions: NoteActions): HTMLLIElement {
     else if (run === 'remove') actions.remove();
     else actions.step(run);
   });
-  text.addEventListener('dblclick', () => {
+  // The note takes the pointer for a drag, so both clicks are its own and not those of its words.
+  element.addEventListener('dblclick', ({ target }) => {
+    if (target instanceof Element && target.closest('button, textarea') !== null) return;
     if (actions.mayWrite()) edit(element, text, actions);
   });
   return element;

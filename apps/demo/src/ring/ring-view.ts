@@ -62,9 +62,11 @@ export class RingView {
     this.#spokes.show(others, keyOf);
     this.#drawCrown();
     setText(this.#term, term === 0 ? '' : `term ${term}`);
-    setText(this.#leader, leader === null ? 'No leader' : leader.name);
-    setFlag(this.#leader, 'data-none', leader === null);
-    setText(this.#caption, caption);
+    // Before the first term is heard of, nobody is missed.
+    const nobody = term === 0 ? 'Joining …' : 'No leader';
+    setText(this.#leader, leader === null ? nobody : leader.name);
+    setFlag(this.#leader, 'data-none', leader === null && term > 0);
+    setText(this.#caption, term === 0 ? '' : caption);
   }
 
   /** Something was committed: it shows on its way from the leader to the others. */
