@@ -130,7 +130,8 @@ export class SessionTable {
         keptBytes: 0,
         kept: new Map(),
       };
-      for (const row of asArray(map['kept'], 'kept', keptCountMax)) {
+      // Numbers that were killed are kept beyond keptCountMax too.
+      for (const row of asArray(map['kept'], 'kept', Number.MAX_SAFE_INTEGER)) {
         const [seq, hash, result] = asArray(row, 'kept result', 3);
         setKept(session, asInteger(seq, 'seq'), {
           hash: asInteger(hash, 'hash'),
