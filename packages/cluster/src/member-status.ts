@@ -150,7 +150,7 @@ export class MemberStatus {
     const view = this.#options.view();
     const { run, genesis, state, replica, durable } = view;
     const status = replica?.status() ?? null;
-    const members = membersOf(view, status);
+    const members = membersOf(view, status, this.#options.label);
     const missing = this.#missing(members);
     const phase = this.#phase(view, members);
     return {
@@ -241,7 +241,11 @@ export class MemberStatus {
   }
 }
 
-function membersOf({ run, state, host, genesis }: MemberView, status: Status | null): MemberInfo[] {
+function membersOf(
+  { run, state, host, genesis }: MemberView,
+  status: Status | null,
+  ownLabel: string,
+): MemberInfo[] {
   if (state === null || genesis === null) return [];
   const { voters, votersOutgoing, learners } = status?.membership ?? state.membership;
   const leader = status?.leader ?? null;
@@ -252,8 +256,8 @@ function membersOf({ run, state, host, genesis }: MemberView, status: Status | n
     const progress = status?.progress.find((one) => one.peer === nodeId);
     return {
       nodeId,
-      // What a linked run says of itself is newer than what it said when it joined.
-      label: host?.factsOf(nodeId)?.label ?? facts?.label ?? nodeId.slice(0, 8),
+      // What a run says of itself is newer than what it said when it joined.
+      label: self ? ownLabel : (host?.factsOf(nodeId)?.label ?? facts?.label ?? nodeId.slice(0, 8)),
       kind,
       reachable: self || host?.isLinked(nodeId) === true,
       leader: nodeId === leader,

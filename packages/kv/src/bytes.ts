@@ -57,7 +57,23 @@ export class ByteWriter {
   }
 
   text(text: string): void {
-    this.bytes(encoder.encode(text));
+    if (!this.#shortAscii(text)) this.bytes(encoder.encode(text));
+  }
+
+  /** Most texts are short keys: a snapshot holds thousands, and an encoder's call costs more than they do. */
+  #shortAscii(text: string): boolean {
+    const { length } = text;
+    if (length > 0x7f) return false;
+    this.#reserve(length + 1);
+    const start = this.#length + 1;
+    for (let index = 0; index < length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) return false;
+      this.#bytes[start + index] = code;
+    }
+    this.#bytes[start - 1] = length;
+    this.#length = start + length;
+    return true;
   }
 
   uint16(value: number): void {

@@ -15,7 +15,7 @@ import type { StoreCapture, StoreParts } from './store.ts';
 
 /** Writes the captured state bit by bit, as the chunks are asked for. */
 export function* writeSnapshot(capture: StoreCapture): IterableIterator<Uint8Array> {
-  const writer = new ByteWriter(chunkBytes * 2);
+  const writer = new ByteWriter();
   writer.raw(magic);
   writer.varint(capture.revision);
   writer.varint(capture.records.size);

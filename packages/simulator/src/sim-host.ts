@@ -2,7 +2,7 @@
  * One machine of a world: a disk that outlives processes, and at most one process at a time, which
  * is the real member with its key-value store on virtual time, network and register.
  */
-import type { Cipher, StateMachine } from '@quorate/cluster';
+import type { Cipher, Policy, StateMachine } from '@quorate/cluster';
 import { Member, createPolicy, decodeEntry } from '@quorate/cluster';
 import type { NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { KeyValue } from '@quorate/kv';
@@ -61,12 +61,14 @@ export class SimHost {
   /** Its disk was put back to an earlier state: nobody must hear it (Z3). */
   rolledBack = false;
   readonly #prng: Prng;
+  readonly #policy: Policy;
   #processCount = 0;
 
   constructor(id: string, world: SimHostWorld, prng: Prng) {
     this.id = id;
     this.#world = world;
     this.#prng = prng;
+    this.#policy = createPolicy(world.weather.policy);
     this.disk = new VirtualDisk({
       clock: world.clock,
       prng: prng.fork('disk'),
@@ -160,7 +162,7 @@ export class SimHost {
   /** Z27: a leader ends only sessions that it has itself waited for, a whole lifetime long. */
   #checkExpiry({ entries, hardState }: PersistBatch): void {
     const { process } = this;
-    const { sessionLifetimeMs } = createPolicy(this.#world.weather.policy);
+    const { sessionLifetimeMs } = this.#policy;
     for (const { index, term, type, data } of entries) {
       if (process?.leads?.term !== term || hardState.currentTerm !== term) continue;
       const body = type === 'normal' ? decodeEntry(data).body : null;
