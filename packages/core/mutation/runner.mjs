@@ -1,7 +1,7 @@
 // A test runner for Stryker that loads source and tests once. Mutants are switched on at run time, so one
 // process can judge thousands of them: a run is a call of the functions that cover the mutant, cheapest
 // first, until one throws.
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 import { tests } from './vitest.mjs';
 
 const standIn = fileURLToPath(new URL('vitest.mjs', import.meta.url));
+const measured = 'mutation-measured.json';
 // Random schedules take longer than all the rest, and a survivor would depend on a seed.
 const ignored = ['random.test.ts', 'fuzz.test.ts'];
 
@@ -48,6 +49,11 @@ class OnceRunner {
     });
     await import(pathToFileURL(outfile).href);
     for (const test of tests) this.#tests.set(test.id, test);
+    // A process that hung is replaced by one that knows what the first one measured.
+    if (!existsSync(measured)) return;
+    const { costMs, hits } = JSON.parse(readFileSync(measured, 'utf8'));
+    this.#costMs = new Map(costMs);
+    this.#hits = hits;
   }
 
   async dryRun() {
@@ -70,6 +76,7 @@ class OnceRunner {
       );
     }
     this.#hits = stryker.mutantCoverage.perTest;
+    writeFileSync(measured, JSON.stringify({ costMs: [...this.#costMs], hits: this.#hits }));
     return { status: 'complete', tests: results, mutantCoverage: stryker.mutantCoverage };
   }
 
@@ -82,7 +89,7 @@ class OnceRunner {
       for (const [done, id] of ids.entries()) {
         // Passed there many times more than without the change, a test goes in circles.
         stryker.hitCount = 0;
-        stryker.hitLimit = 1_000 + 10 * (this.#hits[id]?.[activeMutant.id] ?? 0);
+        stryker.hitLimit = 10_000 + 10 * (this.#hits[id]?.[activeMutant.id] ?? 0);
         const failure = await failureOf(this.#tests.get(id));
         if (stryker.hitCount > stryker.hitLimit) return { status: 'timeout', reason: id };
         if (failure === null) continue;

@@ -33,6 +33,8 @@ describe('a configuration that cannot be meant', () => {
     [{ appendBytesMax: -1 }, RangeError],
     [{ heartbeatTicks: 20 }, RangeError],
     [{ electionTimeoutTicksMin: 40 }, RangeError],
+    [{ silentTicks: -1 }, RangeError],
+    [{ silentTicks: 0.5 }, RangeError],
   ])('%j is refused', (over, type) => {
     expect(() => new Raft({ ...config, ...over }, empty)).toThrow(type);
   });
