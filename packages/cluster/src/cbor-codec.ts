@@ -3,8 +3,9 @@
  * floats as short as they can be, map keys in the order of their bytes, definite lengths, no tags.
  * A page loads all of it, which is why it is not a package of ten times its size.
  */
-import { ByteReader, ByteWriter } from './bytes.ts';
+import { ByteReader, ByteWriter, compareBytes } from './bytes.ts';
 import { QuorateError } from './errors.ts';
+import { fromHalf, halfOf } from './half-float.ts';
 
 /**
  * Encodes null, booleans, numbers, text, bytes, arrays and plain objects of them. `TypeError` for
@@ -46,7 +47,7 @@ function writeMap(writer: ByteWriter, object: object, depth: number): void {
   const entries = Object.entries(object).map(
     ([name, value]: [string, unknown]) => [nameBytes(name), value] as const,
   );
-  entries.sort(([a], [b]) => compareKeys(a, b));
+  entries.sort(([a], [b]) => compareBytes(a, b));
   writeHead(writer, major.map, entries.length);
   for (const [name, value] of entries) {
     writeString(writer, major.text, name);
@@ -61,16 +62,6 @@ function nameBytes(name: string): Uint8Array {
   const bytes = encoder.encode(name);
   if (names.size < namesMax) names.set(name, bytes);
   return bytes;
-}
-
-/** Bytes with their length in front compare by length first. */
-function compareKeys(a: Uint8Array, b: Uint8Array): number {
-  if (a.length !== b.length) return a.length - b.length;
-  for (let index = 0; index < a.length; index++) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 function writeString(writer: ByteWriter, kind: number, bytes: Uint8Array): void {
@@ -221,29 +212,6 @@ function finite(value: number): number {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-/** The bits of a half float, or null where it takes more. -0, NaN and infinities have theirs. */
-function halfOf(value: number): number | null {
-  if (Number.isNaN(value)) return 0x7e00;
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const magnitude = Math.abs(value);
-  if (magnitude === Infinity) return sign | 0x7c00;
-  if (magnitude > 65_504) return null;
-  // Subnormal halves count in steps of 2^-24, normal ones in 1024ths of their power of two.
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
-  const steps = magnitude * 2 ** (10 - exponent);
-  if (!Number.isInteger(steps) || steps > 0x7ff) return null;
-  return sign | (steps < 0x400 ? steps : ((exponent + 15) << 10) | (steps - 0x400));
-}
-
-function fromHalf(bits: number): number {
-  const sign = (bits & 0x8000) === 0 ? 1 : -1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (fraction + 0x400) * 2 ** (exponent - 25);
 }
 
 function unfit(what: string): TypeError {

@@ -1,6 +1,8 @@
+export { compareBytes, equalBytes } from './bytes.ts';
 export { encodeCbor } from './cbor.ts';
 export { QuorateError, assert, isErrorCode, isQuorateError } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
+export { fromHalf, halfOf } from './half-float.ts';
 export { Member } from './member.ts';
 export type { MemberNetwork, MemberOptions } from './member.ts';
 export { systemClock, systemRandom } from './system.ts';

@@ -3,7 +3,7 @@
  * with each transaction that writes; all its writes share it. A transaction is planned first, in
  * full, and carried out only if nothing in it fails.
  */
-import { assert } from '@quorate/cluster';
+import { assert, equalBytes } from '@quorate/cluster';
 import type { CompareCommand, OperationCommand, TxnCommand } from './command.ts';
 import type { HistoryCapture, HistoryEvent } from './history.ts';
 import type { History } from './history.ts';
@@ -223,8 +223,4 @@ function compareNumbers(left: number, is: Comparison, right: number): boolean {
     case '>':
       return left > right;
   }
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -3,7 +3,7 @@
  * their encoded bytes, definite lengths, no tags. One pass checks and writes; what it cannot carry
  * is the caller's mistake and named by its path.
  */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError, compareBytes, fromHalf, halfOf } from '@quorate/cluster';
 import { ByteReader, ByteWriter, DecodeError, decodeText, encodeText } from './bytes.ts';
 import { isWellFormed } from './key.ts';
 import { valueBytesMax, valueDepthMax } from './limits.ts';
@@ -128,7 +128,7 @@ function writeMap(writer: ByteWriter, object: object, path: Path, above: Set<obj
   }
   if (Object.getOwnPropertySymbols(object).length > 0) refuse(path, 'an object with symbols');
   const members = Object.keys(object).map((name) => ({ name, bytes: memberBytes(name, path) }));
-  members.sort((a, b) => compareEncoded(a.bytes, b.bytes));
+  members.sort((a, b) => compareBytes(a.bytes, b.bytes));
   writeHead(writer, major.map, members.length);
   for (const { name, bytes } of members) {
     path.push(name);
@@ -142,16 +142,6 @@ function writeMap(writer: ByteWriter, object: object, path: Path, above: Set<obj
 function memberBytes(name: string, path: Path): Uint8Array {
   if (!isWellFormed(name)) refuse([...path, name], 'named with half a surrogate pair');
   return encodeText(name);
-}
-
-/** Bytes with their length in front compare by length first. */
-function compareEncoded(a: Uint8Array, b: Uint8Array): number {
-  if (a.length !== b.length) return a.length - b.length;
-  for (let index = 0; index < a.length; index += 1) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 function writeText(writer: ByteWriter, text: string, path: Path): void {
@@ -168,7 +158,7 @@ function writeNumber(writer: ByteWriter, value: number, path: Path): void {
     else writeHead(writer, major.unsigned, value);
     return;
   }
-  const half = toHalf(value);
+  const half = halfOf(value);
   if (half !== null) {
     writer.byte(simple.float16);
     writer.uint16(half);
@@ -247,7 +237,7 @@ function readMap(reader: ByteReader, count: number, depth: number): Value {
     const lead = reader.byte();
     if (lead >> 5 !== major.text) throw new DecodeError('member whose name is no text');
     const bytes = reader.raw(readArgument(reader, lead));
-    if (before !== null && compareEncoded(before, bytes) >= 0) {
+    if (before !== null && compareBytes(before, bytes) >= 0) {
       throw new DecodeError('members out of order');
     }
     before = bytes;
@@ -321,28 +311,6 @@ function readLongArgument(reader: ByteReader, short: number): readonly [number, 
 function finite(value: number): number {
   if (!Number.isFinite(value)) throw new DecodeError('number that is not finite');
   return value;
-}
-
-/** The half-precision bits of a number that has some exactly, else null. */
-function toHalf(value: number): number | null {
-  const sign = value < 0 ? 0x8000 : 0;
-  const magnitude = Math.abs(value);
-  if (magnitude > 65_504) return null;
-  // Subnormal halves count in steps of 2^-24, normal ones in 1024ths of their power of two.
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
-  const steps = magnitude * 2 ** (10 - exponent);
-  if (!Number.isInteger(steps) || steps > 0x7ff) return null;
-  const bits = steps < 0x400 ? steps : ((exponent + 15) << 10) | (steps - 0x400);
-  return fromHalf(sign | bits) === value ? sign | bits : null;
-}
-
-function fromHalf(bits: number): number {
-  const sign = (bits & 0x8000) === 0 ? 1 : -1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (fraction + 0x400) * 2 ** (exponent - 25);
 }
 
 const major = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5 } as const;
