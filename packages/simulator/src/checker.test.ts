@@ -118,6 +118,34 @@ describe('SafetyChecker', () => {
     }).toThrow(/log-matching/);
   });
 
+  test('Z14 copies are the disks that hold what a replica knows to be committed', () => {
+    const checker = begin();
+    store(checker, a, batch(2, [entry(2, 2)], 1, a));
+    expect(checker.copiesAt(a)).toBe(3);
+    store(checker, b, batch(2, [entry(2, 2)], 1, a));
+    store(checker, a, batch(2, [], 2, a));
+    expect(checker.copiesAt(a)).toBe(2);
+    expect(checker.copiesAt(b)).toBe(3);
+    checker.written(c, batch(2, [entry(2, 2)], 1, a));
+    expect(checker.copiesAt(a)).toBe(2);
+  });
+
+  test('Z3 a run has met its voters by any membership that it knew of', () => {
+    const checker = begin();
+    const smaller = { voters: [a, b], votersOutgoing: [], learners: [c], learnersNext: [] };
+    const data = encodeMembershipEntry(smaller, new Uint8Array(0));
+    const metOnlyB = (voter: string): boolean => voter === b;
+    expect(checker.hasMetVoters(a, () => false)).toBe(false);
+    expect(checker.hasMetVoters(a, () => true)).toBe(true);
+    expect(checker.hasMetVoters(a, metOnlyB)).toBe(false);
+    store(checker, a, batch(2, [{ term: 2, index: 2, type: 'membership', data }], 1, a));
+    expect(checker.hasMetVoters(a, metOnlyB)).toBe(true);
+    store(checker, a, batch(3, [entry(3, 2)], 1, b));
+    expect(checker.hasMetVoters(a, metOnlyB)).toBe(true);
+    checker.started(a);
+    expect(checker.hasMetVoters(a, metOnlyB)).toBe(false);
+  });
+
   test('a leader without a committed entry is a violation (leader completeness)', () => {
     const checker = begin();
     checker.leads(a, 2);

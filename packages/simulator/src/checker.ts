@@ -40,6 +40,8 @@ type Replica = {
   readonly sentVotes: Map<number, NodeId>;
   /** Membership entries in its log, oldest first. */
   memberships: MembershipAt[];
+  /** Those that were in the log of this run at any time. */
+  seenMemberships: MembershipAt[];
   appliedIndex: number;
   commitIndex: number;
   /** What it knew to be committed when it began to lead. */
@@ -101,6 +103,7 @@ export class SafetyChecker {
       .filter(({ term, index }) => index > snapshotIndex && termAt(replica.durable, index) === term)
       .sort((a, b) => a.index - b.index);
     if (replica.snapshot !== null) replica.memberships.unshift(ofSnapshot(replica.snapshot));
+    replica.seenMemberships = [...replica.memberships];
     this.#observe(id, {
       event: 'start',
       term: replica.writtenVote.term,
@@ -167,6 +170,7 @@ export class SafetyChecker {
     if (termAt(replica.written, meta.index) !== meta.term) {
       replica.written = { firstIndex: meta.index + 1, terms: [], base: idOf(meta) };
       replica.memberships = [ofSnapshot(meta)];
+      replica.seenMemberships.push(ofSnapshot(meta));
     }
     if (meta.index < replica.appliedIndex) {
       fail(
@@ -279,6 +283,24 @@ export class SafetyChecker {
     );
   }
 
+  /** Z14: how many disks hold, or held before they were lost, what `id` knows to be committed. */
+  copiesAt(id: NodeId): number {
+    const { commitIndex } = this.#replica(id);
+    const term = this.#committedTerms[commitIndex];
+    if (term === undefined) return this.#replicas.size;
+    return [...this.#replicas.keys()].filter((one) => this.#holds(one, commitIndex, term)).length;
+  }
+
+  /**
+   * Z3: whether the present run of `id` knew of a membership in which it has heard of everybody that
+   * votes besides it.
+   */
+  hasMetVoters(id: NodeId, isMet: (voter: NodeId) => boolean): boolean {
+    return this.#replica(id).seenMemberships.some(({ membership }) =>
+      [...membership.voters, ...membership.votersOutgoing].every((one) => one === id || isMet(one)),
+    );
+  }
+
   /** What `id` has applied, as far as this checker knows. */
   appliedIndex(id: NodeId): number {
     return this.#replica(id).appliedIndex;
@@ -348,11 +370,7 @@ export class SafetyChecker {
       if (one.membership.votersOutgoing.length === 0 || one.index >= index) continue;
       candidates.push({ ...one, membership: { ...one.membership, votersOutgoing: [] } });
     }
-    const holds = (id: NodeId): boolean => {
-      const durable = this.#replicas.get(id)?.durable;
-      if (durable === undefined) return false;
-      return index <= durable.base.index || termAt(durable, index) === term;
-    };
+    const holds = (id: NodeId): boolean => this.#holds(id, index, term);
     const majority = (voters: readonly NodeId[]): boolean =>
       voters.length === 0 || voters.filter(holds).length * 2 > voters.length;
     const backed = candidates.some(
@@ -370,6 +388,12 @@ export class SafetyChecker {
           ` held by ${held.join()}, memberships ${asked.join('; ')}`,
       );
     }
+  }
+
+  #holds(id: NodeId, index: number, term: number): boolean {
+    const durable = this.#replicas.get(id)?.durable;
+    if (durable === undefined) return false;
+    return index <= durable.base.index || termAt(durable, index) === term;
   }
 
   /** What is on the disk at `index` is what the log in memory holds there, not what it replaced. */
@@ -448,6 +472,7 @@ export class SafetyChecker {
       const { membership } = decodeMembershipEntry(entry.data);
       const at = { term: entry.term, index: entry.index, membership };
       replica.memberships.push(at);
+      replica.seenMemberships.push(at);
       this.#observe(replica.id, { event: 'change', index: entry.index, membership });
       if (known === undefined) this.#membershipEntries.push(at);
     }
@@ -511,6 +536,7 @@ export class SafetyChecker {
         durableVotes: new Map(),
         sentVotes: new Map(),
         memberships: [],
+        seenMemberships: [],
         appliedIndex: 0,
         commitIndex: 0,
         leadCommitIndex: 0,

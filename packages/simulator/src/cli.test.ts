@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
-import { tasksOf } from './cli.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { runCli, tasksOf } from './cli.ts';
 import { readOptions } from './options.ts';
 import type { WorkerTask } from './pool.ts';
 
@@ -22,5 +22,17 @@ describe('tasksOf()', () => {
     const args = ['--hours', '0.5', '--seeds', '1', '--from', '10', '--suite', 'core'];
     const seeds = tasks(args, 6 * 60_000).map(({ seed }) => seed);
     expect(seeds).toEqual([10, 11, 12, 13]);
+  });
+});
+
+describe('runCli()', () => {
+  test.each(['--help', '-h'])('%s prints the usage and is no mistake', async (flag) => {
+    const print = vi.spyOn(console, 'log').mockReturnValue(undefined);
+    try {
+      expect(await runCli([flag], 'unused')).toBe(0);
+      expect(print).toHaveBeenCalledWith(expect.stringContaining('--trace FILE'));
+    } finally {
+      print.mockRestore();
+    }
   });
 });

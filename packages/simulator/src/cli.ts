@@ -15,12 +15,18 @@ import { withFindings } from './teeth/table.ts';
 import { runTeeth } from './teeth/teeth.ts';
 import type { MeasuredResult } from './world.ts';
 
-/** One world's real time is bounded, so that a world that hangs is told from a slow machine. */
-const taskTimeoutMs = 120_000;
+/** One world's real time is bounded, so that a world that hangs is told from a machine with much to do. */
+const taskTimeoutMs = 600_000;
+/** The same for worlds with a bug in them, some of which do hang. */
+const teethTimeoutMs = 60_000;
 
 /** Runs what `args` ask for; resolves with the exit code. `script` is what workers run. */
 export async function runCli(args: readonly string[], script: string): Promise<number> {
   if (args.includes('--help')) {
+    console.log(usage);
+    return 0;
+  }
+  if (args.includes('--help') || args.includes('-h')) {
     console.log(usage);
     return 0;
   }
@@ -56,7 +62,7 @@ async function showTeeth(options: Options, wanted: readonly Bug[]): Promise<numb
     from,
     seedCount: seeds.length,
     workerCount,
-    taskTimeoutMs,
+    taskTimeoutMs: teethTimeoutMs,
     found: async (finding) => {
       if (tableFile === undefined) return;
       const text = await readFile(tableFile, 'utf8');

@@ -66,7 +66,14 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
   if (weather.hostCount >= 3 && kind < 0.15) return withBackups(weather);
   if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
-  return kind < 0.4 ? { ...weather, strangerComes: true } : weather;
+  if (kind < 0.4) return { ...weather, strangerComes: true };
+  return weather.hostCount >= 2 && kind < 0.5 ? withExpectedCopies(weather, prng) : weather;
+}
+
+/** Writes wait until members that come one by one hold the data (Z14). */
+function withExpectedCopies(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  const expect = prng.chance(0.5) ? 2 : Math.min(weather.hostCount, 2 + prng.int(3));
+  return { ...weather, policy: { ...weather.policy, expect } };
 }
 
 /** A rollback and the loss of its only witness are two faults (Z3): here there is one. */

@@ -6,7 +6,7 @@
 import { QuorateError, createPolicy } from '@quorate/cluster';
 import type { Cipher, MemberInfo } from '@quorate/cluster';
 import { createPlainCipher } from '@quorate/cluster/memory';
-import type { NodeId, PersistBatch } from '@quorate/core';
+import type { Message, NodeId, PersistBatch } from '@quorate/core';
 import { Cells } from './cells.ts';
 import { SafetyChecker } from './checker.ts';
 import { drawClusterWeather } from './cluster-weather.ts';
@@ -100,6 +100,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
         },
         delivered: (from, to, channel, frame) => {
           this.#hashFrame(`${channel} ${from} ${to}`, frame.length);
+          this.#hostOf(to)?.process?.heard.add(from);
           if (channel === 'raft' && this.#report.wanted) this.#reportReceived(frame);
         },
       },
@@ -297,10 +298,26 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   #checkSent(frame: Uint8Array): void {
     for (const message of messagesIn(frame, this.cipher.overheadBytes)) {
       this.checkerOf(message.from)?.sent(message);
+      this.#checkSilence(message);
       if (message.to !== this.#stranger?.nodeId) continue;
       const text = `${message.from} answers a member of another cluster: ${message.type} (Z12)`;
       throw new SafetyViolation('identity', text);
     }
+  }
+
+  #checkSilence(message: Message): void {
+    const isVote =
+      message.type === 'RequestVote' || (message.type === 'RequestVoteResponse' && message.granted);
+    if (!isVote) return;
+    const voter = this.hosts.find(({ nodeId }) => nodeId === message.from);
+    voter?.checkSilence((nodeId) => {
+      const host = this.hosts.find((one) => one.nodeId === nodeId);
+      return host !== undefined && voter.process?.heard.has(host.id) === true;
+    });
+  }
+
+  #hostOf(id: string): SimHost | undefined {
+    return this.hosts.find((host) => host.id === id);
   }
 
   // How it begins.

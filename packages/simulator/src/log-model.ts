@@ -79,12 +79,16 @@ export class LogModel {
     return this.#newest.bytes;
   }
 
-  /** Z10: nothing is taken before the register calls the cluster active. */
+  /** Z10, Z14: nothing is taken before the register calls the cluster active and copies are there. */
   #checkBody({ index, data }: Entry, event: AppliedEntry['event']): void {
     const { time, body } = decodeEntry(data);
     if (!this.#state.activated && (body.type === 'command' || body.type === 'resolve')) {
       const text = `entry ${index} is a command, in a cluster that is not active (Z10)`;
       throw new SafetyViolation('identity', text);
+    }
+    if (!this.#state.formed && (body.type === 'command' || body.type === 'resolve')) {
+      const text = `entry ${index} is a command, and the log does not say that there are copies (Z14)`;
+      throw new SafetyViolation('copies', text);
     }
     this.#sessions.applied(index, time, body, event);
   }

@@ -28,6 +28,7 @@ export const usage: string = `Runs simulated clusters, one world per seed and su
   --verbose     with --seed: print every event; else: one line per world
   --weather J   with --seed: fields of the weather that are not as drawn, as JSON
   --trace FILE  with --seed: what each replica does, as lines of JSON
+  --help        this text
   --shrink      with --seed: take troubles away and end the storm sooner while it still fails
 `;
 

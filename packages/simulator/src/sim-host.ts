@@ -28,6 +28,10 @@ export type SimProcess = {
   readonly machine: KvStateMachine;
   readonly kv: KeyValue;
   closing: boolean;
+  /** When it began, by the world's clock and by its own. */
+  readonly began: { readonly atMs: number; readonly localMs: number };
+  /** Hosts that said anything to it. */
+  readonly heard: Set<string>;
   /** The term in which it leads, and since when by its own clock. */
   leads: { readonly term: number; readonly sinceMs: number } | null;
 };
@@ -83,6 +87,7 @@ export class SimHost {
           const { nodeId } = this;
           if (nodeId === null) return;
           world.guard(() => {
+            this.#checkFormed(batch);
             (world.checkerOf(nodeId) ?? world.enrol(this, nodeId, batch))?.written(nodeId, batch);
             world.modelOf(nodeId)?.written(batch.entries);
             this.#checkExpiry(batch);
@@ -139,6 +144,8 @@ export class SimHost {
       machine,
       kv,
       closing: false,
+      began: { atMs: worldClock.now(), localMs: clock.now() },
+      heard: new Set(),
       leads: null,
     };
     this.process = process;
@@ -157,6 +164,41 @@ export class SimHost {
     process.clock.kill();
     this.#world.network.crash(this.id);
     this.disk.crash();
+  }
+
+  /** Z14: whoever says that there are as many copies as expected has them. */
+  #checkFormed({ entries, hardState }: PersistBatch): void {
+    const { nodeId } = this;
+    const { expect } = this.#policy;
+    const checker = nodeId === null ? null : this.#world.checkerOf(nodeId);
+    if (expect === 1 || nodeId === null || checker === null) return;
+    for (const { index, term, type, data } of entries) {
+      // What others said was looked at when they said it.
+      if (this.process?.leads?.term !== term || hardState.currentTerm !== term) continue;
+      if (type !== 'normal' || decodeEntry(data).body.type !== 'formed') continue;
+      const copies = checker.copiesAt(nodeId);
+      if (copies >= expect) continue;
+      const text = `${this.id} says in entry ${index} that there are ${expect} copies, and there are ${copies} (Z14)`;
+      throw new SafetyViolation('copies', text);
+    }
+  }
+
+  /**
+   * Z3: a restarted run votes only once it heard of everybody who votes, or after an election timeout,
+   * by every clock there is.
+   */
+  checkSilence(isMet: (voter: NodeId) => boolean): void {
+    const { process, nodeId } = this;
+    const checker = nodeId === null ? null : this.#world.checkerOf(nodeId);
+    if (process === null || nodeId === null || checker === null) return;
+    const { clock, weather } = this.#world;
+    const worldMs = clock.now() - process.began.atMs;
+    const localMs = process.clock.now() - process.began.localMs;
+    const boundMs = (this.#policy.electionTimeoutMsMax / (1 + weather.drift)) * 0.9;
+    if (Math.max(worldMs, localMs) >= boundMs || process.member.status.raft.epoch === 1) return;
+    if (checker.hasMetVoters(nodeId, isMet)) return;
+    const text = `${this.id} votes ${Math.round(worldMs)} ms after its restart, before it met every voter (Z3)`;
+    throw new SafetyViolation('silence', text);
   }
 
   /** Z27: a leader ends only sessions that it has itself waited for, a whole lifetime long. */

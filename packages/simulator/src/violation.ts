@@ -24,6 +24,8 @@ export type Check =
   | 'faithful-snapshot'
   | 'sessions'
   | 'identity'
+  | 'copies'
+  | 'silence'
   | 'healthy-again'
   | 'stopped'
   | 'assertion'

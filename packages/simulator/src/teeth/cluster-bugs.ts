@@ -262,6 +262,50 @@ export const clusterBugs: readonly Bug[] = [
     ],
   },
   {
+    id: 'write-before-the-copies',
+    what: 'a write is taken before as many disks hold the data as expected',
+    breaks: 'Z14',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replica.ts',
+        find: "if (this.#state.activated && !this.#state.formed) return 'wait';",
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'formed-without-the-copies',
+    what: 'a leader says that there are as many copies as expected, and does not count',
+    breaks: 'Z14',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/activation.ts',
+        find: 'if (durableCopies() < (state.genesis?.policy.expect ?? 1)) return;',
+        replace: 'void durableCopies;',
+      },
+    ],
+  },
+  {
+    id: 'vote-in-the-silence',
+    what: 'a restarted run votes before its silence ended',
+    breaks: 'Z3',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replica.ts',
+        find: 'if (options.epoch === 1) return 0;',
+        replace: 'if (options.epoch > 0) return 0;',
+      },
+      {
+        file: 'cluster/src/silence.ts',
+        find: 'withholds(message: Message): boolean {\n    if (this.isOver) return false;',
+        replace: 'withholds(message: Message): boolean {\n    if (message.term >= 0) return false;',
+      },
+    ],
+  },
+  {
     id: 'vote-in-a-foreign-cluster',
     what: 'messages of another cluster are heard',
     breaks: 'Z12',
