@@ -45,7 +45,8 @@ export class ByteWriter {
 
   /** A view of what was written; the writer is not used after it. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    const bytes = this.#bytes;
+    return this.#length === bytes.length ? bytes : bytes.subarray(0, this.#length);
   }
 
   #reserve(count: number): void {

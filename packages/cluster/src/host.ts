@@ -173,8 +173,10 @@ export class Host {
   /** Sends what was queued. What a full link refuses is dropped: Raft sends again. */
   flush(): void {
     for (const [peer, messages] of this.#outbox) {
-      const writer = new ByteWriter(256);
-      for (const message of messages) writer.block(encodeMessage(message));
+      const bodies = messages.map(encodeMessage);
+      // Two bytes hold most lengths; the writer grows where they do not.
+      const writer = new ByteWriter(bodies.reduce((sum, { length }) => sum + length + 2, 8));
+      for (const body of bodies) writer.block(body);
       peer.send('raft', writer.finish());
     }
     this.#outbox.clear();

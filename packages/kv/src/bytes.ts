@@ -11,12 +11,10 @@ export class DecodeError extends Error {
 /** Grows by doubling; `take` hands the bytes over and starts anew. */
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
   #length = 0;
 
   constructor(capacityBytes: number = 256) {
     this.#bytes = new Uint8Array(capacityBytes);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   get length(): number {
@@ -78,25 +76,25 @@ export class ByteWriter {
 
   uint16(value: number): void {
     this.#reserve(2);
-    this.#view.setUint16(this.#length, value);
+    viewOf(this.#bytes).setUint16(this.#length, value);
     this.#length += 2;
   }
 
   uint32(value: number): void {
     this.#reserve(4);
-    this.#view.setUint32(this.#length, value);
+    viewOf(this.#bytes).setUint32(this.#length, value);
     this.#length += 4;
   }
 
   float32(value: number): void {
     this.#reserve(4);
-    this.#view.setFloat32(this.#length, value);
+    viewOf(this.#bytes).setFloat32(this.#length, value);
     this.#length += 4;
   }
 
   float64(value: number): void {
     this.#reserve(8);
-    this.#view.setFloat64(this.#length, value);
+    viewOf(this.#bytes).setFloat64(this.#length, value);
     this.#length += 8;
   }
 
@@ -115,19 +113,16 @@ export class ByteWriter {
     const grown = new Uint8Array(capacity);
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
 }
 
 /** Reads what `ByteWriter` wrote. Every method throws `DecodeError` past the end or off the form. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get offset(): number {
@@ -139,7 +134,7 @@ export class ByteReader {
   }
 
   byte(): number {
-    return this.#view.getUint8(this.#advance(1));
+    return this.#bytes[this.#advance(1)] as number;
   }
 
   varint(): number {
@@ -194,19 +189,19 @@ export class ByteReader {
   }
 
   uint16(): number {
-    return this.#view.getUint16(this.#advance(2));
+    return viewOf(this.#bytes).getUint16(this.#advance(2));
   }
 
   uint32(): number {
-    return this.#view.getUint32(this.#advance(4));
+    return viewOf(this.#bytes).getUint32(this.#advance(4));
   }
 
   float32(): number {
-    return this.#view.getFloat32(this.#advance(4));
+    return viewOf(this.#bytes).getFloat32(this.#advance(4));
   }
 
   float64(): number {
-    return this.#view.getFloat64(this.#advance(8));
+    return viewOf(this.#bytes).getFloat64(this.#advance(8));
   }
 
   /** Nothing may follow. */
@@ -220,6 +215,11 @@ export class ByteReader {
     this.#offset = start + count;
     return start;
   }
+}
+
+/** Made where it is needed: most of what is read and written has no use for one. */
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Strict UTF-8. A byte order mark is a character like any other. */

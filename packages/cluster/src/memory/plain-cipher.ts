@@ -156,7 +156,8 @@ class PlainLink implements LinkCipher {
   seal(channel: Channel, plaintext: Uint8Array): Uint8Array {
     if (!this.#strict) return plaintext.slice();
     const frame = new Uint8Array(counterBytes + plaintext.length);
-    new DataView(frame.buffer).setUint32(0, this.#sealed[channel]++);
+    const counter = this.#sealed[channel]++;
+    for (let i = 0; i < counterBytes; i++) frame[i] = counter >>> (24 - 8 * i);
     frame.set(plaintext, counterBytes);
     return frame;
   }
@@ -164,7 +165,8 @@ class PlainLink implements LinkCipher {
   open(channel: Channel, frame: Uint8Array): Uint8Array {
     if (!this.#strict) return frame;
     if (!this.#failed.has(channel) && frame.length >= counterBytes) {
-      const counter = new DataView(frame.buffer, frame.byteOffset).getUint32(0);
+      let counter = 0;
+      for (let i = 0; i < counterBytes; i++) counter = counter * 256 + (frame[i] as number);
       if (counter === this.#opened[channel]) {
         this.#opened[channel]++;
         return frame.slice(counterBytes);
