@@ -100,7 +100,8 @@ class ClusterWorld implements SimHostWorld, StormWorld {
         },
         delivered: (from, to, channel, frame) => {
           this.#hashFrame(`${channel} ${from} ${to}`, frame.length);
-          this.#hostOf(to)?.process?.heard.add(from);
+          const speaker = this.#hostOf(from)?.nodeId ?? null;
+          if (speaker !== null) this.#hostOf(to)?.process?.heard.add(speaker);
           if (channel === 'raft' && this.#report.wanted) this.#reportReceived(frame);
         },
       },
@@ -310,10 +311,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       message.type === 'RequestVote' || (message.type === 'RequestVoteResponse' && message.granted);
     if (!isVote) return;
     const voter = this.hosts.find(({ nodeId }) => nodeId === message.from);
-    voter?.checkSilence((nodeId) => {
-      const host = this.hosts.find((one) => one.nodeId === nodeId);
-      return host !== undefined && voter.process?.heard.has(host.id) === true;
-    });
+    voter?.checkSilence((nodeId) => voter.process?.heard.has(nodeId) === true);
   }
 
   #hostOf(id: string): SimHost | undefined {

@@ -30,8 +30,8 @@ export type SimProcess = {
   closing: boolean;
   /** When it began, by the world's clock and by its own. */
   readonly began: { readonly atMs: number; readonly localMs: number };
-  /** Hosts that said anything to it. */
-  readonly heard: Set<string>;
+  /** Replicas whose hosts said anything to it, some of them gone since. */
+  readonly heard: Set<NodeId>;
   /** The term in which it leads, and since when by its own clock. */
   leads: { readonly term: number; readonly sinceMs: number } | null;
 };

@@ -65,7 +65,8 @@ export class Storm {
     });
     this.#repeat(weather.freezeEveryMs, () => {
       const clock = this.#victim()?.process?.clock;
-      if (clock === undefined) return;
+      // Whoever knows what a backup lacks would be away: two faults at once for Z3.
+      if (clock === undefined || this.#restoring) return;
       this.#world.count('freezes');
       this.#world.note('freeze');
       clock.freeze(prng.chance(weather.sleepChance));
@@ -256,13 +257,17 @@ export class Storm {
     return true;
   }
 
-  /** Whether `host` believes in a majority without `victim`. */
+  /**
+   * Whether `host` believes in a majority without `victim`, and would after it gave a vote to it: its
+   * own when it stops, or one more, before it notices that `victim` is gone.
+   */
   #canSpare({ process }: SimHost, victim: NodeId): boolean {
     const members = process?.member.status.members ?? [];
+    if (!members.some(({ nodeId }) => nodeId === victim)) return true;
     const voters = members.filter(({ kind }) => kind === 'voter').map(({ nodeId }) => nodeId);
-    if (!voters.includes(victim)) return true;
     const left = voters.filter((nodeId) => nodeId !== victim && !this.lost.has(nodeId));
-    return left.length * 2 > voters.length;
+    const givenAway = voters.includes(victim) ? 0 : 1;
+    return (left.length - givenAway) * 2 > voters.length;
   }
 
   /**
@@ -276,6 +281,8 @@ export class Storm {
     if (host?.process?.closing !== false || this.#over) return;
     const { members } = host.process.member.status;
     if (members.filter(({ kind }) => kind === 'voter').length < 3) return;
+    // Nobody is frozen from the backup on: everybody learns what it lacks, and can tell.
+    if (this.#world.hosts.some(({ process }) => process?.clock.running === false)) return;
     this.#restoring = true;
     const copy = host.disk.copy();
     const restartCount = 1 + this.#prng.int(2);
