@@ -283,6 +283,23 @@ export class SafetyChecker {
     );
   }
 
+  /** Z3: whether each membership that the disk of `id` may put in force has two voters beside it. */
+  hasWitnesses(id: NodeId): boolean {
+    const { durable, commitIndex, memberships } = this.#replica(id);
+    const inForce = memberships.findLastIndex(({ index }) => index <= commitIndex);
+    const onDisk = memberships
+      .slice(Math.max(0, inForce))
+      .filter(({ index }) => index <= endOf(durable));
+    const isEnough = (voters: readonly NodeId[]): boolean =>
+      voters.length === 0 || voters.length >= 3;
+    return (
+      onDisk.length > 0 &&
+      onDisk.every(
+        ({ membership }) => membership.voters.length >= 3 && isEnough(membership.votersOutgoing),
+      )
+    );
+  }
+
   /** Z14: how many disks hold, or held before they were lost, what `id` knows to be committed. */
   copiesAt(id: NodeId): number {
     const { commitIndex } = this.#replica(id);

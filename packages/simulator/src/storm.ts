@@ -279,8 +279,9 @@ export class Storm {
    */
   #rollBack(host: SimHost | undefined): void {
     if (host?.process?.closing !== false || this.#over) return;
-    const { members } = host.process.member.status;
-    if (members.filter(({ kind }) => kind === 'voter').length < 3) return;
+    const checker = host.nodeId === null ? null : this.#world.checkerOf(host.nodeId);
+    // What counts is what a backup would hold: with a slow disk that is less than is known.
+    if (host.nodeId === null || checker?.hasWitnesses(host.nodeId) !== true) return;
     // Nobody is frozen from the backup on: everybody learns what it lacks, and can tell.
     if (this.#world.hosts.some(({ process }) => process?.clock.running === false)) return;
     this.#restoring = true;
