@@ -44,9 +44,12 @@ for (const way of ['frozen', 'stopped'] as const) {
     for (const tab of [leader, ...others]) await tab.untilSaid('acked', 5);
     if (way === 'frozen') await leader.freeze();
     else await leader.suspend();
+    // Until they have noticed, the old leader is theirs, and may already have moved to one of them.
+    const lowestTerm = async (): Promise<number> =>
+      Math.min(...(await Promise.all(others.map((tab) => tab.status()))).map((s) => s.raft.term));
+    await expect.poll(lowestTerm, { ...patience, message: 'a later term' }).toBeGreaterThan(term);
     const next = await world.leader(others);
     expect(next).not.toBe(leader);
-    expect((await next.status()).raft.term).toBeGreaterThan(term);
     for (const tab of others) await tab.untilSaid('acked', 30);
     const known = others.flatMap((tab) => tab.said('acked').map(({ key }) => key));
     // Whatever it says first already has what was acknowledged meanwhile.

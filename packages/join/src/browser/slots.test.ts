@@ -151,6 +151,26 @@ describe('slots of a browser profile', () => {
     expect(a.slots.count + others[1]!.slots.count + again.slots.count).toBe(3);
   });
 
+  test('Z20 a lock that comes before the word for whom it is goes on to the tab named', async () => {
+    const profile = new Profile();
+    const a = await new Tab(profile, 'a').open();
+    await settle();
+    const b = await new Tab(profile, 'b').open();
+    await settle();
+    profile.suspend('b');
+    const c = new Tab(profile, 'c');
+    const opening = c.slots.first();
+    await settle(100);
+    expect([a.slots.count, b.slots.count, c.slots.count]).toEqual([1, 2, 0]);
+    profile.resume('b');
+    await settle(100);
+    expect([a.slots.count, b.slots.count, c.slots.count]).toEqual([1, 1, 1]);
+    expect(await opening).not.toBeNull();
+    await settle(10_000);
+    expect([a.slots.count, b.slots.count, c.slots.count]).toEqual([1, 1, 1]);
+    expect(b.adopted).toEqual([]);
+  });
+
   test('B2 the slots of a tab that crashed are adopted by those that are left', async () => {
     const profile = new Profile();
     const a = await new Tab(profile, 'a').open();

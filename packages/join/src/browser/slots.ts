@@ -292,6 +292,7 @@ export class Slots {
         } else {
           this.#promised.set(message.slot, clock.now() + promiseMs);
           if (this.#queued.has(message.slot)) this.#stepAside(message.slot);
+          else this.#passOn(message.slot, message.to);
         }
         break;
       case 'keep':
@@ -317,6 +318,14 @@ export class Slots {
     this.#keepers.add(tab);
     if (this.#holderCount === null || this.#awaited) return;
     if (this.#keepers.size >= this.#holderCount) this.#first?.(null);
+  }
+
+  /** A lock may come before the word that it was meant for another tab. */
+  #passOn(slot: number, to: string): void {
+    const held = this.#held.get(slot);
+    if (held === undefined || held.sparing) return;
+    const spared = held.waiting ? Promise.resolve() : this.#options.events.spare(slot);
+    if (spared !== false) this.#give(slot, held, to, spared);
   }
 
   /** Leaves the queue of a slot that was promised to another tab, and comes back later. */
