@@ -275,7 +275,8 @@ export class Storm {
    * lies behind, or is there twice. Until somebody notices, nobody may hear this replica.
    *
    * A backup from when it was the only voter is not restored: it would lead without asking anybody who
-   * could notice, which is two faults at once for Z3 (a rollback, and no witness).
+   * could notice, which is two faults at once for Z3 (a rollback, and no witness). Nor is one restored
+   * when the last restart met nobody, its disk hung for instance: it may hold all that was ever there.
    */
   #rollBack(host: SimHost | undefined): void {
     if (host?.process?.closing !== false || this.#over) return;
@@ -299,7 +300,8 @@ export class Storm {
         });
         return;
       }
-      this.#restoring = nodeId !== null && this.#mayLose(host);
+      const isMet = (host.process?.heard.size ?? 0) > 0;
+      this.#restoring = isMet && nodeId !== null && this.#mayLose(host);
       if (nodeId === null || !this.#restoring) return;
       host.crash();
       this.#world.count('rollbacks');
