@@ -146,6 +146,22 @@ describe('SafetyChecker', () => {
     expect(checker.hasMetVoters(a, metOnlyB)).toBe(false);
   });
 
+  test('a membership that can decide without the one before it is a violation (quorum overlap)', () => {
+    const change = (index: number, voters: string[], votersOutgoing: string[]): Entry => {
+      const membership = { voters, votersOutgoing, learners: [], learnersNext: [] };
+      const data = encodeMembershipEntry(membership, new Uint8Array(0));
+      return { term: 2, index, type: 'membership', data };
+    };
+    const checker = begin();
+    store(checker, a, batch(2, [change(2, [a], [a, b, c])], 1, a));
+    // Another leader of the same three, which knows nothing of it.
+    const other = { ...change(2, [c], [a, b, c]), term: 3 };
+    store(checker, c, batch(3, [other], 1, c));
+    expect(() => {
+      store(begin(), a, batch(2, [change(2, [a], [])], 1, a));
+    }).toThrow(/quorum-overlap/);
+  });
+
   test('a leader without a committed entry is a violation (leader completeness)', () => {
     const checker = begin();
     checker.leads(a, 2);

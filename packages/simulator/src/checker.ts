@@ -7,8 +7,9 @@
  */
 import type { Entry, EntryId, Membership, Message, NodeId } from '@quorate/core';
 import type { PersistBatch, SnapshotMeta } from '@quorate/core';
-import { decodeMembershipEntry } from '@quorate/core';
+import { decodeMembershipEntry, describeMembership } from '@quorate/core';
 import { hashBytes } from './event-hash.ts';
+import { quorumsOverlap } from './quorum-overlap.ts';
 import type { StateObserver } from './state-trace.ts';
 import { traceEntry } from './state-trace.ts';
 import type { Check } from './violation.ts';
@@ -64,7 +65,7 @@ export class SafetyChecker {
     string,
     { readonly hash: number; readonly prevTerm: number | null }
   >();
-  readonly #membershipEntries: MembershipAt[] = [];
+  readonly #membershipEntries: (MembershipAt & { readonly previousIndex: number })[] = [];
   /** What was applied, by index. */
   readonly #commands = new Map<number, number>();
   /**
@@ -110,6 +111,11 @@ export class SafetyChecker {
       log: lastIdOf(replica.written),
       commit: replica.commitIndex,
     });
+  }
+
+  /** A run of `id` ended between two instructions; what its disk kept was said before. */
+  crashed(id: NodeId): void {
+    this.#observe(id, { event: 'crash' });
   }
 
   /** `batch` was handed to the disk of `id`, whose log in memory it thereby is. */
@@ -488,11 +494,31 @@ export class SafetyChecker {
     if (entry.type === 'membership') {
       const { membership } = decodeMembershipEntry(entry.data);
       const at = { term: entry.term, index: entry.index, membership };
+      const previous = replica.memberships.at(-1);
       replica.memberships.push(at);
       replica.seenMemberships.push(at);
       this.#observe(replica.id, { event: 'change', index: entry.index, membership });
-      if (known === undefined) this.#membershipEntries.push(at);
+      if (known === undefined) this.#checkOverlap(replica, at, previous);
     }
+  }
+
+  /**
+   * §6: a membership cannot decide without the one before it, nor without another one that some other
+   * leader put after that.
+   */
+  #checkOverlap({ id }: Replica, at: MembershipAt, previous: MembershipAt | undefined): void {
+    this.checkCount += 1;
+    const previousIndex = previous?.index ?? 0;
+    const siblings = this.#membershipEntries.filter((one) => one.previousIndex === previousIndex);
+    for (const other of previous === undefined ? [] : [previous, ...siblings]) {
+      if (quorumsOverlap(at.membership, other.membership)) continue;
+      fail(
+        'quorum-overlap',
+        `${id} writes ${describeMembership(at.membership)} at ${at.index} of term ${at.term}, which can decide` +
+          ` without ${describeMembership(other.membership)} at ${other.index} of term ${other.term}`,
+      );
+    }
+    this.#membershipEntries.push({ ...at, previousIndex });
   }
 
   /** Keeps what leaders have sent of memberships until that place in the log is decided. */

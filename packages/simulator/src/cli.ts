@@ -22,10 +22,6 @@ const teethTimeoutMs = 60_000;
 
 /** Runs what `args` ask for; resolves with the exit code. `script` is what workers run. */
 export async function runCli(args: readonly string[], script: string): Promise<number> {
-  if (args.includes('--help')) {
-    console.log(usage);
-    return 0;
-  }
   if (args.includes('--help') || args.includes('-h')) {
     console.log(usage);
     return 0;

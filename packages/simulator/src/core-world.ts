@@ -57,6 +57,7 @@ class CoreWorld implements CoreNodeWorld {
   #nextRead = 1;
   #kindCount = 0;
 
+  readonly #bornCount: number;
   readonly #counts: Record<string, number> = {};
 
   constructor(options: WorldOptions) {
@@ -74,8 +75,10 @@ class CoreWorld implements CoreNodeWorld {
       const id = idPrng.hex(16);
       this.#nodes.push(new CoreNode(id, this, this.#weather.settings, this.#prng.fork(id)));
     }
-    // Some clusters are born with all their voters, others grow from one.
-    const born = this.#prng.chance(0.5) ? voterCount : 1;
+    // Some clusters are born with all their voters, others grow from one, where memberships change.
+    const grows = this.#prng.chance(0.5) && this.#weather.changeEveryMs > 0;
+    const born = grows ? 1 : voterCount;
+    this.#bornCount = born;
     const founders = this.#nodes.slice(0, born).map((node) => node.id);
     const membership: Membership = {
       voters: [...founders].sort(),
@@ -127,7 +130,8 @@ class CoreWorld implements CoreNodeWorld {
       weather: this.#weather,
       eventHash: this.#hash.digest(),
       virtualMs: this.clock.now(),
-      memberCount: this.#nodes.length,
+      // Whoever is never asked to join does nothing.
+      memberCount: this.#weather.changeEveryMs > 0 ? this.#nodes.length : this.#bornCount,
       eventCount: this.clock.eventCount,
       counts: {
         ...this.#counts,
@@ -241,6 +245,7 @@ class CoreWorld implements CoreNodeWorld {
       this.#count('crashes');
       this.#note('crash', node.id);
       node.crash();
+      this.checker.crashed(node.id);
       this.#later(0.01, 4, () => {
         this.#start(node);
       });

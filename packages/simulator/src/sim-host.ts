@@ -164,6 +164,8 @@ export class SimHost {
     process.clock.kill();
     this.#world.network.crash(this.id);
     this.disk.crash();
+    const { nodeId } = this;
+    if (nodeId !== null) this.#world.checkerOf(nodeId)?.crashed(nodeId);
   }
 
   /** Z14: whoever says that there are as many copies as expected has them. */

@@ -11,6 +11,7 @@ export type Check =
   | 'leader-completeness'
   | 'own-term-commit'
   | 'membership'
+  | 'quorum-overlap'
   | 'state-machine'
   | 'durable-majority'
   | 'apply-order'
