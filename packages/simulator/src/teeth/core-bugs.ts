@@ -89,7 +89,7 @@ export const coreBugs: readonly Bug[] = [
   {
     id: 'count-a-learner',
     what: 'a learner counts towards the majority',
-    breaks: 'M1',
+    breaks: 'E6',
     suite: 'core',
     edits: [
       {
@@ -169,7 +169,7 @@ export const coreBugs: readonly Bug[] = [
   {
     id: 'acknowledge-a-truncated-write',
     what: 'a write under way makes entries durable that were replaced meanwhile',
-    breaks: 'Z22, L8',
+    breaks: 'Z22',
     suite: 'core',
     edits: [
       {
@@ -195,7 +195,7 @@ export const coreBugs: readonly Bug[] = [
   {
     id: 'truncate-at-a-duplicate',
     what: 'a repeated append cuts off what came after it',
-    breaks: 'L2',
+    breaks: 'L4',
     suite: 'core',
     edits: [
       {
@@ -235,7 +235,7 @@ export const coreBugs: readonly Bug[] = [
   {
     id: 'commit-by-heartbeat',
     what: 'a heartbeat commits what the follower did not acknowledge',
-    breaks: 'L3, L10',
+    breaks: 'L3',
     suite: 'core',
     edits: [
       {
@@ -271,7 +271,7 @@ export const coreBugs: readonly Bug[] = [
   {
     id: 'read-without-a-quorum',
     what: 'a leader reads without asking whether it still leads',
-    breaks: 'R1',
+    breaks: 'R6',
     suite: 'core',
     edits: [
       {
@@ -285,7 +285,7 @@ export const coreBugs: readonly Bug[] = [
   {
     id: 'read-before-the-own-no-op',
     what: 'a new leader reads at a commit index that may be old',
-    breaks: 'R2',
+    breaks: 'R1',
     suite: 'core',
     edits: [
       {
