@@ -490,6 +490,73 @@ describe('Member, restarts and failures', () => {
     expect(await world.read(rest[2] as Member)).toEqual(['x']);
   });
 
+  test('M9 a voter whose disk was wiped is a new replica, that earns the seat of the old one', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    const wiped = members.find((one) => one.status.raft.role !== 'leader') as Member;
+    const { nodeId: before, label } = wiped.status;
+    const rest = members.filter((one) => one !== wiped);
+    world.kill(wiped);
+    world.wipe(wiped);
+    await world.append(rest[0] as Member, 'y');
+    const back = world.member(label);
+    void back.start();
+    await world.ready([back]);
+    const { nodeId } = back.status;
+    expect(nodeId).not.toBe(before);
+    const kinds = new Map(back.status.members.map((one) => [one.nodeId, one.kind]));
+    expect([kinds.get(before as string), kinds.get(nodeId as string)]).toEqual([
+      'voter',
+      'learner',
+    ]);
+    expect(await world.read(back)).toEqual(['x', 'y']);
+    const now = [...rest, back];
+    await world.until(() =>
+      now.every(({ status }) =>
+        now.every((one) =>
+          status.members.some((m) => m.nodeId === one.status.nodeId && m.kind === 'voter'),
+        ),
+      ),
+    );
+    expect(voters(back)).toEqual(three);
+    expect(clusterIds(now).size).toBe(1);
+    await world.append(back, 'z');
+    expect(await world.read(rest[0] as Member)).toEqual(['x', 'y', 'z']);
+  });
+
+  test('M8 of five voters three are away: nobody loses its seat; once two are back it goes on', async () => {
+    const world = new World();
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const members = await world.cluster(names);
+    await world.append(members[0] as Member, 'x');
+    const away = members.filter((one) => one.status.raft.role !== 'leader').slice(0, 3);
+    const rest = members.filter((one) => !away.includes(one));
+    for (const one of away) world.kill(one);
+    await world.clock.advance(120_000);
+    for (const one of rest) expect(voters(one)).toEqual(names);
+    const back = away.slice(0, 2).map((one) => world.member(one.status.label));
+    for (const one of back) void one.start();
+    await world.ready(back);
+    await world.append(rest[0] as Member, 'y');
+    expect(await world.read(back[0] as Member)).toEqual(['x', 'y']);
+  });
+
+  test('M8 of five voters two are dead: listeners take their seats', async () => {
+    const world = new World();
+    const members = await world.cluster(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+    const dead = members
+      .filter((one) => voters(one).includes(one.status.label))
+      .filter((one) => one.status.raft.role !== 'leader')
+      .slice(0, 2);
+    const rest = members.filter((one) => !dead.includes(one));
+    for (const one of dead) world.kill(one);
+    const wanted = rest.map((one) => one.status.label).sort();
+    await world.until(() => rest.every((one) => voters(one).join() === wanted.join()));
+    await world.append(rest[0] as Member, 'x');
+    expect(await world.read(rest[4] as Member)).toEqual(['x']);
+  });
+
   test('F9 leave is committed, the data become an archive; the rejoiner is another replica', async () => {
     const world = new World();
     const members = await world.cluster(three);

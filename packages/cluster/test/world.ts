@@ -229,6 +229,11 @@ export class World {
     return this.#process(member).disk;
   }
 
+  /** Everything on its disk is lost; its process must be dead. */
+  wipe(member: Member): void {
+    this.#disks.delete(member.status.label);
+  }
+
   /** Its disk becomes another, with what a backup of it held, and was opened `epoch` times. */
   async restore(member: Member, backup: PersistBatch, epoch: number): Promise<void> {
     const { run } = this.disk(member).contents;
