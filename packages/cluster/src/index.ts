@@ -4,7 +4,7 @@ export { QuorateError, assert, isErrorCode, isQuorateError } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export { fromHalf, halfOf } from './half-float.ts';
 export { Member } from './member.ts';
-export type { MemberNetwork, MemberOptions } from './member.ts';
+export type { MemberNetwork, MemberOptions } from './member-options.ts';
 export { systemClock, systemRandom } from './system.ts';
 export { createPolicy, defaultPolicy } from './policy.ts';
 export type { RpcRequest } from './rpc.ts';

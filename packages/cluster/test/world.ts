@@ -5,7 +5,7 @@ import type { Clock } from '../src/contracts/clock.ts';
 import type { Register } from '../src/contracts/register.ts';
 import type { ApplyContext, StateMachine } from '../src/contracts/state-machine.ts';
 import { Member } from '../src/member.ts';
-import type { MemberOptions } from '../src/member.ts';
+import type { MemberOptions } from '../src/member-options.ts';
 import { MemoryDisk, MemoryStorage } from '../src/memory/memory-storage.ts';
 import { MemoryMeetingPoint } from '../src/memory/memory-rendezvous.ts';
 import { MemoryNetwork } from '../src/memory/memory-transport.ts';
