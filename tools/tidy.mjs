@@ -63,7 +63,7 @@ const suites = {
 
 /** Every adapter runs the suite of its contract; so do the memory adapters beside the contracts. */
 function checkConformanceLines() {
-  const index = 'packages/cluster/src/conformance/index.ts';
+  const index = 'packages/contracts/src/conformance/index.ts';
   if (!allFiles.includes(index)) return;
   const offered = [...read(index).matchAll(/\b([a-z]\w*Conformance)\b/g)].map((match) => match[1]);
   const calls = (directory, suite) =>
@@ -75,7 +75,7 @@ function checkConformanceLines() {
     );
   for (const suite of new Set(offered)) {
     const wanting = Object.keys(suites).filter((short) => suites[short].includes(suite));
-    for (const directory of ['cluster', ...wanting].map((short) => `packages/${short}`)) {
+    for (const directory of ['contracts', ...wanting].map((short) => `packages/${short}`)) {
       if (!calls(directory, suite)) {
         breaches.push(`${directory}/package.json:1: No test calls ${suite}(…)`);
       }

@@ -4,7 +4,7 @@ import ts from 'typescript';
 const hostGlobals = new Set(['window', 'document', 'process', 'Buffer', 'localStorage', 'require']);
 const timeGlobals = new Set(['setTimeout', 'setInterval', 'setImmediate', 'performance', 'Date']);
 
-/** The core is synchronous and pure; core, cluster and kv take time and chance as parameters. */
+/** The core is synchronous and pure; core, contracts, cluster and kv take time and chance as parameters. */
 export function checkGlobals({ file, part, breach }, node) {
   if (part.short === 'core') {
     if (node.kind === ts.SyntaxKind.AsyncKeyword || ts.isAwaitExpression(node)) {
@@ -29,15 +29,15 @@ export function checkGlobals({ file, part, breach }, node) {
 
 /** Runs in every runtime: no Node, no page. A file or directory named `node` is Node's own. */
 export function isIsomorphic(file) {
-  return /^packages\/(core|cluster|kv|client|crypto)\/src\/(?!node\b)/.test(file);
+  return /^packages\/(core|contracts|cluster|kv|client|crypto)\/src\/(?!node\b)/.test(file);
 }
 
 /** Must run on virtual time: conformance suites and `system.ts` are where real time comes in. */
 function isDeterministic(file) {
   return (
-    /^packages\/(core|cluster|kv)\/src\//.test(file) &&
-    !file.startsWith('packages/cluster/src/conf') &&
-    file !== 'packages/cluster/src/system.ts'
+    /^packages\/(core|contracts|cluster|kv)\/src\//.test(file) &&
+    !file.startsWith('packages/contracts/src/conformance') &&
+    file !== 'packages/contracts/src/system.ts'
   );
 }
 

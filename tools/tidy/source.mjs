@@ -133,17 +133,15 @@ function entriesOf(part) {
 
 // Order of disk and network --------------------------------------------------------------------------
 
-const turn = 'packages/cluster/src/turn.ts';
-const host = 'packages/cluster/src/host.ts';
+const turn = 'packages/cluster/src/replica/turn.ts';
+const host = 'packages/cluster/src/links/host.ts';
 
 /**
  * Order lives in one file: only the turn persists and only the turn posts what Raft says. What was
  * posted leaves in one place, too.
  */
 function checkOrder({ file, test, breach }, node) {
-  const driven =
-    /^(packages\/(cluster|kv|join|gateway|quorate)|apps\/cli)\/src\//.test(file) &&
-    !/^packages\/cluster\/src\/(conformance|memory|contracts)\//.test(file);
+  const driven = /^(packages\/(cluster|kv|join|gateway|quorate)|apps\/cli)\/src\//.test(file);
   if (!driven || test || !ts.isCallExpression(node)) return;
   if (!ts.isPropertyAccessExpression(node.expression)) return;
   const method = node.expression.name.text;

@@ -9,11 +9,18 @@ const part = (short, manifest = {}) => ({
 });
 const parts = [
   part('core'),
-  part('cluster', { exports: { './memory': { source: './src/memory/index.ts' } } }),
+  part('contracts', { exports: { './memory': { source: './src/memory/index.ts' } } }),
+  part('cluster'),
   part('kv'),
   part('crypto'),
 ];
-const arrows = { core: [], cluster: ['core'], kv: ['cluster', 'core'], crypto: ['cluster'] };
+const arrows = {
+  core: [],
+  contracts: ['core'],
+  cluster: ['contracts', 'core'],
+  kv: ['contracts', 'core'],
+  crypto: ['contracts'],
+};
 const check = (file, text) => checkSource({ file, text, parts, arrows });
 
 describe('imports', () => {
@@ -21,6 +28,8 @@ describe('imports', () => {
     ['packages/kv/src/a.ts', "import { b } from './b.js';", /ending in \.ts/],
     ['packages/kv/src/a.ts', "import { b } from '../../core/src/b.ts';", /leaves packages\/kv/],
     ['packages/cluster/src/a.ts', "import { b } from '@quorate/kv';", /against the arrows/],
+    ['packages/kv/src/a.ts', "import { b } from '@quorate/cluster';", /against the arrows/],
+    ['packages/crypto/src/a.ts', "import { b } from '@quorate/cluster';", /against the arrows/],
     ['packages/cluster/src/a.ts', "import { b } from '@quorate/gone';", /no part of the workspace/],
     ['packages/core/src/a.ts', "import { b } from 'cborg';", /no dependency at all/],
     ['packages/kv/src/a.ts', "import fs from 'node:fs';", /where browsers run/],
@@ -32,7 +41,7 @@ describe('imports', () => {
 
   test.each([
     ['packages/kv/src/a.ts', "import { b } from './deep/b.ts';"],
-    ['packages/kv/src/a.ts', "import { b } from '@quorate/cluster/memory';"],
+    ['packages/kv/src/a.ts', "import { b } from '@quorate/contracts/memory';"],
     ['packages/kv/src/a.test.ts', "import fs from 'node:fs';"],
     ['packages/crypto/src/node-aes.ts', "import c from 'node:crypto';"],
     ['packages/core/src/a.test.ts', "import { test } from 'vitest';"],
@@ -49,7 +58,7 @@ describe('exports', () => {
   test('only the entries of a package gather names of other files', () => {
     const barrel = "export { a } from './a.ts';";
     expect(check('packages/kv/src/index.ts', barrel)).toEqual([]);
-    expect(check('packages/cluster/src/memory/index.ts', barrel)).toEqual([]);
+    expect(check('packages/contracts/src/memory/index.ts', barrel)).toEqual([]);
     expect(check('packages/cluster/src/other/index.ts', barrel)).toHaveLength(1);
   });
 });
@@ -72,7 +81,7 @@ describe('surroundings', () => {
   test.each([
     ['packages/cluster/src/a.ts', 'export async function a() {}'],
     ['packages/cluster/src/a.test.ts', 'setTimeout(f, 1);'],
-    ['packages/cluster/src/conformance/a.ts', 'setTimeout(f, 1);'],
+    ['packages/contracts/src/conformance/a.ts', 'setTimeout(f, 1);'],
     ['packages/kv/src/a.ts', 'function f(performance) { return performance.now(); }'],
     ['packages/kv/src/a.ts', 'const a = { process: 1 }; a.process;'],
     ['packages/crypto/src/a.ts', 'crypto.getRandomValues(b);'],
@@ -85,10 +94,10 @@ describe('order of disk and network', () => {
   test('only turn.ts persists and posts, only host.ts sends what was posted', () => {
     const text = "storage.persist(b); host.post(m); link.send('raft', f); link.send('bulk', f);";
     expect(check('packages/cluster/src/node.ts', text)).toHaveLength(3);
-    expect(check('packages/cluster/src/turn.ts', text)).toEqual([
+    expect(check('packages/cluster/src/replica/turn.ts', text)).toEqual([
       expect.stringContaining('only in host.ts'),
     ]);
-    expect(check('packages/cluster/src/host.ts', text)).toHaveLength(2);
+    expect(check('packages/cluster/src/links/host.ts', text)).toHaveLength(2);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Z14: writes wait for as many durable copies as the founder asked for, once. */
 import { describe, expect, test } from 'vitest';
-import type { Member } from '../src/member.ts';
+import type { Member } from '../src/member/member.ts';
 import { World } from './world.ts';
 
 /** Whether a write was acknowledged yet; its promise. */

@@ -1,5 +1,5 @@
 /** Virtual time for tests: nothing passes unless a test says so, and every run is the same. */
-import type { Clock } from '../src/contracts/clock.ts';
+import type { Clock } from '@quorate/contracts';
 
 type Timer = { readonly atMs: number; readonly order: number; readonly callback: () => void };
 

@@ -1,8 +1,8 @@
 /** Z3, with whole members: backups that come back, witnesses that restart, runs that keep silent. */
 import type { PersistBatch } from '@quorate/core';
 import { describe, expect, test } from 'vitest';
-import type { Member } from '../src/member.ts';
-import type { MemoryDiskContents } from '../src/memory/memory-storage.ts';
+import type { Member } from '../src/member/member.ts';
+import type { MemoryDiskContents } from '@quorate/contracts/memory';
 import { World } from './world.ts';
 
 const three = ['a', 'b', 'c'];

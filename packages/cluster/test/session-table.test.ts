@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeCborMap, encodeCbor } from '../src/cbor.ts';
-import { SessionTable } from '../src/sessions.ts';
-import type { CommandOutcome } from '../src/sessions.ts';
+import { decodeCborMap, encodeCbor } from '@quorate/contracts';
+import { SessionTable } from '../src/state/sessions.ts';
+import type { CommandOutcome } from '../src/state/sessions.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const nonceOf = (id: number): string => id.toString(16).padStart(16, '0');

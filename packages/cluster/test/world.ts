@@ -1,17 +1,17 @@
 /** Members in one process, on memory, virtual time and seeded chance: every run is the same. */
 import type { PersistBatch } from '@quorate/core';
-import type { Cipher } from '../src/contracts/cipher.ts';
-import type { Clock } from '../src/contracts/clock.ts';
-import type { Register } from '../src/contracts/register.ts';
-import type { ApplyContext, StateMachine } from '../src/contracts/state-machine.ts';
-import { Member } from '../src/member.ts';
-import type { MemberOptions } from '../src/member-options.ts';
-import { MemoryDisk, MemoryStorage } from '../src/memory/memory-storage.ts';
-import { MemoryMeetingPoint } from '../src/memory/memory-rendezvous.ts';
-import { MemoryNetwork } from '../src/memory/memory-transport.ts';
-import { MemoryRegisters } from '../src/memory/memory-register.ts';
-import { createPlainCipher } from '../src/memory/plain-cipher.ts';
-import type { Policy } from '../src/policy.ts';
+import type { ApplyContext, Cipher, Clock, Register, StateMachine } from '@quorate/contracts';
+import { Member } from '../src/member/member.ts';
+import type { MemberOptions } from '../src/member/member-options.ts';
+import {
+  createPlainCipher,
+  MemoryDisk,
+  MemoryMeetingPoint,
+  MemoryNetwork,
+  MemoryRegisters,
+  MemoryStorage,
+} from '@quorate/contracts/memory';
+import type { Policy } from '../src/state/policy.ts';
 import { ManualClock, seededBytes } from './manual-clock.ts';
 
 /** A state machine that remembers each command as a line of text. */

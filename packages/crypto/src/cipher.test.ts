@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCipher } from './cipher.ts';

@@ -1,5 +1,5 @@
-import type { Cipher, Handshake, HostId, RandomBytes, RecordPurpose } from '@quorate/cluster';
-import { assert } from '@quorate/cluster';
+import type { Cipher, Handshake, HostId, RandomBytes, RecordPurpose } from '@quorate/contracts';
+import { assert } from '@quorate/contracts';
 import type { AesGcm } from './aes.ts';
 import { nobleAes, tagBytes } from './aes.ts';
 import { randomBytesCount } from './handshake-frames.ts';

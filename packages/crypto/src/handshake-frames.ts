@@ -1,4 +1,4 @@
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import { concatBytes, uintBytes } from './bytes.ts';
 import { nameTagBytes, topicBytesCount } from './namespace.ts';
 import { ringSecretsMax } from './secret.ts';

@@ -1,7 +1,7 @@
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import type { Channel, HostId, LinkCipher } from '@quorate/cluster';
-import { QuorateError, assert } from '@quorate/cluster';
+import type { Channel, HostId, LinkCipher } from '@quorate/contracts';
+import { QuorateError, assert } from '@quorate/contracts';
 import type { AesGcm, AesGcmKey } from './aes.ts';
 import { keyBytes, nonceBytes, tagBytes } from './aes.ts';
 import { concatBytes, lengthPrefixed, uintBytes, utf8 } from './bytes.ts';

@@ -1,7 +1,7 @@
 /** A secret as people keep it. Apart from what it is used for: a page makes one without ciphers. */
 import { equalBytes } from '@noble/ciphers/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import type { RandomBytes } from '@quorate/cluster';
+import type { RandomBytes } from '@quorate/contracts';
 import { concatBytes, fromBase64Url, toBase64Url, utf8 } from './bytes.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cipherConformance } from '@quorate/cluster/conformance';
+import { cipherConformance } from '@quorate/contracts/conformance';
 import { createCipher, verifyRecord } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { sha256 } from '@noble/hashes/sha2.js';

@@ -14,7 +14,7 @@ import {
   sign,
   verify,
 } from 'node:crypto';
-import type { Handshake, LinkCipher } from '@quorate/cluster';
+import type { Handshake, LinkCipher } from '@quorate/contracts';
 import { createCipher, verifyRecord } from '@quorate/crypto';
 import { describe, expect, test } from 'vitest';
 

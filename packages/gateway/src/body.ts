@@ -1,5 +1,5 @@
 /** Bodies of requests, bounded before they are buffered: each one, and all of them together. */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type { IncomingMessage } from 'node:http';
 import { badRequest } from './problem.ts';
 

@@ -4,7 +4,7 @@
  * on this machine; beyond loopback it wants a token and refuses to start without one.
  */
 import { timeoutHeader } from '@quorate/client';
-import { QuorateError, assert } from '@quorate/cluster';
+import { QuorateError, assert } from '@quorate/contracts';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';

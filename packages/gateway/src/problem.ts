@@ -1,6 +1,6 @@
 /** Failures as HTTP: one JSON form for all of them, and a status for each code. */
-import { QuorateError, isQuorateError } from '@quorate/cluster';
-import type { ErrorCode } from '@quorate/cluster';
+import { QuorateError, isQuorateError } from '@quorate/contracts';
+import type { ErrorCode } from '@quorate/contracts';
 import { toJsonValue } from '@quorate/client';
 import type { WireError } from '@quorate/client';
 

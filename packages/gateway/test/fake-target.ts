@@ -1,5 +1,5 @@
 /** A member that is a map in memory: enough of `kv` to see what a gateway makes of it. */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type { ClusterStatus } from '@quorate/cluster';
 import type {
   DeleteResult,

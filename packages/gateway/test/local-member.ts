@@ -1,6 +1,7 @@
 /** A member that is its own cluster: the real key-value machine, applied to without any network. */
-import { QuorateError } from '@quorate/cluster';
-import type { Applied, ClusterStatus, Consensus, ErrorCode } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Applied, Consensus, ErrorCode } from '@quorate/contracts';
+import type { ClusterStatus } from '@quorate/cluster';
 import { KvStateMachine, createKv } from '@quorate/kv';
 import type { KeyValue } from '@quorate/kv';
 import type { GatewayTarget } from '../src/index.ts';

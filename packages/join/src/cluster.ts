@@ -1,13 +1,7 @@
 /** The handle that `joinCluster` gives out: what an application sees of its cluster. */
-import { QuorateError } from '@quorate/cluster';
-import type {
-  Applied,
-  BarrierOptions,
-  CallOptions,
-  ClusterStatus,
-  Consensus,
-  MemberInfo,
-} from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Applied, BarrierOptions, CallOptions, Consensus } from '@quorate/contracts';
+import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
 import { explainStatus } from './explain.ts';

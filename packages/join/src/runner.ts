@@ -1,5 +1,6 @@
 /** What a handle needs of whatever runs its member: one replica in Node, a page's share in a tab. */
-import type { ClusterStatus, Consensus } from '@quorate/cluster';
+import type { Consensus } from '@quorate/contracts';
+import type { ClusterStatus } from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from './options.ts';
 

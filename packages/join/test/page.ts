@@ -1,5 +1,5 @@
 /** Pages of one browser profile within this process: their life cycle in the test's hand. */
-import { systemClock, systemRandom } from '@quorate/cluster';
+import { systemClock, systemRandom } from '@quorate/contracts';
 import type { KvStateMachine } from '@quorate/kv';
 import { IDBFactory, IDBKeyRange } from 'fake-indexeddb';
 import type { Environment } from '../src/browser/environment.ts';

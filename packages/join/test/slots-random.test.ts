@@ -1,5 +1,5 @@
 /** Tabs that come, go, crash and are looked at, at random; seeds that fail are named by the test. */
-import { systemClock } from '@quorate/cluster';
+import { systemClock } from '@quorate/contracts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Slots } from '../src/browser/slots.ts';
 import { Profile } from './profile.ts';

@@ -3,7 +3,7 @@
  * reads of earlier revisions undo it. Kept: at most so many revisions and bytes, but always the
  * newest one, so that whoever is up to date never misses the next.
  */
-import { assert } from '@quorate/cluster';
+import { assert } from '@quorate/contracts';
 import type { HistoryLimits } from './limits.ts';
 import { selects } from './ordered-map.ts';
 import type { KvRecord } from './record.ts';

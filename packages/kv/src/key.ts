@@ -1,5 +1,5 @@
 /** Keys: what they may be and how they are ordered. */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import { encodeText } from './bytes.ts';
 import { keyBytesMax } from './limits.ts';
 

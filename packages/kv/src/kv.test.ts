@@ -1,4 +1,4 @@
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import { describe, expect, it } from 'vitest';
 import { MemoryConsensus, unavailable } from '../test/memory-consensus.ts';
 import { createKv } from './kv.ts';

@@ -1,6 +1,6 @@
 /** The key-value interface on top of consensus and the local state machine. */
-import type { CallOptions, Consensus } from '@quorate/cluster';
-import { QuorateError, isQuorateError } from '@quorate/cluster';
+import type { CallOptions, Consensus } from '@quorate/contracts';
+import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { CompareCommand } from './command.ts';
 import { counterKey, createCounter } from './counter.ts';
 import { checkKey } from './key.ts';

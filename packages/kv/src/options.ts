@@ -1,5 +1,5 @@
 /** What calls take beside their arguments, checked where they enter. */
-import type { CallOptions } from '@quorate/cluster';
+import type { CallOptions } from '@quorate/contracts';
 import { checkObject, show } from './requests.ts';
 import type { Consistency } from './types.ts';
 

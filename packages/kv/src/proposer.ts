@@ -1,6 +1,6 @@
 /** Sends transactions through consensus and turns what comes back into results or errors. */
-import type { CallOptions, Consensus, Settled } from '@quorate/cluster';
-import { QuorateError, isQuorateError } from '@quorate/cluster';
+import type { CallOptions, Consensus, Settled } from '@quorate/contracts';
+import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { PendingWrites, Target } from './pending.ts';
 import type { TxnParts } from './requests.ts';
 import { buildCommand, toError } from './requests.ts';

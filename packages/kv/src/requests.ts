@@ -1,5 +1,5 @@
 /** From what callers say to commands, and from results to what callers get: checked, once. */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type { CompareCommand, OperationCommand, TxnCommand } from './command.ts';
 import { encodeCommand, findDoubleWrite } from './command.ts';
 import { checkKey, checkKeyPart } from './key.ts';

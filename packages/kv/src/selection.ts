@@ -1,5 +1,5 @@
 /** Reads of the local state, at the present or at an earlier revision. */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import { compareKeys } from './key.ts';
 import { selects } from './ordered-map.ts';
 import type { KvRecord } from './record.ts';

@@ -1,7 +1,7 @@
 /** The key-value state as the replicated state machine of a cluster. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import type { ApplyContext, StateMachine } from '@quorate/cluster';
+import type { ApplyContext, StateMachine } from '@quorate/contracts';
 import { decodeCommand } from './command.ts';
 import { History } from './history.ts';
 import type { HistoryLimits } from './limits.ts';

@@ -3,7 +3,7 @@
  * with each transaction that writes; all its writes share it. A transaction is planned first, in
  * full, and carried out only if nothing in it fails.
  */
-import { assert, equalBytes } from '@quorate/cluster';
+import { assert, equalBytes } from '@quorate/contracts';
 import type { CompareCommand, OperationCommand, TxnCommand } from './command.ts';
 import type { HistoryCapture, HistoryEvent } from './history.ts';
 import type { History } from './history.ts';

@@ -1,5 +1,5 @@
 /** The key-value interface: what users hold, what a gateway serves, what a client offers. */
-import type { CallOptions } from '@quorate/cluster';
+import type { CallOptions } from '@quorate/contracts';
 
 /**
  * What a key can hold: JSON-like data (null, booleans, finite numbers, well-formed strings, arrays,

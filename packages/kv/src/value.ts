@@ -3,7 +3,7 @@
  * their encoded bytes, definite lengths, no tags. One pass checks and writes; what it cannot carry
  * is the caller's mistake and named by its path.
  */
-import { QuorateError, compareBytes, fromHalf, halfOf } from '@quorate/cluster';
+import { QuorateError, compareBytes, fromHalf, halfOf } from '@quorate/contracts';
 import { ByteReader, ByteWriter, DecodeError, decodeText, encodeText } from './bytes.ts';
 import { isWellFormed } from './key.ts';
 import { valueBytesMax, valueDepthMax } from './limits.ts';

@@ -3,7 +3,7 @@
  * a slow one costs nothing and delays nobody (K3). It moves past revisions that do not concern it
  * as they come, and stops at the first one that does until somebody asks for it.
  */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type { HistoryEvent, HistoryRevision } from './history.ts';
 import { selects } from './ordered-map.ts';
 import { entryOrNull } from './requests.ts';

@@ -1,5 +1,5 @@
-import type { Applied, CallOptions, Consensus, StateMachine } from '@quorate/cluster';
-import { QuorateError } from '@quorate/cluster';
+import type { Applied, CallOptions, Consensus, StateMachine } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
 
 /**
  * Consensus of one, in memory: commands are applied in call order, after a turn of the microtask

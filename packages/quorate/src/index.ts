@@ -1,16 +1,8 @@
 export { joinCluster } from '@quorate/join';
 export type { Cluster, ClusterEvents, JoinOptions } from '@quorate/join';
-export { isQuorateError, QuorateError } from '@quorate/cluster';
-export type {
-  CallOptions,
-  ClusterStatus,
-  ErrorCode,
-  MemberInfo,
-  Outcome,
-  Phase,
-  Policy,
-  Settled,
-} from '@quorate/cluster';
+export { isQuorateError, QuorateError } from '@quorate/contracts';
+export type { CallOptions, ErrorCode, Outcome, Settled } from '@quorate/contracts';
+export type { ClusterStatus, MemberInfo, Phase, Policy } from '@quorate/cluster';
 export type {
   Compare,
   Condition,

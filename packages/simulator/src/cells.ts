@@ -3,7 +3,7 @@
  * what they were told must be linearizable, key by key. A client whose member does not answer goes
  * on elsewhere, and what it asked for is in doubt.
  */
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import { checkLinearizable } from './linearizability.ts';
 import type { Call, Cell, Operation } from './linearizability.ts';
 import type { Prng } from './prng.ts';

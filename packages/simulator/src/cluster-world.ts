@@ -3,9 +3,11 @@
  * register. One seed draws everything. After the storm all faults heal, and then there must be one
  * cluster again, with everything acknowledged in it, once.
  */
-import { QuorateError, createPolicy } from '@quorate/cluster';
-import type { Cipher, MemberInfo } from '@quorate/cluster';
-import { createPlainCipher } from '@quorate/cluster/memory';
+import { QuorateError } from '@quorate/contracts';
+import { createPolicy } from '@quorate/cluster';
+import type { Cipher } from '@quorate/contracts';
+import type { MemberInfo } from '@quorate/cluster';
+import { createPlainCipher } from '@quorate/contracts/memory';
 import type { Message, NodeId, PersistBatch } from '@quorate/core';
 import { Cells } from './cells.ts';
 import { SafetyChecker } from './checker.ts';

@@ -2,7 +2,8 @@
  * One machine of a world: a disk that outlives processes, and at most one process at a time, which
  * is the real member with its key-value store on virtual time, network and register.
  */
-import type { Cipher, Policy, StateMachine } from '@quorate/cluster';
+import type { Cipher, StateMachine } from '@quorate/contracts';
+import type { Policy } from '@quorate/cluster';
 import { Member, createPolicy, decodeEntry } from '@quorate/cluster';
 import type { NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { KeyValue } from '@quorate/kv';

@@ -3,7 +3,7 @@
  * and reset, disks fail, fill up and are lost, the register is away. All of it heals by itself or
  * with `end`.
  */
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import type { NodeId } from '@quorate/core';
 import type { SafetyChecker } from './checker.ts';
 import type { ClusterWeather } from './cluster-weather.ts';

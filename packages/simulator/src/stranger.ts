@@ -2,8 +2,10 @@
  * A member of another cluster within reach: its founder asked no register, and it believes that this
  * world's replicas asked it to be taken in. It is heard by nobody who belongs to a cluster (Z12).
  */
-import { Member, QuorateError, encodeCbor } from '@quorate/cluster';
-import type { Cipher, RpcRequest } from '@quorate/cluster';
+import { QuorateError, encodeCbor } from '@quorate/contracts';
+import { Member } from '@quorate/cluster';
+import type { Cipher } from '@quorate/contracts';
+import type { RpcRequest } from '@quorate/cluster';
 import type { NodeId } from '@quorate/core';
 import { KvStateMachine } from '@quorate/kv';
 import type { Prng } from './prng.ts';

@@ -3,7 +3,7 @@
  * event at a time happens together with everything its promises lead to, so that a world of
  * asynchronous code runs the same way each time.
  */
-import type { Clock } from '@quorate/cluster';
+import type { Clock } from '@quorate/contracts';
 
 type Event = {
   readonly time: number;

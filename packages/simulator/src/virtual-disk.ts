@@ -4,8 +4,8 @@
  * together, and a crash keeps any prefix of what was not yet acknowledged: it may or may not have
  * reached the platter.
  */
-import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/cluster';
-import { QuorateError } from '@quorate/cluster';
+import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';

@@ -1,7 +1,7 @@
 /**
  * A link of the virtual network: two sides, what is under way between them, and how it ends.
  */
-import type { Channel, HostId, Link, LinkKind } from '@quorate/cluster';
+import type { Channel, HostId, Link, LinkKind } from '@quorate/contracts';
 import type { VirtualNetwork } from './virtual-network.ts';
 import type { VirtualTransport } from './virtual-transport.ts';
 

@@ -6,7 +6,7 @@
  * like datagrams instead: frames are lost, repeated and overtaken, which needs a cipher that does
  * not count.
  */
-import type { Channel, HostId, Transport } from '@quorate/cluster';
+import type { Channel, HostId, Transport } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 import { VirtualLinkPair } from './virtual-link.ts';

@@ -2,9 +2,8 @@
  * The relay's register on virtual time: linearizable, durable, sometimes out of reach, and with
  * answers that get lost after the deed was done.
  */
-import type { CompareAndSetResult, Register, RegisterRecord } from '@quorate/cluster';
-import { QuorateError } from '@quorate/cluster';
-import type { HostId } from '@quorate/cluster';
+import type { CompareAndSetResult, HostId, Register, RegisterRecord } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 

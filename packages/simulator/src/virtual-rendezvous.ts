@@ -1,6 +1,6 @@
 /** Where hosts of the virtual network find each other, while it is up. */
-import type { Announcement, HostId, Rendezvous } from '@quorate/cluster';
-import { QuorateError } from '@quorate/cluster';
+import type { Announcement, HostId, Rendezvous } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
 /** How long a host that died is still named. */

@@ -1,6 +1,6 @@
 /** The transport contract on the virtual network: wants links, and keeps wanting them. */
-import type { HostId, Transport, TransportHandler } from '@quorate/cluster';
-import { QuorateError } from '@quorate/cluster';
+import type { HostId, Transport, TransportHandler } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
 import type { ProcessClock } from './virtual-clock.ts';
 import { frameBytesMax } from './virtual-link.ts';
 import type { VirtualNetwork } from './virtual-network.ts';

@@ -2,7 +2,7 @@
  * A watch that outlives members: it goes on at another one where it stood, as a page does whose
  * member went away. It must see everything once, in order, wherever it goes on.
  */
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import type { WatchBatch } from '@quorate/kv';
 import type { Prng } from './prng.ts';
 import type { SimProcess } from './sim-host.ts';

@@ -6,7 +6,7 @@
  * - *registers*: reads and writes of shared keys, checked for linearizability by their revisions;
  * - *watchers*: see each receipt exactly once, in the order of revisions (K1).
  */
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { SimProcess } from './sim-host.ts';
 import { SafetyViolation } from './violation.ts';

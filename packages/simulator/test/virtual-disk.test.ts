@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { logStorageConformance } from '@quorate/cluster/conformance';
+import { logStorageConformance } from '@quorate/contracts/conformance';
 import { Prng } from '../src/prng.ts';
 import { ProcessClock } from '../src/virtual-clock.ts';
 import { VirtualDisk } from '../src/virtual-disk.ts';

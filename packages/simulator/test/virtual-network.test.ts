@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { rendezvousConformance, transportConformance } from '@quorate/cluster/conformance';
+import { rendezvousConformance, transportConformance } from '@quorate/contracts/conformance';
 import { Prng } from '../src/prng.ts';
 import { ProcessClock } from '../src/virtual-clock.ts';
 import { VirtualNetwork } from '../src/virtual-network.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import { Prng } from '../src/prng.ts';
 import { ProcessClock, VirtualClock } from '../src/virtual-clock.ts';
 import { VirtualRegister } from '../src/virtual-register.ts';

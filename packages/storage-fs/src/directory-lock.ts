@@ -13,7 +13,7 @@
  * that links an old number sees the higher one and gives up.
  */
 import { join } from 'node:path';
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type { FileSystem, Machine } from './file-system.ts';
 import { codeOf, numberIn, paddedNumber, readWhole, syncing, writeNew } from './layout.ts';
 

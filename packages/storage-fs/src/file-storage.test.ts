@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { logStorageConformance } from '@quorate/cluster/conformance';
+import { logStorageConformance } from '@quorate/contracts/conformance';
 import { test } from 'vitest';
 import { FileStorage } from './file-storage.ts';
 

@@ -6,8 +6,8 @@
  * that wait. The *snapshot chain* writes snapshot bytes beside it, without holding batches up, and
  * comes to the queue only for the moment in which the snapshot begins to count.
  */
-import { QuorateError, assert, isQuorateError } from '@quorate/cluster';
-import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/cluster';
+import { QuorateError, assert, isQuorateError } from '@quorate/contracts';
+import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
 import type { HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { join } from 'node:path';
 import { checksum } from './bytes.ts';

@@ -3,8 +3,8 @@
  * read it: one line of JSON, one line with the CRC-32 of the first line in hex.
  */
 import { join } from 'node:path';
-import { QuorateError } from '@quorate/cluster';
-import type { Run } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Run } from '@quorate/contracts';
 import { checksum } from './bytes.ts';
 import type { FileSystem } from './file-system.ts';
 import { corrupt, readWhole, replaceFile } from './layout.ts';

@@ -13,7 +13,7 @@
  * ```
  */
 import { join } from 'node:path';
-import { QuorateError, isQuorateError } from '@quorate/cluster';
+import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { FileSystem } from './file-system.ts';
 
 export type Layout = {

@@ -6,7 +6,7 @@
  * last, can be torn; whatever is damaged before it is corruption, never skipped.
  */
 import { join } from 'node:path';
-import { QuorateError, assert } from '@quorate/cluster';
+import { QuorateError, assert } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch } from '@quorate/core';
 import { ByteWriter, checksum, isZero } from './bytes.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';

@@ -16,8 +16,8 @@
  * ```
  */
 import { join } from 'node:path';
-import { QuorateError } from '@quorate/cluster';
-import type { Chunks } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Chunks } from '@quorate/contracts';
 import type { Membership, NodeId, SnapshotMeta } from '@quorate/core';
 import { ByteReader, ByteWriter, bytesOfNodeId, checksum, nodeIdOf } from './bytes.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';

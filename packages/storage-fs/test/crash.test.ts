@@ -1,5 +1,5 @@
 /** Crashes, failing disks and full disks at every single operation of an eventful life. */
-import { logStorageConformance } from '@quorate/cluster/conformance';
+import { logStorageConformance } from '@quorate/contracts/conformance';
 import { expect, test, vi } from 'vitest';
 import { FaultyFileSystem, type Operation } from './faulty-file-system.ts';
 import {

@@ -1,5 +1,5 @@
 /** Files that were cut short or changed while nobody had them open. */
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { FaultyFileSystem } from './faulty-file-system.ts';
 import {

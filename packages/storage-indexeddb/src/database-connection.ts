@@ -6,7 +6,7 @@
  * connection is opened again, a few times per transaction. Every transaction asks for strict
  * durability (D7); one that writes and does not get it is refused.
  */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import { databaseVersion, storageError, storeName } from './layout.ts';
 
 export type DatabaseConnectionOptions = {

@@ -1,5 +1,5 @@
 /** Looks into databases of replicas from outside, whoever runs them. */
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import { DatabaseConnection } from './database-connection.ts';
 import { headKey, snapshotKey, under } from './layout.ts';
 import type { Head } from './layout.ts';

@@ -1,4 +1,4 @@
-import { registerConformance } from '@quorate/cluster/conformance';
+import { registerConformance } from '@quorate/contracts/conformance';
 import { test } from 'vitest';
 import { FakeMedium } from '../test/fake-medium.ts';
 import { turnLocks } from '../test/memory-locks.ts';

@@ -6,8 +6,8 @@
  * that start together queue outside of the database; whoever waits too long goes on without it, for
  * the holder may be frozen. Nothing here waits for anybody else.
  */
-import { QuorateError, systemClock } from '@quorate/cluster';
-import type { Clock, CompareAndSetResult, Register, RegisterRecord } from '@quorate/cluster';
+import { QuorateError, systemClock } from '@quorate/contracts';
+import type { Clock, CompareAndSetResult, Register, RegisterRecord } from '@quorate/contracts';
 import { DatabaseConnection } from './database-connection.ts';
 import type { Mode, Work } from './database-connection.ts';
 

@@ -1,4 +1,4 @@
-import { logStorageConformance } from '@quorate/cluster/conformance';
+import { logStorageConformance } from '@quorate/contracts/conformance';
 import { test } from 'vitest';
 import { FakeMedium } from '../test/fake-medium.ts';
 

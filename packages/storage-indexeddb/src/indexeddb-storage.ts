@@ -5,8 +5,8 @@
  * entry the log holds is written beside the queue, piece by piece, and comes back to it for the
  * moment in which it begins to count; one that replaces the log holds the queue until it is there.
  */
-import { QuorateError, assert, isQuorateError } from '@quorate/cluster';
-import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/cluster';
+import { QuorateError, assert, isQuorateError } from '@quorate/contracts';
+import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { get, promisifyRequest, set } from 'idb-keyval';
 import {

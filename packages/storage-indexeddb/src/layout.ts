@@ -14,7 +14,7 @@
  * Every replica that ever lived here has a generation of its own, so that putting one aside is a
  * matter of two small records in one transaction, however large it is.
  */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type { SnapshotMeta } from '@quorate/core';
 
 /** Read by each transaction (Z4), written by each one that writes. */

@@ -4,8 +4,8 @@
  * beneath (see database-connection.ts), the replica stays: the head tells whether a transaction that
  * was under way when one was lost had happened.
  */
-import { QuorateError, assert } from '@quorate/cluster';
-import type { OpenOptions, Run } from '@quorate/cluster';
+import { QuorateError, assert } from '@quorate/contracts';
+import type { OpenOptions, Run } from '@quorate/contracts';
 import type { UseStore } from 'idb-keyval';
 import { DatabaseConnection, lost } from './database-connection.ts';
 import type { DatabaseConnectionOptions, Mode } from './database-connection.ts';

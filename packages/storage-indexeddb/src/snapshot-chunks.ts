@@ -1,5 +1,5 @@
 /** Snapshots as pieces of a bounded size, each behind a checksum, each written by itself. */
-import type { Chunks } from '@quorate/cluster';
+import type { Chunks } from '@quorate/contracts';
 import { delMany, get, set } from 'idb-keyval';
 import { chunkKey, corrupt, under } from './layout.ts';
 import type { SnapshotHead } from './layout.ts';

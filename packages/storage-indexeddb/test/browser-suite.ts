@@ -1,5 +1,5 @@
 /** What a real browser is asked: the contract's suite, and a replica that a page opens by hand. */
-import { logStorageConformance, registerConformance } from '@quorate/cluster/conformance';
+import { logStorageConformance, registerConformance } from '@quorate/contracts/conformance';
 import { IndexedDbRegister } from '../src/indexeddb-register.ts';
 import { IndexedDbStorage } from '../src/indexeddb-storage.ts';
 import { batchOf, nodeIdA } from './data.ts';

@@ -1,4 +1,4 @@
-import type { LoadedLog, LogStorage, Run } from '@quorate/cluster';
+import type { LoadedLog, LogStorage, Run } from '@quorate/contracts';
 import type { Entry, PersistBatch, SnapshotMeta } from '@quorate/core';
 
 export const nodeIdA = '0123456789abcdef0123456789abcdef';

@@ -1,6 +1,6 @@
 /** The register under what browsers do to its database and its lock. */
 import { expect, test, vi } from 'vitest';
-import type { Clock } from '@quorate/cluster';
+import type { Clock } from '@quorate/contracts';
 import { IndexedDbRegister } from '../src/indexeddb-register.ts';
 import type { IndexedDbRegisterOptions } from '../src/indexeddb-register.ts';
 import { rejectsWith } from './data.ts';

@@ -1,5 +1,5 @@
 /** One host of a page, driven by a spec. */
-import type { HostId, Link, Rendezvous, Transport } from '@quorate/cluster';
+import type { HostId, Link, Rendezvous, Transport } from '@quorate/contracts';
 import { createLibp2pHost } from '../src/browser/index.ts';
 import type { Libp2pHost, Libp2pHostOptions } from '../src/browser/index.ts';
 import { testCipher } from './test-cipher.ts';

@@ -3,9 +3,9 @@
  * and with hosts of another page; and a host that a spec starts by hand.
  */
 import { decode, encode } from 'cborg';
-import { systemClock } from '@quorate/cluster';
-import type { HostId, LinkKind, Transport } from '@quorate/cluster';
-import { transportConformance } from '@quorate/cluster/conformance';
+import { systemClock } from '@quorate/contracts';
+import type { HostId, LinkKind, Transport } from '@quorate/contracts';
+import { transportConformance } from '@quorate/contracts/conformance';
 import { createLibp2pHost, generatePrivateKey } from '../src/browser/index.ts';
 import { RemoteTransport } from './remote-transport.ts';
 import type { FromHost, ToHost } from './remote-messages.ts';

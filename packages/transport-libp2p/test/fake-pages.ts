@@ -1,6 +1,6 @@
 /** Hosts as pages have them, in Node: nobody can dial them, and their WebRTC is a fake. */
 import '../src/node/polyfills.ts';
-import { systemClock, systemRandom } from '@quorate/cluster';
+import { systemClock, systemRandom } from '@quorate/contracts';
 import { createHost } from '../src/host/host.ts';
 import type { Libp2pHost } from '../src/host/host.ts';
 import type { LinkTiming } from '../src/host/options.ts';

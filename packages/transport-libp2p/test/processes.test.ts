@@ -1,5 +1,5 @@
-import { transportConformance } from '@quorate/cluster/conformance';
-import type { Transport } from '@quorate/cluster';
+import { transportConformance } from '@quorate/contracts/conformance';
+import type { Transport } from '@quorate/contracts';
 import { test } from 'vitest';
 import { createLibp2pHost, generatePrivateKey } from '../src/index.ts';
 import type { Libp2pHost } from '../src/index.ts';

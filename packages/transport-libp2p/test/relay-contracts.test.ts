@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { registerConformance, rendezvousConformance } from '@quorate/cluster/conformance';
+import { registerConformance, rendezvousConformance } from '@quorate/contracts/conformance';
 import { test } from 'vitest';
 import { createLibp2pHost } from '../src/index.ts';
 import type { Libp2pHost } from '../src/index.ts';

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFile, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Cipher } from '@quorate/cluster';
+import type { Cipher } from '@quorate/contracts';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLibp2pHost } from '../src/index.ts';
 import type { Libp2pHost, Libp2pHostOptions } from '../src/index.ts';

@@ -1,4 +1,4 @@
-import { transportConformance } from '@quorate/cluster/conformance';
+import { transportConformance } from '@quorate/contracts/conformance';
 import { test } from 'vitest';
 import { createLibp2pHost, generatePrivateKey } from '../src/index.ts';
 import type { Libp2pHost } from '../src/index.ts';

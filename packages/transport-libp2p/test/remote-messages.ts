@@ -1,5 +1,5 @@
 /** What a test and a host that lives elsewhere say to each other. */
-import type { Channel } from '@quorate/cluster';
+import type { Channel } from '@quorate/contracts';
 
 export type ToHost =
   | { readonly type: 'start'; readonly ask: number }

@@ -1,5 +1,5 @@
 /** A Transport whose host lives elsewhere, driven by messages. Its `send` is told of no refusals. */
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type {
   Channel,
   HostId,
@@ -7,7 +7,7 @@ import type {
   LinkKind,
   Transport,
   TransportHandler,
-} from '@quorate/cluster';
+} from '@quorate/contracts';
 import type { FromHost, ToHost } from './remote-messages.ts';
 
 /** Where its messages go; whoever makes it hands it those that come, by `heard`. */

@@ -1,5 +1,5 @@
 /** A transport driven by messages: the other half of remote-transport.ts. */
-import type { Link, Transport } from '@quorate/cluster';
+import type { Link, Transport } from '@quorate/contracts';
 import type { FromHost, ToHost } from './remote-messages.ts';
 
 /** Returns what takes the messages of whoever drives it. */

@@ -2,8 +2,8 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import { QuorateError } from '@quorate/cluster';
-import type { Cipher, RecordPurpose, VerifyRecord } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Cipher, RecordPurpose, VerifyRecord } from '@quorate/contracts';
 
 const signedPart = (purpose: RecordPurpose, version: number, value: Uint8Array): Uint8Array =>
   concatBytes(utf8ToBytes(`${purpose} ${version} `), value);

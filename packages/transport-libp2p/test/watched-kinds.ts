@@ -1,5 +1,5 @@
 /** A transport that notes of what kind its links were. */
-import type { HostId, LinkKind, Transport, TransportHandler } from '@quorate/cluster';
+import type { HostId, LinkKind, Transport, TransportHandler } from '@quorate/contracts';
 
 export function watchedKinds(transport: Transport, kinds: Set<LinkKind>): Transport {
   return {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Link, TransportHandler } from '@quorate/cluster';
+import type { Link, TransportHandler } from '@quorate/contracts';
 import { onTestFinished } from 'vitest';
 
 export type Watched = {

@@ -1,5 +1,5 @@
-import { transportConformance } from '@quorate/cluster/conformance';
-import type { LinkKind } from '@quorate/cluster';
+import { transportConformance } from '@quorate/contracts/conformance';
+import type { LinkKind } from '@quorate/contracts';
 import { describe, expect, test } from 'vitest';
 import { createLibp2pHost, generatePrivateKey } from '../src/index.ts';
 import type { Libp2pHost } from '../src/index.ts';

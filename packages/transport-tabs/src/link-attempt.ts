@@ -3,7 +3,7 @@
  * is asked answers `accept` on that channel; who asked says `confirm` there and has its link; who
  * was asked has it when that arrives. So each side has seen a round trip before it believes.
  */
-import type { Clock, HostId } from '@quorate/cluster';
+import type { Clock, HostId } from '@quorate/contracts';
 import { parseLinkMessage } from './messages.ts';
 import type { LinkMessage } from './messages.ts';
 

@@ -11,7 +11,7 @@
  * A link has a channel of its own, for whoever opens a channel in order to post on it is handed
  * everything that others post there.
  */
-import type { Announcement, Channel, HostId } from '@quorate/cluster';
+import type { Announcement, Channel, HostId } from '@quorate/contracts';
 
 /** "I want a link with you; answer on its channel." */
 export type Hello = {

@@ -1,6 +1,6 @@
 /** One link: a BroadcastChannel with two ends, credit for back-pressure, pings to notice a death. */
-import { assert } from '@quorate/cluster';
-import type { Channel, Clock, HostId, Link } from '@quorate/cluster';
+import { assert } from '@quorate/contracts';
+import type { Channel, Clock, HostId, Link } from '@quorate/contracts';
 import { channels } from './messages.ts';
 import type { LinkMessage } from './messages.ts';
 import { OutgoingFrames } from './outgoing-frames.ts';

@@ -1,6 +1,6 @@
-import { systemClock } from '@quorate/cluster';
-import type { Rendezvous } from '@quorate/cluster';
-import { rendezvousConformance } from '@quorate/cluster/conformance';
+import { systemClock } from '@quorate/contracts';
+import type { Rendezvous } from '@quorate/contracts';
+import { rendezvousConformance } from '@quorate/contracts/conformance';
 import { test } from 'vitest';
 import { createTabsRendezvous } from './tabs-rendezvous.ts';
 

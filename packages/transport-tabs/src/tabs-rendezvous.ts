@@ -1,6 +1,6 @@
 /** Where tabs of one origin find each other: a BroadcastChannel on which everybody answers. */
-import { QuorateError } from '@quorate/cluster';
-import type { Announcement, Clock, HostId, Rendezvous } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Announcement, Clock, HostId, Rendezvous } from '@quorate/contracts';
 import { meetName, parseMeetMessage } from './messages.ts';
 import type { MeetMessage } from './messages.ts';
 

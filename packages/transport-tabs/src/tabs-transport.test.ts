@@ -1,6 +1,6 @@
-import { systemClock, systemRandom } from '@quorate/cluster';
-import type { HostId } from '@quorate/cluster';
-import { transportConformance } from '@quorate/cluster/conformance';
+import { systemClock, systemRandom } from '@quorate/contracts';
+import type { HostId } from '@quorate/contracts';
+import { transportConformance } from '@quorate/contracts/conformance';
 import { test } from 'vitest';
 import { createTabsTransport } from './tabs-transport.ts';
 

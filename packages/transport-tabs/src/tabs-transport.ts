@@ -5,8 +5,8 @@
  * Of two hosts that say hello to each other at once, the hello of the lower id counts: the higher
  * one takes it up, and the lower one leaves the other's alone.
  */
-import { QuorateError, assert } from '@quorate/cluster';
-import type { Clock, HostId, RandomBytes, Transport, TransportHandler } from '@quorate/cluster';
+import { QuorateError, assert } from '@quorate/contracts';
+import type { Clock, HostId, RandomBytes, Transport, TransportHandler } from '@quorate/contracts';
 import { holdLock, watchLock } from './life-lock.ts';
 import type { Locks } from './life-lock.ts';
 import { LinkAttempt } from './link-attempt.ts';

@@ -1,7 +1,7 @@
 /** What a real browser is asked: the contracts' suites, and a host that a page starts by hand. */
-import { systemClock, systemRandom } from '@quorate/cluster';
-import type { HostId, Link, Rendezvous, Transport } from '@quorate/cluster';
-import { rendezvousConformance, transportConformance } from '@quorate/cluster/conformance';
+import { systemClock, systemRandom } from '@quorate/contracts';
+import type { HostId, Link, Rendezvous, Transport } from '@quorate/contracts';
+import { rendezvousConformance, transportConformance } from '@quorate/contracts/conformance';
 import { createTabsRendezvous } from '../src/tabs-rendezvous.ts';
 import { createTabsTransport } from '../src/tabs-transport.ts';
 import type { TabsTiming } from '../src/timing.ts';

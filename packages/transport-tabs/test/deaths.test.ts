@@ -5,7 +5,7 @@ import type { Locks } from '../src/life-lock.ts';
 import { doorName, linkName, meetName } from '../src/messages.ts';
 import { createTabsRendezvous } from '../src/tabs-rendezvous.ts';
 import { createTabsTransport } from '../src/tabs-transport.ts';
-import { systemClock, systemRandom } from '@quorate/cluster';
+import { systemClock, systemRandom } from '@quorate/contracts';
 import { startHost, until } from './world.ts';
 import type { Observed } from './world.ts';
 

@@ -1,6 +1,6 @@
 /** Transports in one process, and what happened to them. */
-import { systemClock, systemRandom } from '@quorate/cluster';
-import type { Link, Transport } from '@quorate/cluster';
+import { systemClock, systemRandom } from '@quorate/contracts';
+import type { Link, Transport } from '@quorate/contracts';
 import { createTabsTransport } from '../src/tabs-transport.ts';
 import type { TabsTransportOptions } from '../src/tabs-transport.ts';
 

@@ -1,5 +1,5 @@
 /** The environment that a real page gives. */
-import { systemRandom } from '@quorate/cluster';
+import { systemRandom } from '@quorate/contracts';
 import type { Environment } from './environment.ts';
 import { createPageClock } from './worker-clock.ts';
 import type { PageClock } from './worker-clock.ts';

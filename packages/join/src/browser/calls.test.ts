@@ -1,4 +1,4 @@
-import { QuorateError, systemClock } from '@quorate/cluster';
+import { QuorateError, systemClock } from '@quorate/contracts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Calls } from './calls.ts';
 

@@ -4,8 +4,8 @@
  * that may have left ends with its doubt: sessions belong to one run (Z25), so that the next one
  * cannot learn what became of it (Z28).
  */
-import { QuorateError } from '@quorate/cluster';
-import type { CallOptions, Clock } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { CallOptions, Clock } from '@quorate/contracts';
 
 /** What carries calls out during one life. */
 export type Carrier = {

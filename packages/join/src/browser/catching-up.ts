@@ -3,7 +3,7 @@
  * was left, for the commit index is stored lazily. Until the new run has caught up with that, it
  * works beside what the page shows, so that no number on it ever jumps back.
  */
-import type { ApplyContext, StateMachine } from '@quorate/cluster';
+import type { ApplyContext, StateMachine } from '@quorate/contracts';
 import { KvStateMachine } from '@quorate/kv';
 
 export class CatchingUp implements StateMachine {

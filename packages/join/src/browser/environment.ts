@@ -1,6 +1,6 @@
 /** What a page's member takes from its browser, so that tests can bring their own. */
-import { QuorateError } from '@quorate/cluster';
-import type { Clock, RandomBytes } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Clock, RandomBytes } from '@quorate/contracts';
 import type { PageTarget } from './page-life.ts';
 import type { SlotLocks } from './slots.ts';
 

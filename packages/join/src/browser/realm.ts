@@ -2,9 +2,10 @@
  * The two realms of a page (Z35): tabs of one profile among themselves, and members of any device over
  * relays. Slots, locks, stores and topics of one never meet those of the other.
  */
-import { QuorateError } from '@quorate/cluster';
-import type { Cipher, MemberNetwork, Policy } from '@quorate/cluster';
-import { createPlainCipher } from '@quorate/cluster/memory';
+import { QuorateError } from '@quorate/contracts';
+import type { Cipher } from '@quorate/contracts';
+import type { MemberNetwork, Policy } from '@quorate/cluster';
+import { createPlainCipher } from '@quorate/contracts/memory';
 import { IndexedDbRegister } from '@quorate/storage-indexeddb';
 import { createTabsRendezvous, createTabsTransport } from '@quorate/transport-tabs';
 import type { JoinOptions } from '../options.ts';

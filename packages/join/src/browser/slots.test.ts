@@ -1,4 +1,4 @@
-import { systemClock } from '@quorate/cluster';
+import { systemClock } from '@quorate/contracts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Profile } from '../../test/profile.ts';
 import { Slots } from './slots.ts';

@@ -7,7 +7,7 @@
  * slots to others within milliseconds. A tab with several hands one to a tab that asks: it says to
  * whom (Z20), lets go, and whoever else is in the queue steps aside.
  */
-import type { Clock } from '@quorate/cluster';
+import type { Clock } from '@quorate/contracts';
 
 /** What is needed of `navigator.locks`. */
 export type SlotLocks = {

@@ -7,17 +7,11 @@
  * Each replica is a host of its own: one that is handed to another tab takes no link of its
  * neighbours along.
  */
-import { isQuorateError, Member } from '@quorate/cluster';
-import type {
-  ClusterStatus,
-  LogStorage,
-  MemberNetwork,
-  MemberOptions,
-  QuorateError,
-  StateMachine,
-  Transport,
-} from '@quorate/cluster';
-import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
+import { isQuorateError } from '@quorate/contracts';
+import { Member } from '@quorate/cluster';
+import type { LogStorage, QuorateError, StateMachine, Transport } from '@quorate/contracts';
+import type { ClusterStatus, MemberNetwork, MemberOptions } from '@quorate/cluster';
+import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
 import { KvStateMachine } from '@quorate/kv';
 import { holdsLog, IndexedDbStorage } from '@quorate/storage-indexeddb';
 import { failureDomain } from '../domain.ts';

@@ -3,14 +3,8 @@
  * back/forward cache, or thaws, goes on as new runs of the same replicas (Z1, Z6), and the handles
  * that the application holds go on with it.
  */
-import type {
-  Applied,
-  BarrierOptions,
-  CallOptions,
-  ClusterStatus,
-  Member,
-  StateMachine,
-} from '@quorate/cluster';
+import type { Applied, BarrierOptions, CallOptions, StateMachine } from '@quorate/contracts';
+import type { ClusterStatus, Member } from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from '../options.ts';
 import type { Runner } from '../runner.ts';

@@ -1,5 +1,5 @@
 import { runInNewContext } from 'node:vm';
-import type { Clock } from '@quorate/cluster';
+import type { Clock } from '@quorate/contracts';
 import { expect, test, vi } from 'vitest';
 import { createPageClock } from './worker-clock.ts';
 import type { Alarm, ClockWorker, PageClock } from './worker-clock.ts';

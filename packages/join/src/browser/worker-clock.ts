@@ -13,8 +13,8 @@
  * A frozen page freezes its worker too. At most one of its messages waits for the page to go on;
  * then everything that is due runs, in order of time, once.
  */
-import { systemClock } from '@quorate/cluster';
-import type { Clock } from '@quorate/cluster';
+import { systemClock } from '@quorate/contracts';
+import type { Clock } from '@quorate/contracts';
 import { TimerQueue } from './timer-queue.ts';
 
 export interface PageClock extends Clock {

@@ -1,9 +1,10 @@
 /** The parts of a member in Node: files, libp2p over WebSockets, the machine's own AES. */
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isQuorateError, Member, systemClock, systemRandom } from '@quorate/cluster';
+import { isQuorateError, systemClock, systemRandom } from '@quorate/contracts';
+import { Member } from '@quorate/cluster';
 import type { MemberNetwork } from '@quorate/cluster';
-import { MemoryDisk, MemoryStorage } from '@quorate/cluster/memory';
+import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
 import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';

@@ -9,7 +9,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/replicated-state.ts',
+        file: 'cluster/src/state/replicated-state.ts',
         find: 'sessions: this.#sessions.toCbor(),',
         replace: 'sessions: [],',
       },
@@ -22,7 +22,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/snapshotter.ts',
+        file: 'cluster/src/replica/snapshotter.ts',
         find: 'const meta = raft.snapshotMetaAt(state.appliedIndex);',
         replace: 'const meta = raft.snapshotMetaAt(state.appliedIndex - 1);',
       },
@@ -68,7 +68,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/sessions.ts',
+        file: 'cluster/src/state/sessions.ts',
         find: "const session = this.#sessions.get(body.session);\n    if (session === undefined) return { type: 'expired' };\n    session.seenAt = time;\n    forget(session, body.firstUnacked);\n    if (body.seq < session.nextSeq) return repeated(session, body.seq, hashBytes(body.command));",
         replace:
           "if (!this.#sessions.has(body.session)) this.open(body.session, '', time);\n    const session = this.#sessions.get(body.session) as Session;\n    if (session.nonce === '') session.nextSeq = Math.max(session.nextSeq, body.seq);\n    session.seenAt = time;\n    forget(session, body.firstUnacked);\n    if (body.seq < session.nextSeq) return repeated(session, body.seq, hashBytes(body.command));",
@@ -82,7 +82,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/autopilot.ts',
+        file: 'cluster/src/membership/autopilot.ts',
         find: "this.#options.proposeOwn(encodeBody({ type: 'sessions', seen, expired }));",
         replace:
           "state.sessions.renewAndExpire([], expired, state.time);\n    this.#options.proposeOwn(encodeBody({ type: 'sessions', seen, expired: [] }));",
@@ -96,12 +96,12 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/autopilot.ts',
+        file: 'cluster/src/membership/autopilot.ts',
         find: 'this.#waitingSince > deadline',
         replace: 'this.#waitingSince > now',
       },
       {
-        file: 'cluster/src/autopilot.ts',
+        file: 'cluster/src/membership/autopilot.ts',
         find: '.unseenSince(state.time - policy.sessionLifetimeMs)\n',
         replace: '.unseenSince(state.time + 1)\n',
       },
@@ -114,7 +114,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/sessions.ts',
+        file: 'cluster/src/state/sessions.ts',
         find: 'if (body.seq < session.nextSeq) return repeated(session, body.seq, hashBytes(body.command));',
         replace: '',
       },
@@ -127,7 +127,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/sessions.ts',
+        file: 'cluster/src/state/sessions.ts',
         find: "if (body.seq > session.nextSeq) return { type: 'gap', nextSeq: session.nextSeq };\n    if (session.kept.size",
         replace: 'if (session.kept.size',
       },
@@ -140,12 +140,12 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/sessions.ts',
+        file: 'cluster/src/state/sessions.ts',
         find: 'const result = run();',
         replace: 'const result = run();\n    forget(session, body.seq);',
       },
       {
-        file: 'cluster/src/sessions.ts',
+        file: 'cluster/src/state/sessions.ts',
         find: "if (kept === undefined) return { type: 'forgotten' };",
         replace: "if (kept === undefined) return { type: 'dead' };",
       },
@@ -158,7 +158,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/sessions.ts',
+        file: 'cluster/src/state/sessions.ts',
         find: "keep(session, body.seq, { hash: 0, result: null });\n    return { type: 'dead' };",
         replace: "return { type: 'dead' };",
       },
@@ -171,7 +171,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/proposals.ts',
+        file: 'cluster/src/replica/proposals.ts',
         find: "slot.settled = { outcome: 'unknown' };",
         replace: "slot.settled = { outcome: 'not-applied' };",
       },
@@ -184,7 +184,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/reads.ts',
+        file: 'cluster/src/replica/reads.ts',
         find: 'if (index > applied) continue;',
         replace: 'void applied;',
       },
@@ -197,12 +197,12 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/member.ts',
+        file: 'cluster/src/member/member.ts',
         find: 'appliedIndex: state.appliedIndex };',
         replace: 'appliedIndex: loaded.snapshot?.index ?? 0 };',
       },
       {
-        file: 'cluster/src/replicated-state.ts',
+        file: 'cluster/src/state/replicated-state.ts',
         find: "assert(entry.index === this.#appliedIndex + 1, 'entries are applied one by one, in order');",
         replace: '',
       },
@@ -215,7 +215,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/turn.ts',
+        file: 'cluster/src/replica/turn.ts',
         find: 'entries: kept.length === 0 ? second.entries : [...kept, ...second.entries],',
         replace: 'entries: second.entries.length > 0 ? second.entries : kept,',
       },
@@ -228,7 +228,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/turn.ts',
+        file: 'cluster/src/replica/turn.ts',
         find: 'await storage.persist(work.batch);',
         replace:
           'const written = storage.persist(work.batch);\n        this.#raft.persisted(work.batch.number);\n        this.schedule();\n        await written;',
@@ -242,7 +242,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/formation.ts',
+        file: 'cluster/src/formation/formation.ts',
         find: "return ok ? { type: 'found', clusterId: claim.clusterId } : null;",
         replace: "void ok;\n  return { type: 'found', clusterId: claim.clusterId };",
       },
@@ -255,7 +255,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/replica.ts',
+        file: 'cluster/src/replica/replica.ts',
         find: "if (!this.#state.activated) {\n      this.#activation.begin();\n      return 'wait';\n    }\n    return this.#proposeStamped(bodies);",
         replace: 'return this.#proposeStamped(bodies);',
       },
@@ -268,7 +268,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/replica.ts',
+        file: 'cluster/src/replica/replica.ts',
         find: "if (this.#state.activated && !this.#state.formed) return 'wait';",
         replace: '',
       },
@@ -281,7 +281,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/activation.ts',
+        file: 'cluster/src/membership/activation.ts',
         find: 'if (durableCopies() < (state.genesis?.policy.expect ?? 1)) return;',
         replace: 'void durableCopies;',
       },
@@ -294,12 +294,12 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/replica.ts',
+        file: 'cluster/src/replica/replica.ts',
         find: 'if (options.epoch === 1) return 0;',
         replace: 'if (options.epoch > 0) return 0;',
       },
       {
-        file: 'cluster/src/silence.ts',
+        file: 'cluster/src/replica/silence.ts',
         find: 'withholds(message: Message): boolean {\n    if (this.isOver) return false;',
         replace: 'withholds(message: Message): boolean {\n    if (message.term >= 0) return false;',
       },
@@ -312,7 +312,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/member.ts',
+        file: 'cluster/src/member/member.ts',
         find: 'if (sender.clusterId !== genesis?.clusterId || sender.generation !== genesis.generation) return;',
         replace: 'void genesis;\n    void sender;',
       },
@@ -325,7 +325,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/witnesses.ts',
+        file: 'cluster/src/links/witnesses.ts',
         find: 'if (epoch < known.epoch) return rolledBack(',
         replace: 'if (epoch < known.epoch) return null;\n  if (epoch < 0) return rolledBack(',
       },
@@ -338,7 +338,7 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/witnesses.ts',
+        file: 'cluster/src/links/witnesses.ts',
         find: 'if (nonce === known.nonce && !known.cloned) return null;',
         replace: 'if (epoch === known.epoch) return null;',
       },

@@ -334,7 +334,7 @@ export const coreBugs: readonly Bug[] = [
     suite: 'core',
     edits: [
       {
-        file: 'cluster/src/lease.ts',
+        file: 'cluster/src/replica/lease.ts',
         find: 'Math.max(now.monotonicMs - at.monotonicMs, now.wallMs - at.wallMs)',
         replace: 'now.monotonicMs - at.monotonicMs',
       },

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { isQuorateError } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
 import { TestCluster, testCluster } from './test-cluster.ts';
 import type { TestClusterOptions } from './test-cluster.ts';
 

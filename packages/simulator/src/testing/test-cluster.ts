@@ -5,7 +5,7 @@
  */
 import { createPolicy } from '@quorate/cluster';
 import type { Policy } from '@quorate/cluster';
-import { createPlainCipher } from '@quorate/cluster/memory';
+import { createPlainCipher } from '@quorate/contracts/memory';
 import { Prng } from '../prng.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { VirtualNetwork } from '../virtual-network.ts';

@@ -1,6 +1,8 @@
 /** One member under test: a disk that stays, and the process on it while there is one. */
-import type { Cipher, ClusterStatus, Policy } from '@quorate/cluster';
-import { Member, QuorateError } from '@quorate/cluster';
+import type { Cipher } from '@quorate/contracts';
+import type { ClusterStatus, Policy } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import { Member } from '@quorate/cluster';
 import type { Counter, KeyValue } from '@quorate/kv';
 import { KvStateMachine, createKv } from '@quorate/kv';
 import type { Prng } from '../prng.ts';

@@ -1,6 +1,6 @@
 /** Hosts in pages: WebSockets out, WebRTC between pages, and circuits through relays. */
-import { systemClock, systemRandom } from '@quorate/cluster';
-import type { Clock, RandomBytes } from '@quorate/cluster';
+import { systemClock, systemRandom } from '@quorate/contracts';
+import type { Clock, RandomBytes } from '@quorate/contracts';
 import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';

@@ -1,7 +1,7 @@
 /** Addresses: multiaddrs, and the two forms of URL that people write. */
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import type { LinkKind } from '@quorate/cluster';
+import type { LinkKind } from '@quorate/contracts';
 
 export type RelayAddress = {
   readonly text: string;

@@ -1,6 +1,6 @@
 /** libp2p's connections and streams as wires. */
 import type { Connection, Stream } from '@libp2p/interface';
-import type { Channel, HostId, LinkKind } from '@quorate/cluster';
+import type { Channel, HostId, LinkKind } from '@quorate/contracts';
 import { kindOf } from './addresses.ts';
 import { protocolOf } from './link-protocol.ts';
 import type { ByteStream, ByteStreamEvents, Wire } from './wire.ts';

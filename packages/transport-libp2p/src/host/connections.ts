@@ -1,8 +1,8 @@
 /** libp2p connections of one node: finding, dialling, and closing those that carry nothing. */
 import type { Connection } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { QuorateError } from '@quorate/cluster';
-import type { Clock, HostId } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Clock, HostId } from '@quorate/contracts';
 import type { Libp2p } from 'libp2p';
 import { isRelayed, parseAddress, readable } from './addresses.ts';
 import { ConnectionWire } from './connection-wire.ts';

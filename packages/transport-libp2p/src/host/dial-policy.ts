@@ -1,5 +1,5 @@
 /** Which path to a host is tried, which of two hosts tries, and how long. Pure: no dial is made here. */
-import type { HostId } from '@quorate/cluster';
+import type { HostId } from '@quorate/contracts';
 import { isRelayed, isWebRtc, readable, withoutWebRtc } from './addresses.ts';
 import type { LinkTiming } from './options.ts';
 

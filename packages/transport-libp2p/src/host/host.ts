@@ -8,7 +8,7 @@ import { identify } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
 import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
-import { QuorateError } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import type {
   Cipher,
   Clock,
@@ -17,7 +17,7 @@ import type {
   Register,
   Rendezvous,
   Transport,
-} from '@quorate/cluster';
+} from '@quorate/contracts';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p, Libp2pOptions } from 'libp2p';
 import { parseAddress, parseRelay, withWebRtc, withoutWebRtc } from './addresses.ts';

@@ -2,7 +2,7 @@
  * Puts together what strangers open: three streams with one header make a link. What stays
  * incomplete is dropped after a while, and there is a bound on how much may be incomplete.
  */
-import type { Channel, Clock } from '@quorate/cluster';
+import type { Channel, Clock } from '@quorate/contracts';
 import { FramedStream } from './framed-stream.ts';
 import type { FramedStreamEvents } from './framed-stream.ts';
 import type { LinkStreams } from './libp2p-link.ts';

@@ -1,6 +1,6 @@
 /** One link: three framed streams on one connection, pinged so that its death is noticed. */
-import { assert } from '@quorate/cluster';
-import type { Channel, Clock, HostId, Link, LinkKind } from '@quorate/cluster';
+import { assert } from '@quorate/contracts';
+import type { Channel, Clock, HostId, Link, LinkKind } from '@quorate/contracts';
 import type { FramedStream, FramedStreamEvents } from './framed-stream.ts';
 import { channels, controls } from './link-protocol.ts';
 import { closeGraceMs } from './options.ts';

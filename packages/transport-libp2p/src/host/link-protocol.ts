@@ -4,7 +4,7 @@
  * byte on `rpc`; the initiator confirms with one byte there. So each side has seen a round trip
  * before it believes the link.
  */
-import type { Channel } from '@quorate/cluster';
+import type { Channel } from '@quorate/contracts';
 
 export const channels: readonly ['raft', 'bulk', 'rpc'] = ['raft', 'bulk', 'rpc'];
 

@@ -1,5 +1,5 @@
 /** Opens the three streams of a link on a wire and sends its header on each. */
-import type { Channel, RandomBytes } from '@quorate/cluster';
+import type { Channel, RandomBytes } from '@quorate/contracts';
 import { FramedStream } from './framed-stream.ts';
 import type { LinkStreams } from './libp2p-link.ts';
 import { channels, encodeHeader, newLinkId } from './link-protocol.ts';

@@ -2,8 +2,8 @@
  * Finds the way to a host: direct if that is quick, by WebRTC if that works here, else through a
  * relay. What it finds are wires; whether anybody answers on them shows when a link is opened.
  */
-import { QuorateError } from '@quorate/cluster';
-import type { HostId } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { HostId } from '@quorate/contracts';
 import type { WebRtc } from '../webrtc/web-rtc.ts';
 import type { ConnectionWire } from './connection-wire.ts';
 import { rotated, sortPaths, webRtcDeadlineMs } from './dial-policy.ts';

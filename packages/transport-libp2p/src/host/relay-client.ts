@@ -3,8 +3,8 @@
  * again, after a jittered pause, whenever the relay goes away.
  */
 import type { Connection } from '@libp2p/interface';
-import { QuorateError } from '@quorate/cluster';
-import type { Clock, RandomBytes } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Clock, RandomBytes } from '@quorate/contracts';
 import { MessageError } from '../wire/fields.ts';
 import {
   answerBytesMax,

@@ -2,8 +2,8 @@
  * The Register of a namespace on the first configured relay. Which one decides is configuration,
  * never what can be reached (Z9): other relays carry traffic and announcements only.
  */
-import { QuorateError } from '@quorate/cluster';
-import type { Cipher, CompareAndSetResult, Register, RegisterRecord } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Cipher, CompareAndSetResult, Register, RegisterRecord } from '@quorate/contracts';
 import type { Greeting, StoredRecord } from '../wire/relay-messages.ts';
 import type { RelayClient } from './relay-client.ts';
 

@@ -3,8 +3,8 @@
  * holders of the secret; the relay adds the host that its connection proves.
  */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { QuorateError } from '@quorate/cluster';
-import type { Announcement, Cipher, Clock, HostId, Rendezvous } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Announcement, Cipher, Clock, HostId, Rendezvous } from '@quorate/contracts';
 import type { StoredAnnouncement } from '../wire/relay-messages.ts';
 import { announceBytesMax } from '../wire/relay-messages.ts';
 import type { RelayClient } from './relay-client.ts';

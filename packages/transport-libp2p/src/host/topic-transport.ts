@@ -6,7 +6,7 @@
  * refuses the higher one's attempt, and the higher one drops its own for the lower one's. A link
  * that the other side opens anew replaces the one we have: it would not ask if its own were alive.
  */
-import { QuorateError, assert } from '@quorate/cluster';
+import { QuorateError, assert } from '@quorate/contracts';
 import type {
   Channel,
   Clock,
@@ -14,7 +14,7 @@ import type {
   RandomBytes,
   Transport,
   TransportHandler,
-} from '@quorate/cluster';
+} from '@quorate/contracts';
 import { isRelayed, isWebRtc, parseAddress, readable } from './addresses.ts';
 import type { ConnectionWire } from './connection-wire.ts';
 import { firstWaitMs } from './dial-policy.ts';

@@ -2,7 +2,7 @@
  * What a link is opened on: a *wire* leads to one host and gives one stream of bytes per channel.
  * libp2p's connections are wires; so is what two pages have once WebRTC joined them.
  */
-import type { Channel, HostId, LinkKind } from '@quorate/cluster';
+import type { Channel, HostId, LinkKind } from '@quorate/contracts';
 
 export type ByteStreamEvents = {
   bytes(chunk: Uint8Array): void;

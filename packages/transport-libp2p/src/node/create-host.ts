@@ -1,7 +1,7 @@
 /** Hosts in Node: WebSockets in and out, and circuits through relays. */
 import './polyfills.ts';
-import { systemClock, systemRandom } from '@quorate/cluster';
-import type { Clock, RandomBytes } from '@quorate/cluster';
+import { systemClock, systemRandom } from '@quorate/contracts';
+import type { Clock, RandomBytes } from '@quorate/contracts';
 import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';

@@ -15,7 +15,7 @@ import { createConnection, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { generatePrivateKey } from '../host/private-key.ts';
-import { QuorateError, systemRandom } from '@quorate/cluster';
+import { QuorateError, systemRandom } from '@quorate/contracts';
 import { toHex } from '../host/link-protocol.ts';
 
 export type RelayIdentity = {

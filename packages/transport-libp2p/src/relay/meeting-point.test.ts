@@ -1,4 +1,4 @@
-import type { Clock } from '@quorate/cluster';
+import type { Clock } from '@quorate/contracts';
 import { expect, test } from 'vitest';
 import { MeetingPoint } from './meeting-point.ts';
 

@@ -1,6 +1,6 @@
 /** Who has announced itself to a relay, per topic, and who wants to hear of it. In memory only. */
-import { QuorateError } from '@quorate/cluster';
-import type { Clock } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { Clock } from '@quorate/contracts';
 import type { StoredAnnouncement } from '../wire/relay-messages.ts';
 
 /** One who watches; the relay's session with a host. */

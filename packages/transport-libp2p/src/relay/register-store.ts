@@ -10,8 +10,8 @@
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { QuorateError } from '@quorate/cluster';
-import type { VerifyRecord } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
+import type { VerifyRecord } from '@quorate/contracts';
 import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
 import { writeDurably } from './directory.ts';

@@ -1,6 +1,6 @@
 /** One host's stream of requests to a relay: read, checked, paced, answered. */
-import { isQuorateError } from '@quorate/cluster';
-import type { Clock, VerifyRecord } from '@quorate/cluster';
+import { isQuorateError } from '@quorate/contracts';
+import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { FramedStream } from '../host/framed-stream.ts';
 import type { ByteStream } from '../host/wire.ts';
 import { MessageError } from '../wire/fields.ts';

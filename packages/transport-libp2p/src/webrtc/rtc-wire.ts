@@ -2,7 +2,7 @@
  * Two hosts joined by WebRTC: one peer connection with one data channel per channel of a link, agreed
  * beforehand, so that neither side announces or awaits any. It carries one link and ends with it.
  */
-import type { Channel, HostId } from '@quorate/cluster';
+import type { Channel, HostId } from '@quorate/contracts';
 import { channels } from '../host/link-protocol.ts';
 import type { ByteStream, Wire } from '../host/wire.ts';
 import { DataChannelStream } from './data-channel-stream.ts';

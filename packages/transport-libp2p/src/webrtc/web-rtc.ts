@@ -1,5 +1,5 @@
 /** WebRTC of one host: dials through relayed connections, and answers those who dial. */
-import type { HostId } from '@quorate/cluster';
+import type { HostId } from '@quorate/contracts';
 import type { ConnectionWire } from '../host/connection-wire.ts';
 import { WebRtcRecord } from '../host/dial-policy.ts';
 import type { IncomingLinks } from '../host/incoming-links.ts';

@@ -4,8 +4,8 @@
  * announcements. Both sides check every field of what they read; unknown fields are skipped.
  */
 import { rfc8949EncodeOptions, encode } from 'cborg';
-import { isErrorCode } from '@quorate/cluster';
-import type { ErrorCode } from '@quorate/cluster';
+import { isErrorCode } from '@quorate/contracts';
+import type { ErrorCode } from '@quorate/contracts';
 import { Fields, MessageError, readMap } from './fields.ts';
 
 export const relayProtocol = '/quorate/relay/1';

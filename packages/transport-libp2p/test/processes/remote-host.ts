@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { HostId } from '@quorate/cluster';
+import type { HostId } from '@quorate/contracts';
 import { RemoteTransport } from '../remote-transport.ts';
 import type { FromHost } from '../remote-messages.ts';
 

@@ -1,0 +1,188 @@
+/**
+ * A namespace's record in the register (Z9, Z10): which cluster it is, and whether that cluster has
+ * begun to acknowledge. Everything here is compare-and-set; whoever loses reads again.
+ */
+import {
+  asId,
+  asInteger,
+  asText,
+  decodeCborMap,
+  encodeCbor,
+  isQuorateError,
+  QuorateError,
+  withDeadline,
+} from '@quorate/contracts';
+import type { Clock, Register, RegisterRecord } from '@quorate/contracts';
+
+/**
+ * `claimed`: somebody is founding, and refreshes `beat`; one who falls silent is superseded, for
+ * nothing was acknowledged. `active`: the cluster acknowledges; only a person releases it.
+ */
+export type Claim = {
+  readonly state: 'claimed' | 'active';
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly founder: string;
+  readonly beat: number;
+};
+
+export type ClaimRecord = { readonly version: number; readonly claim: Claim };
+
+export async function readClaim(
+  register: Register,
+  signal: AbortSignal,
+): Promise<{ readonly record: ClaimRecord | null; readonly refusedCount: number }> {
+  const record = await register.read(signal);
+  return { record: decodeRecord(record), refusedCount: record?.refusedCount ?? 0 };
+}
+
+/** Sets the claim if the version is still `expectedVersion`; returns what stands now. */
+export async function setClaim(
+  register: Register,
+  expectedVersion: number,
+  claim: Claim,
+  signal: AbortSignal,
+): Promise<{ readonly ok: boolean; readonly record: ClaimRecord | null }> {
+  const result = await register.compareAndSet(expectedVersion, encodeClaim(claim), signal);
+  if (result.ok) return { ok: true, record: { version: result.version, claim } };
+  return { ok: false, record: decodeRecord(result.current) };
+}
+
+function encodeClaim(claim: Claim): Uint8Array {
+  return encodeCbor({ format: 1, ...claim });
+}
+
+function decodeRecord(record: RegisterRecord | null): ClaimRecord | null {
+  if (record === null) return null;
+  const map = decodeCborMap(record.value);
+  const state = map['state'];
+  if (state !== 'claimed' && state !== 'active') {
+    throw new QuorateError('BAD_REQUEST', `Cannot read a claim in state ${String(state)}`);
+  }
+  return {
+    version: record.version,
+    claim: {
+      state,
+      clusterId: asId(map['clusterId'], 'clusterId'),
+      generation: asInteger(map['generation'], 'generation'),
+      founder: asText(map['founder'], 'founder', 64),
+      beat: asInteger(map['beat'], 'beat'),
+    },
+  };
+}
+
+export type ClaimKeeperOptions = {
+  readonly register: Register;
+  readonly clock: Clock;
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly founder: string;
+  /** The register's group as the genesis names it (Z11); another group decides nothing here. */
+  readonly group: string;
+  /** Is this member's own log still where it was? Asked before a lost record is set again. */
+  readonly mayRestore: () => Promise<boolean>;
+  /** The register names another cluster: this one acknowledges nothing (any more). */
+  readonly superseded: () => void;
+  /** How often strangers with another secret were refused. */
+  readonly refused: (count: number) => void;
+};
+
+/**
+ * Keeps a founder's claim alive until it is active, and afterwards looks now and then whether the
+ * register still names this cluster (Z12).
+ */
+export class ClaimKeeper {
+  readonly #options: ClaimKeeperOptions;
+  readonly #stopped = new AbortController();
+  #active: boolean;
+  #activating: Promise<boolean> | null = null;
+  #cancelTimer: () => void = () => undefined;
+  #beat = 0;
+
+  constructor(options: ClaimKeeperOptions, active: boolean) {
+    this.#options = options;
+    this.#active = active;
+    this.#schedule(options.register.restorable === true ? refreshIntervalMs / 2 : undefined);
+  }
+
+  /** Makes the claim active; true once the register says so, false when it cannot be reached now. */
+  activate(): Promise<boolean> {
+    if (this.#active) return Promise.resolve(true);
+    this.#activating ??= this.#set('active')
+      .then((ok) => {
+        if (ok) this.#active = true;
+        return ok;
+      })
+      .finally(() => {
+        this.#activating = null;
+      });
+    return this.#activating;
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.#cancelTimer();
+  }
+
+  #schedule(delayMs: number = this.#active ? lookIntervalMs : refreshIntervalMs): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#cancelTimer = this.#options.clock.setTimeout(
+      () => void this.#look().finally(() => this.#schedule()),
+      delayMs,
+    );
+  }
+
+  async #look(): Promise<void> {
+    if (!this.#active && this.#activating === null) await this.#set('claimed');
+    else if ((await this.#read()) === 'empty' && this.#active) await this.#set('active');
+  }
+
+  /** Null: no answer, or none that counts. `empty`: the record got lost, and is to be set again. */
+  async #read(): Promise<ClaimRecord | 'empty' | null> {
+    const { register, clusterId, group } = this.#options;
+    try {
+      const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
+      if (this.#stopped.signal.aborted) return null;
+      if (register.group !== group) return null;
+      this.#options.refused(refusedCount);
+      const other = record !== null && record.claim.clusterId !== clusterId;
+      // Whoever joined, or restarted, may learn here first that its cluster acknowledges.
+      if (record?.claim.state === 'active' && !other) this.#active = true;
+      // A claim in the making supersedes nothing that is active; an active one of another cluster does.
+      if (other && (record.claim.state === 'active' || !this.#active)) this.#options.superseded();
+      return record === null && register.restorable === true ? 'empty' : record;
+    } catch (error) {
+      if (isQuorateError(error)) return null;
+      throw error;
+    }
+  }
+
+  async #set(state: Claim['state']): Promise<boolean> {
+    const { register, clusterId, generation, founder } = this.#options;
+    const current = await this.#read();
+    if (this.#stopped.signal.aborted || current === null) return false;
+    const { version, claim: known } = current === 'empty' ? { version: 0, claim: null } : current;
+    if (known !== null && known.clusterId !== clusterId) return false;
+    if (known?.state === 'active') return true;
+    try {
+      if (current === 'empty' && !(await this.#options.mayRestore())) return false;
+      this.#beat = Math.max(this.#beat, known?.beat ?? 0) + 1;
+      const claim: Claim = { state, clusterId, generation, founder, beat: this.#beat };
+      const result = await this.#ask((signal) => setClaim(register, version, claim, signal));
+      return result.ok;
+    } catch (error) {
+      if (isQuorateError(error)) return false;
+      throw error;
+    }
+  }
+
+  #ask<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(this.#options.clock, registerTimeoutMs, this.#stopped.signal, run);
+  }
+}
+
+/** A founder refreshes so often (Z10); whoever watches waits for `claimSilenceMs`. */
+export const refreshIntervalMs = 2_000;
+export const claimSilenceMs = 10_000;
+export const registerTimeoutMs = 5_000;
+const lookIntervalMs = 30_000;

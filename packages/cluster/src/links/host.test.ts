@@ -1,0 +1,283 @@
+import { encodeMessage } from '@quorate/core';
+import type { Message } from '@quorate/core';
+import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.ts';
+import { QuorateError } from '@quorate/contracts';
+import type { RunFacts } from './hello.ts';
+import { Host } from './host.ts';
+import type { HostedReplica } from './host.ts';
+import { createPlainCipher, MemoryMeetingPoint, MemoryNetwork } from '@quorate/contracts/memory';
+import type { RpcRequest } from './rpc.ts';
+import type { Opening } from './witnesses.ts';
+
+const nodeId = (digit: string): string => digit.repeat(32);
+
+class FakeReplica implements HostedReplica {
+  readonly nodeId: string;
+  epoch: number;
+  nonce: string;
+  readonly received: { message: Message; sender: RunFacts }[] = [];
+  readonly bulk: { from: string; body: Uint8Array }[] = [];
+  readonly events: string[] = [];
+  opening: Opening = { term: 0, votedFor: null, lastIndex: 0 };
+
+  constructor(digit: string, epoch = 1, nonce = '00'.repeat(8)) {
+    this.nodeId = nodeId(digit);
+    this.epoch = epoch;
+    this.nonce = nonce;
+  }
+
+  facts(): RunFacts {
+    return {
+      nodeId: this.nodeId,
+      epoch: this.epoch,
+      nonce: this.nonce,
+      clusterId: null,
+      generation: 0,
+      label: 'x',
+      durable: true,
+      opening: this.opening,
+    };
+  }
+
+  leader(): null {
+    return null;
+  }
+
+  receive(message: Message, sender: RunFacts): void {
+    this.received.push({ message, sender });
+  }
+
+  receiveBulk(from: string, body: Uint8Array): void {
+    this.bulk.push({ from, body });
+  }
+
+  linked(facts: RunFacts, newRun: boolean): void {
+    this.events.push(`linked ${facts.nodeId[0]} ${newRun ? 'new' : 'same'}`);
+  }
+
+  unlinked(id: string): void {
+    this.events.push(`unlinked ${id[0]}`);
+  }
+
+  disowned({ code }: QuorateError): void {
+    this.events.push(`disowned ${code}`);
+  }
+
+  answer(request: RpcRequest): Promise<Uint8Array> {
+    if (request.method === 'no') return Promise.reject(new QuorateError('NO_LEADER', 'no leader'));
+    return Promise.resolve(request.body);
+  }
+}
+
+class Bench {
+  readonly clock = new ManualClock();
+  readonly network = new MemoryNetwork({ clock: this.clock, retryMs: 100 });
+  readonly meetingPoint = new MemoryMeetingPoint();
+  readonly refused = new Map<string, QuorateError[]>();
+
+  async host(
+    name: string,
+    replicas: readonly FakeReplica[],
+    options: { secret?: string; meet?: boolean } = {},
+  ): Promise<Host> {
+    const cipher = createPlainCipher({
+      namespace: 'test',
+      secrets: [options.secret ?? 's'],
+      strict: true,
+    });
+    const refused: QuorateError[] = [];
+    this.refused.set(name, refused);
+    const host = new Host({
+      transport: this.network.transport(name),
+      cipher,
+      clock: this.clock,
+      rendezvous: options.meet === false ? null : this.meetingPoint.rendezvous('t'),
+      onRefused: (_host, error) => refused.push(error),
+      onChange: () => undefined,
+    });
+    for (const replica of replicas) host.add(replica);
+    await host.start();
+    return host;
+  }
+
+  codes(name: string): string[] {
+    return (this.refused.get(name) ?? []).map(({ code }) => code);
+  }
+}
+
+const heartbeat = (from: string, to: string): Message => ({
+  type: 'Heartbeat',
+  from: nodeId(from),
+  to: nodeId(to),
+  term: 1,
+  leaderCommit: 0,
+  readRound: 0,
+});
+
+describe('Host', () => {
+  test('hosts that meet at the rendezvous link, and route by NodeId', async () => {
+    const bench = new Bench();
+    const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+    const hostA = await bench.host('A', [a]);
+    await bench.host('B', [b]);
+    await bench.clock.advance(50);
+    expect(a.events).toEqual(['linked b new']);
+    expect(hostA.isLinked(b.nodeId)).toBe(true);
+    hostA.post([heartbeat('a', 'b'), heartbeat('a', 'b')]);
+    hostA.flush();
+    expect(hostA.sendBulk(a.nodeId, b.nodeId, new Uint8Array([1, 2]))).toBe(true);
+    await bench.clock.advance(10);
+    expect(b.received.map(({ sender }) => sender.nodeId)).toEqual([a.nodeId, a.nodeId]);
+    expect(b.bulk.map(({ from, body }) => [from, [...body]])).toEqual([[a.nodeId, [1, 2]]]);
+    const answer = hostA.request(b.nodeId, 'echo', new Uint8Array([7]), { timeoutMs: 100 });
+    expect([...(await bench.clock.wait(answer))]).toEqual([7]);
+    const refused = hostA.request(b.nodeId, 'no', new Uint8Array(0), { timeoutMs: 100 });
+    await expect(bench.clock.wait(refused)).rejects.toMatchObject({ code: 'NO_LEADER' });
+    const nobody = hostA.request(nodeId('9'), 'echo', new Uint8Array(0), { timeoutMs: 100 });
+    await expect(nobody).rejects.toMatchObject({ code: 'UNREACHABLE', outcome: 'not-applied' });
+  });
+
+  test('F12 two replicas of one host talk without a link', async () => {
+    const bench = new Bench();
+    const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+    const host = await bench.host('A', [a, b]);
+    host.post([heartbeat('a', 'b')]);
+    host.sendBulk(a.nodeId, b.nodeId, new Uint8Array([1]));
+    await bench.clock.settle();
+    expect(b.received.length).toBe(1);
+    expect(b.bulk.length).toBe(1);
+    const answer = await host.request(b.nodeId, 'echo', new Uint8Array([7]), { timeoutMs: 100 });
+    expect([...answer]).toEqual([7]);
+  });
+
+  test('Z1 a link carries only what its own runs say', async () => {
+    const bench = new Bench();
+    const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+    const hostA = await bench.host('A', [a]);
+    await bench.host('B', [b]);
+    await bench.clock.advance(50);
+    // It claims to speak for c, whose run this link did not pin.
+    hostA.post([heartbeat('c', 'b'), heartbeat('a', 'b')]);
+    hostA.flush();
+    hostA.sendBulk(nodeId('c'), b.nodeId, new Uint8Array([1]));
+    await bench.clock.advance(10);
+    expect(b.received.map(({ message }) => message.from)).toEqual([a.nodeId]);
+    expect(b.bulk).toEqual([]);
+  });
+
+  test('Z1 a new run of a known replica is told as new, a new link of the same run is not', async () => {
+    const bench = new Bench();
+    const b = new FakeReplica('b');
+    await bench.host('B', [b]);
+    const first = await bench.host('A1', [new FakeReplica('a', 1)]);
+    await bench.clock.advance(50);
+    bench.network.breakLink('A1', 'B');
+    await bench.clock.advance(500);
+    await first.close();
+    await bench.host('A2', [new FakeReplica('a', 2, '11'.repeat(8))]);
+    await bench.clock.advance(500);
+    expect(b.events).toEqual([
+      'linked a new',
+      'unlinked a',
+      'linked a same',
+      'unlinked a',
+      'linked a new',
+    ]);
+  });
+
+  test('Z3 a run older than the one known is refused, its messages are not heard', async () => {
+    const bench = new Bench();
+    const b = new FakeReplica('b');
+    const hostB = await bench.host('B', [b]);
+    const first = await bench.host('A1', [new FakeReplica('a', 3)]);
+    await bench.clock.advance(50);
+    await first.close();
+    await bench.clock.advance(50);
+    await bench.host('A2', [new FakeReplica('a', 2)]);
+    await bench.clock.advance(150);
+    expect(bench.codes('B')).toContain('REPLICA_ROLLED_BACK');
+    expect(hostB.isLinked(nodeId('a'))).toBe(false);
+    expect(b.events).toEqual(['linked a new', 'unlinked a']);
+  });
+
+  test('Z3 two runs of one epoch are copies: both are refused, until a newer run comes', async () => {
+    const bench = new Bench();
+    const b = new FakeReplica('b');
+    await bench.host('B', [b]);
+    const first = await bench.host('A1', [new FakeReplica('a', 3, '11'.repeat(8))]);
+    await bench.clock.advance(50);
+    const second = await bench.host('A2', [new FakeReplica('a', 3, '22'.repeat(8))]);
+    await bench.clock.advance(1_000);
+    expect(bench.codes('B')).toContain('REPLICA_CLONED');
+    expect(b.events).toEqual(['linked a new', 'unlinked a']);
+    await first.close();
+    await second.close();
+    await bench.host('A3', [new FakeReplica('a', 4, '33'.repeat(8))]);
+    await bench.clock.advance(150);
+    expect(b.events.at(-1)).toBe('linked a new');
+  });
+
+  test('F16 another secret: BAD_SECRET on both sides, no link, no event', async () => {
+    const bench = new Bench();
+    const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+    const hostA = await bench.host('A', [a]);
+    await bench.host('B', [b], { secret: 'other' });
+    await bench.clock.advance(90);
+    expect(bench.codes('A')).toContain('BAD_SECRET');
+    expect(bench.codes('B')).toContain('BAD_SECRET');
+    expect(hostA.isLinked(b.nodeId)).toBe(false);
+    expect([...a.events, ...b.events]).toEqual([]);
+  });
+
+  test('a host that never says hello is let go', async () => {
+    const bench = new Bench();
+    const host = await bench.host('A', [new FakeReplica('a')]);
+    const reasons: string[] = [];
+    const mute = bench.network.transport('M');
+    await mute.start({
+      linkUp: () => undefined,
+      linkDown: (_link, reason) => reasons.push(reason),
+      frame: () => undefined,
+      drained: () => undefined,
+    });
+    host.meet([{ host: 'M', addresses: mute.addresses() }]);
+    await bench.clock.advance(5_200);
+    expect(reasons).toContain('no hello');
+  });
+
+  test('hosts pass on whom they know: two that never met the same relay find each other', async () => {
+    const bench = new Bench();
+    const replicas = ['a', 'b', 'c'].map((digit) => new FakeReplica(digit));
+    const [a, b, c] = replicas as [FakeReplica, FakeReplica, FakeReplica];
+    const hostA = await bench.host('A', [a], { meet: false });
+    const hostB = await bench.host('B', [b], { meet: false });
+    const hostC = await bench.host('C', [c], { meet: false });
+    hostA.meet([{ host: 'C', addresses: ['memory:C'] }]);
+    await bench.clock.advance(50);
+    hostB.meet([{ host: 'C', addresses: ['memory:C'] }]);
+    await bench.clock.advance(200);
+    hostC.announce();
+    await bench.clock.advance(200);
+    expect(hostA.isLinked(b.nodeId)).toBe(true);
+    expect(hostB.isLinked(a.nodeId)).toBe(true);
+  });
+
+  test('bytes that are no message are dropped and counted, the rest of the cluster goes on', async () => {
+    const bench = new Bench();
+    const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+    const hostA = await bench.host('A', [a]);
+    await bench.host('B', [b]);
+    await bench.clock.advance(50);
+    const peer = hostA.linkedRuns()[0]?.peer;
+    const message = encodeMessage(heartbeat('a', 'b'));
+    peer?.send('raft', new Uint8Array([2, 255, 255]));
+    peer?.send('raft', new Uint8Array([200, 1]));
+    peer?.send('raft', new Uint8Array([message.length, ...message]));
+    peer?.send('bulk', new Uint8Array([1, 2, 3]));
+    await bench.clock.advance(10);
+    expect(bench.codes('B').length).toBeGreaterThanOrEqual(2);
+    expect(new Set(bench.codes('B'))).toEqual(new Set(['BAD_REQUEST']));
+    expect(b.received.length).toBe(1);
+  });
+});

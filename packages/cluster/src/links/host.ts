@@ -1,0 +1,396 @@
+/**
+ * One process or tab in one namespace: its links to other hosts, and the replicas it runs. Routes
+ * by NodeId what the replicas say: over the link to the host that runs the receiver, or straight to
+ * a replica next door.
+ */
+import { decodeMessage, encodeMessage } from '@quorate/core';
+import type { Message, NodeId } from '@quorate/core';
+import { ByteReader, ByteWriter, QuorateError } from '@quorate/contracts';
+import type {
+  Announcement,
+  Channel,
+  Cipher,
+  Clock,
+  HostId,
+  Link,
+  Rendezvous,
+  Transport,
+} from '@quorate/contracts';
+import type { Hello, RunFacts } from './hello.ts';
+import { Peer } from './peer.ts';
+import type { RequestOptions, RpcRequest } from './rpc.ts';
+import { judge, Witnesses } from './witnesses.ts';
+
+/** What a host needs of a replica that it runs. */
+export interface HostedReplica {
+  readonly nodeId: NodeId;
+  facts(): RunFacts;
+  leader(): NodeId | null;
+  /** A message, and the run that says it. */
+  receive(message: Message, sender: RunFacts): void;
+  receiveBulk(from: NodeId, body: Uint8Array): void;
+  /** A peer's run is linked, or is not any more. `newRun`: its epoch or nonce was not seen before. */
+  linked(facts: RunFacts, newRun: boolean): void;
+  unlinked(nodeId: NodeId): void;
+  /** A peer knows more of this replica than its disk does: this run must end (Z3). */
+  disowned(error: QuorateError): void;
+  answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+export type HostOptions = {
+  readonly transport: Transport;
+  readonly cipher: Cipher;
+  readonly clock: Clock;
+  readonly rendezvous: Rendezvous | null;
+  /** Called with what strangers and broken links did, for counters and events. */
+  readonly onRefused: (host: HostId, error: QuorateError) => void;
+  /** Called when links, acquaintances or their facts changed. */
+  readonly onChange: () => void;
+};
+
+export class Host {
+  readonly witnesses: Witnesses = new Witnesses();
+  readonly #options: HostOptions;
+  readonly #replicas = new Map<NodeId, HostedReplica>();
+  readonly #peers = new Map<HostId, Peer>();
+  readonly #byLink = new Map<Link, Peer>();
+  /** Where each linked NodeId lives now. */
+  readonly #routes = new Map<NodeId, Peer>();
+  readonly #acquaintances = new Map<HostId, readonly string[]>();
+  readonly #outbox = new Map<Peer, Message[]>();
+  #stopWatching: () => void = () => undefined;
+  #announced = '';
+  #announcedAddresses: string | null = null;
+  #closed = false;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+  }
+
+  get id(): HostId {
+    return this.#options.transport.host;
+  }
+
+  /** Replicas are added before `start`, so that the first hello names them. */
+  add(replica: HostedReplica): void {
+    this.#replicas.set(replica.nodeId, replica);
+  }
+
+  /** The replica is gone: links that named its run are closed and made anew (Z1). */
+  remove(replica: HostedReplica): void {
+    for (const [nodeId, hosted] of this.#replicas) {
+      if (hosted === replica) this.#replicas.delete(nodeId);
+    }
+    for (const peer of [...this.#peers.values()]) peer.close('run ended');
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    const { transport, rendezvous } = this.#options;
+    await transport.start(
+      {
+        linkUp: (link) => this.#linkUp(link),
+        linkDown: (link, reason) => this.#linkDown(link, reason),
+        frame: (link, channel, frame) => this.#byLink.get(link)?.receive(channel, frame),
+        drained: (link, channel) => this.#drained(link, channel),
+      },
+      signal,
+    );
+    if (rendezvous !== null) {
+      this.#stopWatching = rendezvous.watch((announcement) => this.#meet([announcement]));
+    }
+    this.announce();
+  }
+
+  /** Tells rendezvous and linked hosts what changed here: addresses, runs' clusters, the leader. */
+  announce(): void {
+    if (this.#closed) return;
+    const hello = this.#hello();
+    // What it has seen of others is said along with the rest, and is no reason to speak.
+    const text = JSON.stringify({ ...hello, witnesses: [] });
+    if (text === this.#announced) return;
+    this.#announced = text;
+    const { host, addresses } = hello;
+    if (addresses.join() !== this.#announcedAddresses) {
+      // Signed and sent to every relay: only when there is something new to say.
+      this.#announcedAddresses = addresses.join();
+      this.#options.rendezvous?.announce({ host, addresses });
+    }
+    for (const peer of this.#peers.values()) peer.sendHello();
+  }
+
+  /** Wants links to these hosts. */
+  meet(announcements: readonly Announcement[]): void {
+    this.#meet(announcements);
+  }
+
+  /** The hosts known, with their last known addresses: what is worth remembering across a restart. */
+  acquaintances(): Announcement[] {
+    return [...this.#acquaintances].map(([host, addresses]) => ({ host, addresses }));
+  }
+
+  /** Every linked run. */
+  linkedRuns(): { facts: RunFacts; peer: Peer }[] {
+    const runs: { facts: RunFacts; peer: Peer }[] = [];
+    for (const peer of this.#routes.values()) {
+      for (const facts of peer.hello?.runs ?? []) {
+        if (this.#routes.get(facts.nodeId) === peer && !runs.some((r) => r.facts === facts)) {
+          runs.push({ facts, peer });
+        }
+      }
+    }
+    return runs;
+  }
+
+  /** What a run that is linked or hosted here says of itself; null for any other. */
+  factsOf(nodeId: NodeId): RunFacts | null {
+    const hosted = this.#replicas.get(nodeId);
+    if (hosted !== undefined) return hosted.facts();
+    return this.#routes.get(nodeId)?.hello?.runs.find((run) => run.nodeId === nodeId) ?? null;
+  }
+
+  linkTo(nodeId: NodeId): Link | null {
+    return this.#routes.get(nodeId)?.link ?? null;
+  }
+
+  isLinked(nodeId: NodeId): boolean {
+    return this.#replicas.has(nodeId) || this.#routes.has(nodeId);
+  }
+
+  /** Queues messages; they leave with `flush`, those for one host as one frame. */
+  post(messages: readonly Message[]): void {
+    for (const message of messages) {
+      const neighbour = this.#replicas.get(message.to);
+      const sender = this.#replicas.get(message.from);
+      if (neighbour !== undefined && sender !== undefined) {
+        this.#options.clock.defer(() => {
+          if (!this.#closed) neighbour.receive(message, sender.facts());
+        });
+        continue;
+      }
+      const peer = this.#routes.get(message.to);
+      if (peer === undefined) continue;
+      const queue = this.#outbox.get(peer);
+      if (queue === undefined) this.#outbox.set(peer, [message]);
+      else queue.push(message);
+    }
+  }
+
+  /** Sends what was queued. What a full link refuses is dropped: Raft sends again. */
+  flush(): void {
+    for (const [peer, messages] of this.#outbox) {
+      const bodies = messages.map(encodeMessage);
+      // Two bytes hold most lengths; the writer grows where they do not.
+      const writer = new ByteWriter(bodies.reduce((sum, { length }) => sum + length + 2, 8));
+      for (const body of bodies) writer.block(body);
+      peer.send('raft', writer.finish());
+    }
+    this.#outbox.clear();
+  }
+
+  /** Queues a piece of bulk data; false when the link cannot take it now. */
+  sendBulk(from: NodeId, to: NodeId, body: Uint8Array): boolean {
+    const frame = new ByteWriter(body.length + 32).hex(from).hex(to).raw(body).finish();
+    const neighbour = this.#replicas.get(to);
+    if (neighbour !== undefined) {
+      this.#options.clock.defer(() => neighbour.receiveBulk(from, body));
+      return true;
+    }
+    const peer = this.#routes.get(to);
+    if (peer === undefined || peer.unsentBytes('bulk') > bulkUnsentBytesMax) return false;
+    return peer.send('bulk', frame);
+  }
+
+  /** Asks a replica, wherever it runs. Errors: as `RpcPeer.request`. */
+  request(
+    to: NodeId,
+    method: string,
+    body: Uint8Array,
+    options: RequestOptions,
+  ): Promise<Uint8Array> {
+    const neighbour = this.#replicas.get(to);
+    if (neighbour !== undefined) {
+      return neighbour.answer({ to, method, body }, options.signal ?? new AbortController().signal);
+    }
+    const peer = this.#routes.get(to);
+    if (peer === undefined) {
+      return Promise.reject(new QuorateError('UNREACHABLE', `Cannot reach ${to}: no link`));
+    }
+    return peer.request({ to, method, body }, options);
+  }
+
+  /** Closes the link over which a peer said what it must not say. */
+  refuse(nodeId: NodeId, reason: string): void {
+    this.#routes.get(nodeId)?.close(reason);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopWatching();
+    // Both begin at once: a page that is being left has no later (Z6).
+    await Promise.all([this.#options.rendezvous?.close(), this.#options.transport.close()]);
+    for (const peer of this.#peers.values()) peer.down('closed');
+  }
+
+  #hello(): Hello {
+    let leader: NodeId | null = null;
+    const runs: RunFacts[] = [];
+    for (const replica of this.#replicas.values()) {
+      runs.push(replica.facts());
+      leader ??= replica.leader();
+    }
+    return {
+      host: this.id,
+      addresses: this.#options.transport.addresses().slice(0, 32),
+      runs,
+      leader,
+      acquaintances: this.acquaintances().slice(0, 64),
+      witnesses: this.witnesses.list(),
+    };
+  }
+
+  #meet(announcements: readonly Announcement[]): void {
+    let changed = false;
+    for (const { host, addresses } of announcements) {
+      if (host === this.id || addresses.length === 0) continue;
+      const known = this.#acquaintances.get(host);
+      if (known !== undefined && known.join() === addresses.join()) continue;
+      if (known === undefined && this.#acquaintances.size >= acquaintanceCountMax) continue;
+      this.#acquaintances.set(host, addresses);
+      this.#options.transport.connect(host, addresses);
+      changed = true;
+    }
+    if (changed) this.#options.onChange();
+  }
+
+  #linkUp(link: Link): void {
+    const peer = new Peer({
+      link,
+      localHost: this.id,
+      frameBytesMax: this.#options.transport.frameBytesMax,
+      cipher: this.#options.cipher,
+      clock: this.#options.clock,
+      hello: () => this.#hello(),
+      events: {
+        ready: (ready) => this.#ready(ready),
+        renewed: (renewed) => this.#renewed(renewed),
+        frame: (from, channel, body) => this.#frame(from, channel, body),
+        request: () => (request, signal) => this.#answer(request, signal),
+        refused: (refused, error) => this.#options.onRefused(refused.link.host, error),
+      },
+    });
+    this.#peers.get(link.host)?.close('replaced');
+    this.#peers.set(link.host, peer);
+    this.#byLink.set(link, peer);
+    this.#options.clock.setTimeout(() => {
+      if (!peer.open && this.#peers.get(link.host) === peer) peer.close('no hello');
+    }, helloTimeoutMs);
+  }
+
+  #linkDown(link: Link, reason: string): void {
+    const peer = this.#byLink.get(link);
+    this.#byLink.delete(link);
+    if (peer === undefined) return;
+    if (this.#peers.get(link.host) === peer) this.#peers.delete(link.host);
+    this.#outbox.delete(peer);
+    peer.down(reason);
+    for (const [nodeId, route] of [...this.#routes]) {
+      if (route !== peer) continue;
+      this.#routes.delete(nodeId);
+      for (const replica of this.#replicas.values()) replica.unlinked(nodeId);
+    }
+    this.#options.onChange();
+  }
+
+  #drained(link: Link, channel: Channel): void {
+    this.#byLink.get(link)?.drained(channel);
+  }
+
+  #ready(peer: Peer): void {
+    const hello = peer.hello;
+    if (hello === null || this.#isDisowned(peer, hello)) return;
+    for (const facts of hello.runs) {
+      const error = this.witnesses.objection(facts);
+      if (error === null) continue;
+      // Nobody can tell the copy from the original, so the one that was heard before halts too.
+      if (error.code === 'REPLICA_CLONED') this.#routes.get(facts.nodeId)?.close(error.code);
+      this.#options.onRefused(peer.link.host, error);
+      peer.close(error.code);
+      return;
+    }
+    for (const facts of hello.runs) {
+      const newRun = this.witnesses.met(facts);
+      this.#routes.set(facts.nodeId, peer);
+      for (const replica of this.#replicas.values()) replica.linked(facts, newRun);
+    }
+    this.#learn(peer, hello);
+  }
+
+  /** Z3: the other side knows of a run here what that run's own disk does not. */
+  #isDisowned(peer: Peer, hello: Hello): boolean {
+    for (const witness of hello.witnesses) {
+      const replica = this.#replicas.get(witness.nodeId);
+      const error = replica === undefined ? null : judge(witness, replica.facts());
+      if (replica === undefined || error === null) continue;
+      this.#options.onRefused(peer.link.host, error);
+      peer.close(error.code);
+      replica.disowned(error);
+      return true;
+    }
+    return false;
+  }
+
+  #renewed(peer: Peer): void {
+    const { hello } = peer;
+    if (hello !== null && !this.#isDisowned(peer, hello)) this.#learn(peer, hello);
+  }
+
+  #learn(peer: Peer, hello: Hello): void {
+    this.#meet([{ host: peer.link.host, addresses: hello.addresses }, ...hello.acquaintances]);
+    this.#options.onChange();
+  }
+
+  #frame(peer: Peer, channel: 'raft' | 'bulk', body: Uint8Array): void {
+    const reader = new ByteReader(body);
+    if (channel === 'bulk') {
+      const from = reader.hex(16);
+      const to = reader.hex(16);
+      if (this.#routes.get(from) !== peer) return;
+      this.#replicas.get(to)?.receiveBulk(from, reader.rest());
+      return;
+    }
+    while (reader.remaining > 0) {
+      let message: Message;
+      try {
+        message = decodeMessage(reader.block());
+      } catch (cause) {
+        // The only parser of foreign bytes refused: dropped and counted, never passed on.
+        this.#options.onRefused(
+          peer.link.host,
+          new QuorateError('BAD_REQUEST', 'Cannot decode a message', { cause }),
+        );
+        return;
+      }
+      // Z1: a link carries only what its own pinned runs say.
+      const sender = peer.hello?.runs.find((run) => run.nodeId === message.from);
+      if (sender === undefined || this.#routes.get(message.from) !== peer) continue;
+      this.#replicas.get(message.to)?.receive(message, sender);
+    }
+  }
+
+  #answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
+    const replica =
+      request.to === null ? this.#replicas.values().next().value : this.#replicas.get(request.to);
+    if (replica === undefined) {
+      return Promise.reject(
+        new QuorateError('UNREACHABLE', `Cannot answer ${request.method}: no such replica here`),
+      );
+    }
+    return replica.answer(request, signal);
+  }
+}
+
+/** Bulk data waits here while heartbeats pass: little enough to not delay a shared connection. */
+const bulkUnsentBytesMax = 1024 * 1024;
+const acquaintanceCountMax = 1_024;
+const helloTimeoutMs = 5_000;

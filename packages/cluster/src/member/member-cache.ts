@@ -1,0 +1,66 @@
+/**
+ * What a member remembers across a restart beside its log: where others were, and what they swore
+ * (Z3). It is written beside the batches, as soon as there is news worth it.
+ */
+import { decodeCborMap, encodeCbor, isQuorateError } from '@quorate/contracts';
+import type { Announcement, Clock, LogStorage } from '@quorate/contracts';
+import { announcementsFrom } from '../links/hello.ts';
+import type { Host } from '../links/host.ts';
+import { witnessesFrom } from '../links/witnesses.ts';
+import type { Witness } from '../links/witnesses.ts';
+
+export type Remembered = {
+  readonly acquaintances: readonly Announcement[];
+  readonly witnesses: readonly Witness[];
+};
+
+/** What an earlier run stored. A cache that cannot be read is as good as none. */
+export async function readMemberCache(storage: LogStorage | undefined): Promise<Remembered> {
+  const cache = await storage?.readCache();
+  if (cache instanceof Uint8Array) {
+    try {
+      const map = decodeCborMap(cache);
+      return {
+        acquaintances: announcementsFrom(map['acquaintances']),
+        witnesses: witnessesFrom(map['witnesses']),
+      };
+    } catch (error) {
+      if (!isQuorateError(error)) throw error;
+    }
+  }
+  return { acquaintances: [], witnesses: [] };
+}
+
+export class MemberCache {
+  readonly #clock: Clock;
+  #linksChanged = false;
+  #savedAt = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Hosts were met or moved. */
+  linksChanged(): void {
+    this.#linksChanged = true;
+  }
+
+  /** Stores what is new, and what moves with every commit at a slower pace. */
+  save(storage: LogStorage, host: Host, isLast: boolean): void {
+    const { witnesses } = host;
+    const { news } = witnesses;
+    if (!this.#linksChanged && news === 'none') return;
+    const now = this.#clock.now();
+    const isUrgent = isLast || this.#linksChanged || news === 'facts';
+    if (!isUrgent && now - this.#savedAt < progressSaveMs) return;
+    this.#linksChanged = false;
+    this.#savedAt = now;
+    const bytes = encodeCbor({ acquaintances: host.acquaintances(), witnesses: witnesses.store() });
+    storage.writeCache(bytes).catch((error: unknown) => {
+      // A store that fails says so where it matters.
+      if (!isQuorateError(error)) throw error;
+    });
+  }
+}
+
+const progressSaveMs = 1_000;

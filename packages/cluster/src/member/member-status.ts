@@ -1,0 +1,305 @@
+/**
+ * What a member says about itself: derived from what the parts know, never stored twice, handed out
+ * as one immutable snapshot per change.
+ */
+import type { NodeId, Status } from '@quorate/core';
+import type { Clock, Run } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
+import type { FormationProgress } from '../formation/formation.ts';
+import type { Host } from '../links/host.ts';
+import type { Genesis } from '../state/policy.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { ReplicatedState } from '../state/replicated-state.ts';
+import type { ClusterStatus, MemberInfo, MissingMember, Phase, RaftStatus } from './status.ts';
+
+/** What the status is derived from. */
+export type MemberView = {
+  readonly run: Run | null;
+  readonly durable: boolean;
+  readonly genesis: Genesis | null;
+  readonly state: ReplicatedState | null;
+  readonly replica: Replica | null;
+  readonly host: Host | null;
+};
+
+export type MemberStatusOptions = {
+  readonly namespace: string;
+  readonly label: string;
+  readonly clock: Clock;
+  readonly clockName: () => string;
+  readonly view: () => MemberView;
+};
+
+export class MemberStatus {
+  readonly #options: MemberStatusOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #heardAt = new Map<NodeId, number>();
+  readonly #counters = new Map<string, number>();
+  #current: ClusterStatus | null = null;
+  #failure: QuorateError | null = null;
+  #forming: FormationProgress | null = null;
+  #isFull = false;
+  #leaderSeenAt: number;
+  #scheduled = false;
+
+  constructor(options: MemberStatusOptions) {
+    this.#options = options;
+    this.#leaderSeenAt = options.clock.now();
+  }
+
+  get current(): ClusterStatus {
+    this.#current ??= this.#derive();
+    return this.#current;
+  }
+
+  /** What ended this member, if anything did. */
+  get failure(): QuorateError | null {
+    return this.#failure;
+  }
+
+  changed(): void {
+    this.#current = null;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.clock.defer(() => {
+      this.#scheduled = false;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  forming(progress: FormationProgress): void {
+    this.#forming = progress;
+    this.changed();
+  }
+
+  /** The first reason is the one that counts. */
+  fail(error: QuorateError): void {
+    this.#failure ??= error;
+    this.changed();
+  }
+
+  setFull(isFull: boolean): void {
+    this.#isFull = isFull;
+    this.changed();
+  }
+
+  heard(nodeId: NodeId): void {
+    this.#heardAt.set(nodeId, this.#options.clock.now());
+    this.changed();
+  }
+
+  count(name: string): void {
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
+  }
+
+  setCounter(name: string, value: number): void {
+    if (this.#counters.get(name) === value) return;
+    this.#counters.set(name, value);
+    this.changed();
+  }
+
+  whenReady(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const failure = this.#failure;
+        if (failure !== null) settle(() => reject(failure));
+        else if (this.current.phase === 'ready') settle(resolve);
+      };
+      const settle = (run: () => void): void => {
+        unsubscribe();
+        signal?.removeEventListener('abort', onAbort);
+        run();
+      };
+      const onAbort = (): void =>
+        settle(() => reject(new QuorateError('ABORTED', 'Stopped waiting for the cluster')));
+      const unsubscribe = this.subscribe(look);
+      signal?.addEventListener('abort', onAbort);
+      if (signal?.aborted === true) onAbort();
+      else look();
+    });
+  }
+
+  /** Rejects at once what a lost quorum makes hopeless (DESIGN §1). */
+  throwIfReadOnly(): void {
+    const error = this.readOnlyError();
+    if (error !== null) throw error;
+  }
+
+  readOnlyError(): QuorateError | null {
+    const { phase, message, missing } = this.current;
+    if (phase !== 'read-only') return null;
+    return new QuorateError('NO_QUORUM', message, { details: { missing } });
+  }
+
+  /** Why a call that waited for the cluster is given up. */
+  formationError(): QuorateError {
+    if (this.#failure !== null) return this.#failure;
+    const { reason, message } = this.current;
+    return new QuorateError(reason ?? 'NO_LEADER', message);
+  }
+
+  #derive(): ClusterStatus {
+    const view = this.#options.view();
+    const { run, genesis, state, replica, durable } = view;
+    const status = replica?.status() ?? null;
+    const members = membersOf(view, status, this.#options.label);
+    const missing = this.#missing(members);
+    const phase = this.#phase(view, members);
+    return {
+      namespace: this.#options.namespace,
+      clusterId: genesis?.clusterId ?? null,
+      generation: genesis?.generation ?? 0,
+      nodeId: run?.nodeId ?? null,
+      label: this.#options.label,
+      phase,
+      canWrite: this.#canWrite(phase),
+      reason: this.#reason(phase, view),
+      message: this.#message(phase, missing, view),
+      missing,
+      durability: durable ? 'disk' : 'memory',
+      copies: copiesOf(members, status),
+      pendingWrites: replica?.pendingWrites ?? 0,
+      members,
+      raft: {
+        ...raftOf(run, state, status),
+        clock: this.#options.clockName(),
+        counters: Object.fromEntries(this.#counters),
+      },
+    };
+  }
+
+  #phase({ replica, genesis, run, state }: MemberView, members: readonly MemberInfo[]): Phase {
+    if (this.#failure !== null) return this.#failure.code === 'OUTDATED' ? 'outdated' : 'stopped';
+    if (run === null) return 'starting';
+    if (replica === null || genesis === null) return this.#forming?.phase ?? 'discovering';
+    const now = this.#options.clock.now();
+    if (replica.softState.leader !== null) {
+      this.#leaderSeenAt = now;
+      if (state?.formed === false) return 'joining';
+      return members.some((member) => member.self) ? 'ready' : 'joining';
+    }
+    const voters = members.filter((member) => member.kind === 'voter');
+    const reachable = voters.filter((member) => member.reachable).length;
+    const leaderlessMs = now - this.#leaderSeenAt;
+    const patienceMs = 2 * genesis.policy.electionTimeoutMsMax;
+    if (voters.length === 0) return 'joining';
+    return reachable <= voters.length / 2 && leaderlessMs >= patienceMs ? 'read-only' : 'electing';
+  }
+
+  #canWrite(phase: Phase): boolean {
+    return this.#failure === null && phase !== 'read-only' && phase !== 'server';
+  }
+
+  #reason(phase: Phase, view: MemberView): ClusterStatus['reason'] {
+    if (this.#failure !== null) return this.#failure.code;
+    if (phase === 'read-only') return 'NO_QUORUM';
+    if (phase === 'electing') return 'NO_LEADER';
+    if (this.#isFull) return 'STORAGE_FULL';
+    if (phase === 'joining' && view.state?.formed === false) return 'FORMATION_WAITING';
+    return phase === 'ready' ? null : (this.#forming?.reason ?? null);
+  }
+
+  #message(phase: Phase, missing: readonly MissingMember[], view: MemberView): string {
+    const names = missing.map((member) => member.label).join(', ');
+    if (this.#failure !== null) return this.#failure.message;
+    if (phase === 'joining' && view.replica !== null && view.state?.formed === false) {
+      const { expect } = view.state.genesis?.policy ?? { expect: 1 };
+      return `Writes wait until ${expect} durable replicas hold the data`;
+    }
+    switch (phase) {
+      case 'starting':
+        return 'Opening the store';
+      case 'discovering':
+      case 'joining':
+        return this.#forming?.message ?? 'Looking for the cluster';
+      case 'electing':
+        return 'The members are choosing a leader';
+      case 'read-only':
+        return `No quorum: read-only until a majority is back (missing: ${names})`;
+      default:
+        if (this.#isFull) return 'The disk is full: writes wait until there is room';
+        return names === '' ? 'Ready' : `Ready (not reachable: ${names})`;
+    }
+  }
+
+  #missing(members: readonly MemberInfo[]): MissingMember[] {
+    const now = this.#options.clock.now();
+    return members
+      .filter((member) => member.kind === 'voter' && !member.reachable)
+      .map(({ nodeId, label }) => {
+        const heardAt = this.#heardAt.get(nodeId);
+        return { nodeId, label, lastSeenMs: heardAt === undefined ? null : now - heardAt };
+      });
+  }
+}
+
+function membersOf(
+  { run, state, host, genesis }: MemberView,
+  status: Status | null,
+  ownLabel: string,
+): MemberInfo[] {
+  if (state === null || genesis === null) return [];
+  const { voters, votersOutgoing, learners } = status?.membership ?? state.membership;
+  const leader = status?.leader ?? null;
+  const info = (nodeId: NodeId, kind: MemberInfo['kind']): MemberInfo => {
+    const facts = state.members.get(nodeId);
+    const link = host?.linkTo(nodeId) ?? null;
+    const self = nodeId === run?.nodeId;
+    const progress = status?.progress.find((one) => one.peer === nodeId);
+    return {
+      nodeId,
+      // What a run says of itself is newer than what it said when it joined.
+      label: self ? ownLabel : (host?.factsOf(nodeId)?.label ?? facts?.label ?? nodeId.slice(0, 8)),
+      kind,
+      reachable: self || host?.isLinked(nodeId) === true,
+      leader: nodeId === leader,
+      self,
+      durable: facts?.durable ?? false,
+      runtime: facts?.runtime ?? 'node',
+      link: link?.kind ?? null,
+      roundTripMs: link?.roundTripMs ?? null,
+      matchIndex: self ? (status?.durableIndex ?? null) : (progress?.matchIndex ?? null),
+    };
+  };
+  const outgoing = votersOutgoing.filter((id) => !voters.includes(id));
+  return [
+    ...voters.map((id) => info(id, 'voter')),
+    ...outgoing.map((id) => info(id, 'voter')),
+    ...learners.map((id) => info(id, 'learner')),
+  ];
+}
+
+function copiesOf(members: readonly MemberInfo[], status: Status | null): number {
+  if (status?.role !== 'leader') {
+    return members.filter((one) => one.kind === 'voter' && one.reachable).length;
+  }
+  return members.filter((one) => (one.matchIndex ?? 0) >= status.commitIndex).length;
+}
+
+function raftOf(
+  run: Run | null,
+  state: ReplicatedState | null,
+  status: Status | null,
+): Omit<RaftStatus, 'clock' | 'counters'> {
+  const votes = status?.membership.voters.includes(status.nodeId) === true;
+  const follows = status?.role === 'follower' && !votes;
+  return {
+    role: status === null ? 'none' : follows ? 'learner' : status.role,
+    term: status?.term ?? 0,
+    leader: status?.leader ?? null,
+    commitIndex: status?.commitIndex ?? 0,
+    appliedIndex: state?.appliedIndex ?? 0,
+    firstIndex: status?.firstIndex ?? 0,
+    lastIndex: status?.lastEntry.index ?? 0,
+    snapshotIndex: status?.snapshot?.index ?? 0,
+    epoch: run?.epoch ?? 0,
+    time: state?.time ?? 0,
+  };
+}

@@ -1,0 +1,646 @@
+/**
+ * A member's whole life, from an empty disk to a running replica: opens the store, restores the
+ * state, meets others, founds or joins, and goes on from where it was after a restart. What the
+ * layers above hold is this: `propose`, `readBarrier` and a status that says in words how it is.
+ */
+import type { InitialState, Message, NodeId } from '@quorate/core';
+import { Awaited } from './awaited.ts';
+import {
+  asFatal,
+  concatBytes,
+  encodeCbor,
+  hexFromBytes,
+  isQuorateError,
+  QuorateError,
+  withDeadline,
+} from '@quorate/contracts';
+import { ClaimKeeper } from '../formation/claim.ts';
+import type {
+  Applied,
+  BarrierOptions,
+  CallOptions,
+  Consensus,
+  LogStorage,
+} from '@quorate/contracts';
+import { dialUntilAnswered } from '../links/dial.ts';
+import { form } from '../formation/formation.ts';
+import type { FormationProgress, FormationResult } from '../formation/formation.ts';
+import type { RunFacts } from '../links/hello.ts';
+import { Host } from '../links/host.ts';
+import type { HostedReplica } from '../links/host.ts';
+import { MemberCache, readMemberCache } from './member-cache.ts';
+import type { MemberNetwork, MemberOptions } from './member-options.ts';
+import { MemberStatus } from './member-status.ts';
+import { foundingOf, genesisOf, openReplica } from './opening.ts';
+import type { Opened } from './opening.ts';
+import { createPolicy, featureLevel } from '../state/policy.ts';
+import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
+import { Replica } from '../replica/replica.ts';
+import type { ReplicatedState } from '../state/replicated-state.ts';
+import type { RpcRequest } from '../links/rpc.ts';
+import type { ClusterStatus } from './status.ts';
+import { persistFounding } from '../replica/turn.ts';
+
+export class Member implements Consensus, HostedReplica {
+  readonly #options: MemberOptions;
+  readonly #policyWishes: Policy;
+  readonly #writeTimeoutMs: number;
+  readonly #readTimeoutMs: number;
+  readonly #status: MemberStatus;
+  readonly #stopping = new AbortController();
+  readonly #cache: MemberCache;
+  readonly #emptyState: Uint8Array;
+  readonly #linkWaiters = new Set<() => void>();
+  readonly #running = new Awaited<Replica>();
+  #storage: LogStorage | null = null;
+  /** The store is being opened; never rejects. */
+  #opening: Promise<void> | null = null;
+  #opened: Opened | null = null;
+  #network: MemberNetwork | null = null;
+  #host: Host | null = null;
+  #genesis: Genesis | null = null;
+  #replica: Replica | null = null;
+  #claim: ClaimKeeper | null = null;
+  #leaderlessSince = 0;
+  #knocking = false;
+  #knockCount = 0;
+  #started: Promise<void> | null = null;
+  #leaving: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** Throws `RangeError` for a policy that cannot be meant. */
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    this.#cache = new MemberCache(options.clock);
+    this.#policyWishes = createPolicy(options.policy);
+    this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
+    this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
+    this.#emptyState = concatBytes([...options.stateMachine.snapshot()]);
+    this.#status = new MemberStatus({
+      namespace: options.namespace,
+      label: options.label,
+      clock: options.clock,
+      clockName: options.clockName ?? (() => 'timer'),
+      view: () => ({
+        run: this.#opened?.run ?? null,
+        durable: this.#opened?.storage.durable ?? false,
+        genesis: this.#genesis,
+        state: this.#opened?.state ?? null,
+        replica: this.#replica,
+        host: this.#host,
+      }),
+    });
+  }
+
+  /** Throws before the store is open; hosts ask only afterwards. */
+  get nodeId(): NodeId {
+    if (this.#opened === null) throw new RangeError('Cannot name this member: its store is closed');
+    return this.#opened.run.nodeId;
+  }
+
+  get status(): ClusterStatus {
+    return this.#status.current;
+  }
+
+  /** What ended this member, if anything did; what it had not sent is rejected with this. */
+  get failure(): QuorateError | null {
+    return this.#status.failure;
+  }
+
+  /** Calls back after each change of the status, at most once per turn. */
+  subscribe(listener: () => void): () => void {
+    return this.#status.subscribe(listener);
+  }
+
+  /** Sets out; trouble shows in the status. Idempotent. Never rejects. */
+  start(): Promise<void> {
+    this.#started ??= this.#run().catch((error: unknown) => this.#fail(error));
+    return this.#started;
+  }
+
+  /** Resolves once writes can be taken; rejects with what stopped this member, or `ABORTED`. */
+  ready(signal?: AbortSignal): Promise<void> {
+    return this.#status.whenReady(signal);
+  }
+
+  async propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+    const timeoutMs = options.timeoutMs ?? this.#writeTimeoutMs;
+    const startedAt = this.#options.clock.now();
+    const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
+    this.#status.throwIfReadOnly();
+    return replica.propose(command, { ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
+  }
+
+  async readBarrier(options: BarrierOptions = {}): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? this.#readTimeoutMs;
+    const startedAt = this.#options.clock.now();
+    const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
+    this.#status.throwIfReadOnly();
+    await replica.readBarrier({ ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
+  }
+
+  /**
+   * Removes a member, this one by default; resolves once that is committed. This one then stops and
+   * its data become an archive (Z7). Errors: `NO_LEADER`, `MEMBERSHIP_REFUSED`, `CLOSED`.
+   */
+  async leave(options: { nodeId?: NodeId; signal?: AbortSignal } = {}): Promise<void> {
+    const replica = this.#replica;
+    const self = this.#opened?.run.nodeId;
+    const target = options.nodeId ?? self;
+    if (replica === null || target === undefined) {
+      throw new QuorateError('NO_LEADER', 'Cannot leave: this member is in no cluster yet');
+    }
+    try {
+      await withDeadline(
+        this.#options.clock,
+        leaveTimeoutMs,
+        options.signal ?? this.#stopping.signal,
+        (signal) => replica.leave(target, signal),
+      );
+    } catch (error) {
+      // It may hear of its removal from the log before the leader's answer comes.
+      if (target !== self || this.#leaving === null) throw error;
+    }
+    if (target === self) await this.#leave();
+  }
+
+  /**
+   * Hands over leadership if it can, and stops; the data stay and so does the seat. Idempotent.
+   * With `handOver` false it stops at once, as when a page goes away.
+   */
+  close(options: { handOver?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.handOver ?? true);
+    return this.#closing;
+  }
+
+  /**
+   * Ends this run synchronously, as a page must that is being left (Z6): a leader posts who should
+   * lead instead, none of `leaving`, and nothing is flushed or waited for. The data stay and so does
+   * the seat.
+   */
+  drop(leaving: readonly NodeId[] = []): void {
+    this.#replica?.resign((nodeId) => !leaving.includes(nodeId));
+    this.#end();
+    this.#closing ??= this.#close(false);
+    void this.#host?.close();
+    this.#storage?.drop?.();
+  }
+
+  /** Asks one of `preferred` to lead in this one's place; false when it leads not, or none can. */
+  yieldLeadership(preferred: readonly NodeId[]): boolean {
+    return this.#replica?.yieldLeadership((nodeId) => preferred.includes(nodeId)) ?? false;
+  }
+
+  /** A hint that nobody leads: asks for votes at once. Ignored where a leader is known. */
+  campaign(): void {
+    this.#replica?.campaign();
+  }
+
+  // What the host asks of the replica it runs.
+
+  facts(): RunFacts {
+    if (this.#opened === null) throw new RangeError('Cannot describe this member: not open');
+    const { run, storage, opening } = this.#opened;
+    return {
+      ...run,
+      opening,
+      clusterId: this.#replica === null ? null : (this.#genesis?.clusterId ?? null),
+      generation: this.#genesis?.generation ?? 0,
+      label: this.#options.label,
+      durable: storage.durable,
+    };
+  }
+
+  leader(): NodeId | null {
+    return this.#replica?.softState.leader ?? null;
+  }
+
+  receive(message: Message, sender: RunFacts): void {
+    // Z12: whoever is not of this cluster, or of another generation of it, is not heard.
+    const genesis = this.#genesis;
+    if (sender.clusterId !== genesis?.clusterId || sender.generation !== genesis.generation) return;
+    this.#replica?.receive(message);
+  }
+
+  receiveBulk(from: NodeId, body: Uint8Array): void {
+    this.#replica?.receiveBulk(from, body);
+  }
+
+  linked(facts: RunFacts, newRun: boolean): void {
+    this.#status.heard(facts.nodeId);
+    this.#replica?.linked(facts, newRun);
+  }
+
+  unlinked(nodeId: NodeId): void {
+    this.#status.heard(nodeId);
+    this.#replica?.unlinked(nodeId);
+  }
+
+  disowned(error: QuorateError): void {
+    this.#fail(error);
+  }
+
+  answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
+    if (this.#replica === null) {
+      return Promise.reject(new QuorateError('NO_LEADER', 'This member is in no cluster yet'));
+    }
+    return this.#replica.answer(request, signal);
+  }
+
+  async #run(): Promise<void> {
+    await this.#open();
+    await this.#startHost();
+    // A founder whose claim was superseded archives and is fresh again (Z10), hence the loop.
+    while (!this.#stopping.signal.aborted && this.#replica === null) {
+      const genesis = this.#genesis ?? (await this.#form());
+      if (this.#stopping.signal.aborted) return;
+      this.#startReplica(genesis);
+    }
+    this.#watch();
+  }
+
+  async #open(): Promise<void> {
+    const storage = await this.#options.createStorage();
+    this.#storage = storage;
+    if (this.#stopping.signal.aborted) {
+      await storage.close();
+      return;
+    }
+    const opening = this.#openReplica(storage);
+    this.#opening = opening
+      .catch(() => undefined)
+      .finally(() => {
+        this.#opening = null;
+      });
+    await opening;
+  }
+
+  async #openReplica(storage: LogStorage): Promise<void> {
+    const { random, stateMachine } = this.#options;
+    const opened = await openReplica(storage, {
+      stateMachine,
+      emptyState: this.#emptyState,
+      random,
+    });
+    this.#opened = opened;
+    this.#genesis = opened.state.genesis ?? genesisOf(opened.loaded.entries);
+    this.#host?.add(this);
+    this.#status.changed();
+    if (this.#stopping.signal.aborted) await opened.storage.close();
+  }
+
+  async #startHost(): Promise<void> {
+    if (this.#host !== null || this.#stopping.signal.aborted) return;
+    const reading = readMemberCache(this.#opened?.storage);
+    // Waited for below, once there is a network to close if it fails.
+    reading.catch(() => undefined);
+    const network = await this.#options.network();
+    const host = new Host({
+      transport: network.transport,
+      cipher: network.cipher,
+      clock: this.#options.clock,
+      rendezvous: network.rendezvous,
+      onRefused: (_host, error) => {
+        this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
+        this.#status.changed();
+      },
+      onChange: () => this.#onLinksChanged(),
+    });
+    if (this.#stopping.signal.aborted) {
+      // Closed while the network was being made: it is ours to close.
+      await host.close();
+      await network.close?.();
+      return;
+    }
+    this.#network = network;
+    this.#host = host;
+    host.add(this);
+    const known = await reading;
+    // Z3: before anybody is met.
+    host.witnesses.restore(known.witnesses);
+    await host.start(this.#stopping.signal);
+    host.meet(known.acquaintances);
+    for (const address of this.#options.peers ?? []) void this.#dial(network, host, address);
+  }
+
+  async #dial({ transport }: MemberNetwork, host: Host, address: string): Promise<void> {
+    const { clock } = this.#options;
+    const met = await dialUntilAnswered({ clock, transport }, address, this.#stopping.signal);
+    if (met !== null) host.meet([{ host: met, addresses: [address] }]);
+  }
+
+  async #form(): Promise<Genesis> {
+    const { clock, random, formation, memoryMayFound = true, isLogHere } = this.#options;
+    const opened = this.#opened;
+    const host = this.#host;
+    const register = this.#network?.register ?? null;
+    if (opened === null || host === null) throw new RangeError('Cannot form: not open');
+    if ((formation ?? 'auto') === 'auto' && register === null) {
+      throw new TypeError(
+        `Cannot form with formation ${formation ?? 'auto'}: no register is given`,
+      );
+    }
+    const { run, storage } = opened;
+    const result = await form({
+      register: formation === 'isolated' ? null : register,
+      mayFound: formation !== 'join' && (storage.durable || memoryMayFound),
+      ...(isLogHere === undefined ? {} : { isLogHere }),
+      nodeId: run.nodeId,
+      facts: this.#facts(storage),
+      clock,
+      newClusterId: () => hexFromBytes(random(16)),
+      signal: this.#stopping.signal,
+      linkedRuns: () => host.linkedRuns().map(({ facts }) => facts),
+      request: (to, method, body, signal) =>
+        host.request(to, method, body, { timeoutMs: joinTimeoutMs, signal }),
+      report: (progress: FormationProgress) => this.#status.forming(progress),
+      linksChanged: (signal) => this.#linksChanged(signal),
+    });
+    return this.#adopt(result, opened);
+  }
+
+  async #adopt(result: FormationResult, opened: Opened): Promise<Genesis> {
+    if (result.type === 'join') {
+      this.#genesis = result.genesis;
+      return result.genesis;
+    }
+    const { namespace, formation, clock } = this.#options;
+    const register = this.#network?.register ?? null;
+    const { run, storage } = opened;
+    const genesis: Genesis = {
+      clusterId: result.clusterId,
+      generation: 1,
+      namespace,
+      founder: run.nodeId,
+      register: formation === 'isolated' || register === null ? 'isolated' : register.group,
+      featureLevel: featureLevel,
+      policy: this.#policyWishes,
+    };
+    const founding = foundingOf(genesis, this.#facts(storage));
+    await persistFounding(storage, founding, {
+      clock,
+      signal: this.#stopping.signal,
+      full: (isFull) => this.#status.setFull(isFull),
+    });
+    opened.state.apply(founding.entry);
+    this.#genesis = genesis;
+    const { hardState, entry } = founding;
+    this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
+    return genesis;
+  }
+
+  #facts(storage: LogStorage): MemberFacts {
+    const { label, runtime = 'node', domain = '', mayVote = true } = this.#options;
+    return { label, durable: storage.durable, runtime, domain, mayVote };
+  }
+
+  #startReplica(genesis: Genesis): void {
+    const { clock, random } = this.#options;
+    const register = this.#network?.register ?? null;
+    const opened = this.#opened;
+    const host = this.#host;
+    if (opened === null || host === null) throw new RangeError('Cannot run: not open');
+    const { run, storage, loaded, state } = opened;
+    const initial: InitialState = { ...loaded, appliedIndex: state.appliedIndex };
+    if (register !== null && genesis.register !== 'isolated') {
+      this.#claim = new ClaimKeeper(
+        {
+          register,
+          clock,
+          clusterId: genesis.clusterId,
+          generation: genesis.generation,
+          founder: genesis.founder,
+          group: genesis.register,
+          mayRestore: () => isStillThere(storage),
+          superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
+          refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
+        },
+        state.activated,
+      );
+      // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
+      if (genesis.founder === run.nodeId && this.#running.isWanted) {
+        void this.#claim.activate();
+      }
+    }
+    this.#replica = new Replica({
+      nodeId: run.nodeId,
+      epoch: run.epoch,
+      clock,
+      random,
+      storage,
+      state,
+      initial,
+      policy: genesis.policy,
+      priority: this.#options.priority ?? ((): number => 2),
+      writeTimeoutMs: this.#writeTimeoutMs,
+      readTimeoutMs: this.#readTimeoutMs,
+      network: host,
+      events: {
+        softState: () => {
+          host.announce();
+          this.#status.changed();
+        },
+        membershipChanged: () => {
+          this.#status.changed();
+          this.#endIfRemoved(state);
+        },
+        progressed: () => this.#status.changed(),
+        activate: () => this.#claim?.activate() ?? Promise.resolve(true),
+        full: (isFull) => this.#status.setFull(isFull),
+        failed: (error) => this.#fail(error),
+      },
+    });
+    this.#leaderlessSince = clock.now();
+    host.announce();
+    this.#status.changed();
+    this.#running.resolve(this.#replica);
+    // It may have been killed between hearing of its removal and ending.
+    this.#endIfRemoved(state);
+  }
+
+  /** Z10: somebody else holds the namespace; nothing was acknowledged here, so nothing is lost. */
+  async #superseded(): Promise<void> {
+    if (this.#stopping.signal.aborted || this.#opened === null) return;
+    const error = new QuorateError(
+      'SUPERSEDED',
+      'The register names another cluster; this one acknowledges nothing any more',
+    );
+    if (this.#opened.state.activated) {
+      this.#fail(error);
+      return;
+    }
+    const { storage } = this.#opened;
+    this.#stopReplica(error);
+    this.#host?.remove(this);
+    this.#genesis = null;
+    await storage.archive('superseded');
+    await this.#run();
+  }
+
+  /** What the log says of this member is told in the middle of a turn: it ends after that. */
+  #endIfRemoved(state: ReplicatedState): void {
+    if (!state.hasLeft(this.nodeId)) return;
+    this.#options.clock.defer(() => this.#removed());
+  }
+
+  /** Somebody had this member removed for good, now or while it was away (Z18). */
+  #removed(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#leave().catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Z7: the removal is committed, so what is here becomes an archive, and this member ends. */
+  #leave(): Promise<void> {
+    this.#leaving ??= (async () => {
+      const error = new QuorateError('REMOVED', 'This member was removed from the cluster');
+      this.#stopReplica(error);
+      this.#status.fail(error);
+      await this.#opened?.storage.archive('left');
+      await this.close();
+    })();
+    return this.#leaving;
+  }
+
+  /** Looks after what has no event of its own: the phase, the cache, a leader that stays away. */
+  #watch(): void {
+    const { clock } = this.#options;
+    const look = (): void => {
+      if (this.#stopping.signal.aborted || this.#replica === null) return;
+      this.#host?.announce();
+      this.#status.changed();
+      const readOnly = this.#status.readOnlyError();
+      if (readOnly !== null) this.#replica.rejectWaiting(readOnly);
+      this.#knockIfLeaderless(this.#replica);
+      this.#saveCache(false);
+      clock.setTimeout(look, lookIntervalMs);
+    };
+    look();
+  }
+
+  /** One that was forgotten while it was away is not told of anything: it asks to be let in again. */
+  #knockIfLeaderless(replica: Replica): void {
+    const { clock } = this.#options;
+    const genesis = this.#genesis;
+    if (replica.softState.leader !== null) this.#leaderlessSince = clock.now();
+    const patienceMs = 3 * (genesis?.policy.electionTimeoutMsMax ?? 0);
+    if (this.#knocking || clock.now() - this.#leaderlessSince < patienceMs) return;
+    const host = this.#host;
+    const runs = (host?.linkedRuns() ?? []).filter(
+      ({ facts }) => facts.clusterId !== null && facts.clusterId === genesis?.clusterId,
+    );
+    // Another door each time: whoever is asked may be as forgotten as this one.
+    const run = runs[this.#knockCount % runs.length];
+    if (host === null || run === undefined || this.#opened === null) return;
+    this.#knockCount += 1;
+    this.#knocking = true;
+    this.#leaderlessSince = clock.now();
+    const facts = this.#facts(this.#opened.storage);
+    const body = encodeCbor({ nodeId: this.nodeId, facts: { ...facts } });
+    host
+      .request(run.facts.nodeId, 'join', body, { timeoutMs: joinTimeoutMs })
+      .catch((error: unknown) => {
+        if (!isQuorateError(error)) throw error;
+        // Nobody can let us in now, and the next look asks again; or nobody ever will.
+        if (error.code === 'REMOVED') this.#removed();
+      })
+      .finally(() => {
+        this.#knocking = false;
+      });
+  }
+
+  #saveCache(isLast: boolean): void {
+    if (this.#opened === null || this.#host === null) return;
+    this.#cache.save(this.#opened.storage, this.#host, isLast);
+  }
+
+  #onLinksChanged(): void {
+    this.#cache.linksChanged();
+    for (const tell of this.#linkWaiters) tell();
+    this.#linkWaiters.clear();
+    this.#status.changed();
+  }
+
+  #linksChanged(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#linkWaiters.add(resolve);
+      signal.addEventListener('abort', () => {
+        this.#linkWaiters.delete(resolve);
+        resolve();
+      });
+    });
+  }
+
+  /** Calls queue here, in order, until there is a replica to take them. */
+  #whenRunning(timeoutMs: number, signal: AbortSignal | undefined): Promise<Replica> {
+    const failure = this.#status.failure;
+    if (failure !== null) return Promise.reject(failure);
+    return this.#running.wait({
+      clock: this.#options.clock,
+      timeoutMs,
+      signal,
+      timedOut: () => this.#status.formationError(),
+      aborted: 'Stopped before the cluster was joined',
+    });
+  }
+
+  #left(timeoutMs: number, startedAt: number): number {
+    return Math.max(1, timeoutMs - (this.#options.clock.now() - startedAt));
+  }
+
+  #stopReplica(error: QuorateError): void {
+    this.#claim?.stop();
+    this.#claim = null;
+    this.#replica?.stop(error);
+    this.#replica = null;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#status.fail(asFatal(error));
+    void this.close({ handOver: false });
+  }
+
+  async #close(handOver: boolean): Promise<void> {
+    const replica = this.#replica;
+    if (handOver && replica !== null) {
+      await withDeadline(this.#options.clock, handOverTimeoutMs, this.#stopping.signal, (signal) =>
+        replica.handOver(signal),
+      ).catch((error: unknown) => {
+        // A courtesy: what did not work out, the others mend by an election.
+        if (!isQuorateError(error)) throw error;
+      });
+    }
+    if (handOver) this.#saveCache(true);
+    this.#end();
+    await this.#host?.close();
+    await this.#network?.close?.();
+    if (this.#opening !== null) {
+      // It has accepted nothing yet. Whoever opens it closes it, and from then on it is free.
+      this.#storage?.drop?.();
+      await this.#opening;
+    }
+    await this.#opened?.storage.close();
+  }
+
+  /** From here on this member does nothing any more; what it holds is let go by its caller. */
+  #end(): void {
+    this.#stopping.abort();
+    const closed = new QuorateError('CLOSED', 'This member was closed');
+    this.#status.fail(closed);
+    const reason = this.#status.failure ?? closed;
+    this.#stopReplica(reason);
+    this.#running.reject(reason);
+    this.#onLinksChanged();
+  }
+}
+
+/** Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
+async function isStillThere(storage: LogStorage): Promise<boolean> {
+  await storage.readCache();
+  return storage.durable;
+}
+
+const leaveTimeoutMs = 20_000;
+const handOverTimeoutMs = 3_000;
+const joinTimeoutMs = 8_000;
+const lookIntervalMs = 250;

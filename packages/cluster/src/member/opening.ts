@@ -1,0 +1,94 @@
+/**
+ * From a store to a replica that could run: its identity, its log, and the state as far as it is
+ * known to be committed. Also what a founder's log begins with.
+ */
+import { decodeMembershipEntry, encodeMembershipEntry, plainMembership } from '@quorate/core';
+import type { Entry, HardState } from '@quorate/core';
+import { concatBytes, hexFromBytes, QuorateError } from '@quorate/contracts';
+import type { LoadedLog, LogStorage, RandomBytes, Run, StateMachine } from '@quorate/contracts';
+import type { Genesis, MemberFacts } from '../state/policy.ts';
+import {
+  decodeMembershipContext,
+  encodeMembershipContext,
+  ReplicatedState,
+} from '../state/replicated-state.ts';
+import { openingOf } from '../links/witnesses.ts';
+import type { Opening } from '../links/witnesses.ts';
+
+export type Opened = {
+  readonly storage: LogStorage;
+  readonly run: Run;
+  readonly loaded: LoadedLog;
+  readonly state: ReplicatedState;
+  /** What this run found, whatever it writes later. */
+  readonly opening: Opening;
+};
+
+/**
+ * Opens the store as a new run (Z1) and restores what it holds; `emptyState` is a snapshot of the
+ * state machine before any command. The store is closed again when this rejects.
+ */
+export async function openReplica(
+  storage: LogStorage,
+  options: { stateMachine: StateMachine; emptyState: Uint8Array; random: RandomBytes },
+): Promise<Opened> {
+  const { stateMachine, emptyState, random } = options;
+  try {
+    const run = await storage.open({
+      create: true,
+      newNodeId: hexFromBytes(random(16)),
+      nonce: hexFromBytes(random(8)),
+    });
+    const loaded = await storage.load();
+    const state = new ReplicatedState(stateMachine);
+    if (loaded.snapshot === null) stateMachine.restore(emptyState);
+    else await restoreSnapshot(storage, state);
+    // What is known to be committed shows at once, marked stale until a leader confirms.
+    for (const entry of loaded.entries) {
+      if (entry.index > state.appliedIndex && entry.index <= loaded.hardState.commitIndex) {
+        state.apply(entry);
+      }
+    }
+    state.flush();
+    return { storage, run, loaded, state, opening: openingOf(loaded) };
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+/** The genesis, as entry 1 carries it, whether it is known to be committed or not. */
+export function genesisOf(entries: readonly Entry[]): Genesis | null {
+  const first = entries[0];
+  if (first?.index !== 1 || first.type !== 'membership') return null;
+  return decodeMembershipContext(decodeMembershipEntry(first.data).context).genesis;
+}
+
+/** What a founder writes before there is a core: entry 1, committed by the only voter there is. */
+export function foundingOf(
+  genesis: Genesis,
+  facts: MemberFacts,
+): { readonly hardState: HardState; readonly entry: Entry } {
+  const { founder } = genesis;
+  const membership = plainMembership({ voters: [founder], learners: [] });
+  const context = encodeMembershipContext({ genesis, members: new Map([[founder, facts]]) });
+  return {
+    hardState: { currentTerm: 1, votedFor: null, commitIndex: 1 },
+    entry: {
+      term: 1,
+      index: 1,
+      type: 'membership',
+      data: encodeMembershipEntry(membership, context),
+    },
+  };
+}
+
+async function restoreSnapshot(storage: LogStorage, state: ReplicatedState): Promise<void> {
+  const stored = await storage.readSnapshot();
+  if (stored === null) {
+    throw new QuorateError('STORAGE_CORRUPT', 'Cannot read the snapshot that the log rests on');
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stored.chunks) chunks.push(chunk);
+  state.restore(concatBytes(chunks), stored.meta);
+}

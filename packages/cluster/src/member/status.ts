@@ -1,0 +1,82 @@
+/** What a person or a program sees of a member: one immutable snapshot per change. */
+import type { NodeId, Role } from '@quorate/core';
+import type { ErrorCode, LinkKind } from '@quorate/contracts';
+import type { Runtime } from '../state/policy.ts';
+
+/**
+ * `starting` opens the disk; `discovering` asks the register; `joining` waits to be taken in, to
+ * catch up, or for the copies that the policy expects; `electing` knows the members but no leader; `ready`; `read-only`: fewer than a majority
+ * of the voters reachable; `outdated`, `stopped` and `server` are final.
+ */
+export type Phase =
+  | 'starting'
+  | 'discovering'
+  | 'joining'
+  | 'electing'
+  | 'ready'
+  | 'read-only'
+  | 'outdated'
+  | 'stopped'
+  | 'server';
+
+export type MemberInfo = {
+  readonly nodeId: NodeId;
+  readonly label: string;
+  readonly kind: 'voter' | 'learner';
+  /** Heard from within two election timeouts, as this member sees it; itself always. */
+  readonly reachable: boolean;
+  readonly leader: boolean;
+  readonly self: boolean;
+  readonly durable: boolean;
+  /** Where it runs. */
+  readonly runtime: Runtime;
+  /** How this member is linked to it; null: no link. */
+  readonly link: LinkKind | null;
+  readonly roundTripMs: number | null;
+  /** Known at the leader only; null elsewhere. */
+  readonly matchIndex: number | null;
+};
+
+export type MissingMember = {
+  readonly nodeId: NodeId;
+  readonly label: string;
+  /** Milliseconds since it was last heard, null if never by this run. */
+  readonly lastSeenMs: number | null;
+};
+
+export type RaftStatus = {
+  readonly role: Role | 'learner' | 'none';
+  readonly term: number;
+  readonly leader: NodeId | null;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly snapshotIndex: number;
+  readonly epoch: number;
+  readonly time: number;
+  readonly clock: string;
+  readonly counters: Readonly<Record<string, number>>;
+};
+
+export type ClusterStatus = {
+  readonly namespace: string;
+  readonly clusterId: string | null;
+  readonly generation: number;
+  readonly nodeId: NodeId | null;
+  readonly label: string;
+  readonly phase: Phase;
+  /** A write now would not be rejected at once. */
+  readonly canWrite: boolean;
+  readonly reason: ErrorCode | null;
+  /** One sentence for a person. */
+  readonly message: string;
+  /** Voters that cannot be reached. */
+  readonly missing: readonly MissingMember[];
+  readonly durability: 'disk' | 'best-effort' | 'memory';
+  /** Replicas known to hold everything committed; where another member leads, the voters in reach. */
+  readonly copies: number;
+  readonly pendingWrites: number;
+  readonly members: readonly MemberInfo[];
+  readonly raft: RaftStatus;
+};

@@ -1,0 +1,248 @@
+/**
+ * One turn of a replica: gather what came in, ask the core what is to be done, do it. This file is
+ * the only one that persists batches and hands Raft messages to the host.
+ *
+ * The turn never waits for the disk: batches are made durable one after the other, what gathers
+ * meanwhile is joined into the next one (one sync), and `persisted` is told as each comes back. The
+ * core releases what promises durability only then (Z22), so heartbeats never queue behind a sync.
+ */
+import type {
+  Entry,
+  HardState,
+  Message,
+  NodeId,
+  PersistBatch,
+  Raft,
+  ReadState,
+  SnapshotMeta,
+  SoftState,
+} from '@quorate/core';
+import type { Clock, LogStorage } from '@quorate/contracts';
+import { asFatal, isQuorateError, QuorateError, sleep } from '@quorate/contracts';
+
+export type TurnEvents = {
+  /** Before the core is asked: hand it proposals and reads that gathered. */
+  collect(): void;
+  /** Apply these, in order. */
+  committed(entries: readonly Entry[]): void;
+  /** Entries appended to this replica's log, on their way to the disk. */
+  appended(entries: readonly Entry[]): void;
+  reads(reads: readonly ReadState[]): void;
+  softState(state: SoftState): void;
+  truncated(ids: readonly { readonly term: number; readonly index: number }[]): void;
+  sendSnapshot(to: NodeId): void;
+  /** The bytes of a snapshot whose `InstallSnapshot` was stepped. */
+  received(meta: SnapshotMeta): Uint8Array;
+  /** It is stored: replace the state by it. */
+  installed(meta: SnapshotMeta, bytes: Uint8Array): void;
+  /** The disk is full (true), or takes writes again (false). */
+  full(isFull: boolean): void;
+  /** Nothing can go on: the replica stops. */
+  failed(error: QuorateError): void;
+};
+
+/** Where messages leave: queued one by one, sent together at the end of a turn. */
+export type Outbox = {
+  post(messages: readonly Message[]): void;
+  flush(): void;
+};
+
+type DiskWork =
+  | { readonly type: 'persist'; batch: PersistBatch }
+  | { readonly type: 'install'; readonly meta: SnapshotMeta };
+
+export class Turn {
+  readonly #raft: Raft;
+  readonly #storage: LogStorage;
+  readonly #clock: Clock;
+  readonly #outbox: Outbox;
+  readonly #events: TurnEvents;
+  readonly #diskQueue: DiskWork[] = [];
+  #diskBusy = false;
+  /** When the work in flight was first tried; null: nothing is in flight. */
+  #diskBusySince: number | null = null;
+  #isFull = false;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(raft: Raft, storage: LogStorage, clock: Clock, outbox: Outbox, events: TurnEvents) {
+    this.#raft = raft;
+    this.#storage = storage;
+    this.#clock = clock;
+    this.#outbox = outbox;
+    this.#events = events;
+  }
+
+  /** For how many milliseconds the disk has owed an answer; 0 when it owes none. */
+  get diskStalledMs(): number {
+    return this.#diskBusySince === null ? 0 : this.#clock.now() - this.#diskBusySince;
+  }
+
+  /** Asks for a turn at the end of this turn of the event loop. Idempotent. */
+  schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#clock.defer(() => this.#run());
+  }
+
+  /** Runs a turn now: for the last words of a replica that has no later (Z6). */
+  runNow(): void {
+    this.#run();
+  }
+
+  /** After this nothing is persisted, sent or applied any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#diskQueue.length = 0;
+  }
+
+  #run(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    try {
+      this.#events.collect();
+      let entryCount = 0;
+      for (let ready = this.#raft.ready(); ready !== null; ready = this.#raft.ready()) {
+        if (ready.persist !== null) {
+          if (ready.persist.entries.length > 0) this.#events.appended(ready.persist.entries);
+          this.#enqueue({ type: 'persist', batch: ready.persist });
+        }
+        if (ready.installSnapshot !== null) {
+          this.#enqueue({ type: 'install', meta: ready.installSnapshot });
+        }
+        if (ready.truncated.length > 0) this.#events.truncated(ready.truncated);
+        if (ready.softState !== null) this.#events.softState(ready.softState);
+        if (ready.messages.length > 0) this.#outbox.post(ready.messages);
+        for (const peer of ready.sendSnapshot) this.#events.sendSnapshot(peer);
+        if (ready.fatal !== null) {
+          this.#fail(new QuorateError('CONSENSUS_FATAL', ready.fatal.reason));
+          return;
+        }
+        if (ready.committed.length > 0) this.#events.committed(ready.committed);
+        if (ready.reads.length > 0) this.#events.reads(ready.reads);
+        if (this.#stopped) return;
+        entryCount += ready.committed.length;
+        if (entryCount > entriesPerTurnMax) {
+          // A long catch-up must not keep heartbeats and clients waiting.
+          this.schedule();
+          break;
+        }
+      }
+      this.#outbox.flush();
+    } catch (error) {
+      this.#fail(asFatal(error));
+    }
+  }
+
+  #enqueue(work: DiskWork): void {
+    const last = this.#diskQueue.at(-1);
+    const joinable = this.#diskQueue.length > 1 || !this.#diskBusy;
+    if (work.type === 'persist' && last?.type === 'persist' && joinable) {
+      last.batch = joinBatches(last.batch, work.batch);
+    } else {
+      this.#diskQueue.push(work);
+    }
+    void this.#workDisk();
+  }
+
+  /** Works off the queue; its first item is the one in flight. */
+  async #workDisk(): Promise<void> {
+    if (this.#diskBusy) return;
+    this.#diskBusy = true;
+    try {
+      for (let work = this.#diskQueue[0]; work !== undefined; work = this.#diskQueue[0]) {
+        this.#diskBusySince ??= this.#clock.now();
+        if (!(await this.#tryDisk(work))) continue;
+        this.#diskBusySince = null;
+        // Meanwhile the node may have been stopped; the core is not told of anything then.
+        if (this.#stopped) return;
+        this.#diskQueue.shift();
+        this.schedule();
+      }
+    } catch (error) {
+      if (!this.#stopped) this.#fail(asFatal(error));
+    } finally {
+      this.#diskBusy = false;
+    }
+  }
+
+  /** True once the work is durable; false when the disk was full and it is worth another try. */
+  async #tryDisk(work: DiskWork): Promise<boolean> {
+    const storage = this.#storage;
+    try {
+      if (work.type === 'persist') {
+        await storage.persist(work.batch);
+        if (!this.#stopped) this.#raft.persisted(work.batch.number);
+      } else {
+        const bytes = this.#events.received(work.meta);
+        await storage.saveSnapshot(work.meta, [bytes]);
+        if (!this.#stopped) {
+          this.#events.installed(work.meta, bytes);
+          this.#raft.snapshotInstalled(work.meta);
+        }
+      }
+    } catch (error) {
+      if (this.#stopped || !isQuorateError(error, 'STORAGE_FULL')) throw error;
+      this.#tellFull(true);
+      await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, fullRetryMs));
+      if (this.#stopped) throw error;
+      return false;
+    }
+    this.#tellFull(false);
+    return true;
+  }
+
+  #tellFull(isFull: boolean): void {
+    if (this.#isFull === isFull) return;
+    this.#isFull = isFull;
+    this.#events.full(isFull);
+  }
+
+  #fail(error: QuorateError): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#events.failed(error);
+  }
+}
+
+/**
+ * Writes what a founder starts from: batch 0, before there is a core that could number batches. A
+ * full disk is waited for (D5); `signal` ends that with `STORAGE_FULL`.
+ */
+export async function persistFounding(
+  storage: LogStorage,
+  founding: { readonly hardState: HardState; readonly entry: Entry },
+  waiting: {
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    readonly full: (isFull: boolean) => void;
+  },
+): Promise<void> {
+  const { hardState, entry } = founding;
+  for (;;) {
+    try {
+      await storage.persist({ number: 0, hardState, entries: [entry] });
+      waiting.full(false);
+      return;
+    } catch (error) {
+      if (!isQuorateError(error, 'STORAGE_FULL') || waiting.signal.aborted) throw error;
+      waiting.full(true);
+      await sleep(waiting.clock, fullRetryMs, waiting.signal);
+    }
+  }
+}
+
+/** One batch that has the effect of `first` and then `second`, made durable at once. */
+export function joinBatches(first: PersistBatch, second: PersistBatch): PersistBatch {
+  const from = second.entries[0]?.index;
+  const kept =
+    from === undefined ? first.entries : first.entries.filter((entry) => entry.index < from);
+  return {
+    number: second.number,
+    hardState: second.hardState,
+    entries: kept.length === 0 ? second.entries : [...kept, ...second.entries],
+  };
+}
+
+const entriesPerTurnMax = 4_096;
+const fullRetryMs = 250;

@@ -1,0 +1,309 @@
+/**
+ * Everything that committed entries change: the cluster's own facts (genesis, time, activation,
+ * members, sessions) and the application's state machine. A pure function of the log, so equal on
+ * all replicas at equal indexes; its snapshot is one byte stream.
+ */
+import { decodeMembershipEntry } from '@quorate/core';
+import type { Entry, Membership } from '@quorate/core';
+import {
+  asArray,
+  asBoolean,
+  asId,
+  asInteger,
+  asMap,
+  assert,
+  ByteReader,
+  ByteWriter,
+  decodeCborMap,
+  encodeCbor,
+  QuorateError,
+} from '@quorate/contracts';
+import type { StateMachine } from '@quorate/contracts';
+import { decodeEntry } from './envelope.ts';
+import type { EntryBody } from './envelope.ts';
+import { genesisFromCbor, genesisToCbor, memberFactsFromCbor } from './policy.ts';
+import type { Genesis, MemberFacts } from './policy.ts';
+import { SessionTable } from './sessions.ts';
+import type { CommandOutcome } from './sessions.ts';
+
+/** What one applied entry means to those who wait for it. */
+export type AppliedEntry = {
+  readonly index: number;
+  readonly term: number;
+  readonly event:
+    | {
+        readonly type: 'outcome';
+        readonly session: number;
+        readonly seq: number;
+        readonly outcome: CommandOutcome;
+      }
+    | { readonly type: 'sessionOpened'; readonly nonce: string; readonly session: number }
+    | { readonly type: 'membership'; readonly membership: Membership }
+    | { readonly type: 'activated' }
+    | { readonly type: 'formed' }
+    | { readonly type: 'none' };
+};
+
+/** The context that a membership entry carries beside the membership itself. */
+export type MembershipContext = {
+  /** In entry 1 only. */
+  readonly genesis: Genesis | null;
+  /** Facts of members that this change brings in, by NodeId. */
+  readonly members: ReadonlyMap<string, MemberFacts>;
+  /** Members that this change removes because somebody said so: for good. */
+  readonly left: readonly string[];
+};
+
+export class ReplicatedState {
+  readonly #machine: StateMachine;
+  #sessions = new SessionTable();
+  #genesis: Genesis | null = null;
+  #time = 0;
+  #activated = false;
+  #formed = false;
+  #membership: Membership = emptyMembership;
+  #membershipIndex = 0;
+  #members = new Map<string, MemberFacts>();
+  readonly #left = new Set<string>();
+  #appliedIndex = 0;
+  #appliedTerm = 0;
+
+  constructor(machine: StateMachine) {
+    this.#machine = machine;
+  }
+
+  get genesis(): Genesis | null {
+    return this.#genesis;
+  }
+
+  get time(): number {
+    return this.#time;
+  }
+
+  get activated(): boolean {
+    return this.#activated;
+  }
+
+  /** Z14: as many durable replicas as the policy expects have held all that was committed. */
+  get formed(): boolean {
+    return this.#formed || (this.#genesis?.policy.expect ?? 1) === 1;
+  }
+
+  /** The membership as committed and applied, which is what a snapshot carries (M4). */
+  get membership(): Membership {
+    return this.#membership;
+  }
+
+  get membershipIndex(): number {
+    return this.#membershipIndex;
+  }
+
+  get members(): ReadonlyMap<string, MemberFacts> {
+    return this.#members;
+  }
+
+  /**
+   * Whether `nodeId` was removed on purpose and is none of the members any more. One that was merely
+   * forgotten while it was away may come back; this one may not.
+   */
+  hasLeft(nodeId: string): boolean {
+    return this.#left.has(nodeId) && !this.#members.has(nodeId);
+  }
+
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  get appliedTerm(): number {
+    return this.#appliedTerm;
+  }
+
+  get sessions(): SessionTable {
+    return this.#sessions;
+  }
+
+  /** Applies the next entry. Throws `OUTDATED` for what this release does not understand. */
+  apply(entry: Entry): AppliedEntry {
+    assert(entry.index === this.#appliedIndex + 1, 'entries are applied one by one, in order');
+    const event = this.#applyByType(entry);
+    this.#appliedIndex = entry.index;
+    this.#appliedTerm = entry.term;
+    return { index: entry.index, term: entry.term, event };
+  }
+
+  /** Wakes the state machine's observers after a run of `apply`. */
+  flush(): void {
+    this.#machine.flush();
+  }
+
+  /** Captures the present in O(members + sessions), in the call; the machine's part streams later. */
+  snapshot(): Iterable<Uint8Array> {
+    const header = encodeCbor({
+      format: snapshotFormat,
+      genesis: this.#genesis === null ? null : genesisToCbor(this.#genesis),
+      time: this.#time,
+      activated: this.#activated,
+      // Unknown below feature level 2, where it is never true.
+      ...(this.#formed ? { formed: true } : {}),
+      members: Object.fromEntries([...this.#members].map(([id, facts]) => [id, { ...facts }])),
+      left: [...this.#left],
+      sessions: this.#sessions.toCbor(),
+    });
+    const machineChunks = this.#machine.snapshot();
+    return (function* (): Iterable<Uint8Array> {
+      yield new ByteWriter(header.length + 8).block(header).finish();
+      yield* machineChunks;
+    })();
+  }
+
+  /** Replaces everything by a snapshot's bytes. Throws `BAD_REQUEST` or `OUTDATED`. */
+  restore(
+    bytes: Uint8Array,
+    at: { index: number; term: number; membership: Membership; membershipIndex: number },
+  ): void {
+    const reader = new ByteReader(bytes);
+    const header = decodeCborMap(reader.block());
+    const format = asInteger(header['format'], 'format');
+    if (format !== snapshotFormat) {
+      throw new QuorateError('OUTDATED', `Cannot read a snapshot of format ${format}`);
+    }
+    this.#genesis =
+      header['genesis'] === null ? null : genesisFromCbor(asMap(header['genesis'], 'genesis'));
+    this.#time = asInteger(header['time'], 'time');
+    this.#activated = asBoolean(header['activated'], 'activated');
+    this.#formed = asBoolean(header['formed'] ?? false, 'formed');
+    this.#members = new Map(
+      Object.entries(asMap(header['members'], 'members')).map(([id, facts]) => [
+        id,
+        memberFactsFromCbor(facts),
+      ]),
+    );
+    this.#left.clear();
+    for (const id of asArray(header['left'], 'left', leftCountMax))
+      this.#left.add(asId(id, 'left'));
+    this.#sessions.restore(header['sessions']);
+    this.#machine.restore(reader.rest());
+    this.#membership = at.membership;
+    this.#membershipIndex = at.membershipIndex;
+    this.#appliedIndex = at.index;
+    this.#appliedTerm = at.term;
+    this.#machine.flush();
+  }
+
+  #applyByType(entry: Entry): AppliedEntry['event'] {
+    switch (entry.type) {
+      case 'noop':
+        return { type: 'none' };
+      case 'membership':
+        return this.#applyMembership(entry);
+      case 'normal': {
+        const { time, body } = decodeEntry(entry.data);
+        this.#time = Math.max(this.#time, time);
+        return this.#applyBody(entry.index, body);
+      }
+    }
+  }
+
+  #applyBody(index: number, body: EntryBody): AppliedEntry['event'] {
+    const time = this.#time;
+    switch (body.type) {
+      case 'command': {
+        const outcome = this.#sessions.command(body, time, () =>
+          this.#machine.apply(body.command, { index, time }),
+        );
+        return { type: 'outcome', session: body.session, seq: body.seq, outcome };
+      }
+      case 'resolve': {
+        const outcome = this.#sessions.resolve(body, time);
+        return { type: 'outcome', session: body.session, seq: body.seq, outcome };
+      }
+      case 'openSession':
+        this.#sessions.open(index, body.nonce, time);
+        return { type: 'sessionOpened', nonce: body.nonce, session: index };
+      case 'sessions':
+        this.#sessions.renewAndExpire(body.seen, body.expired, time);
+        return { type: 'none' };
+      case 'activated':
+        this.#activated = true;
+        return { type: 'activated' };
+      case 'formed':
+        this.#formed = true;
+        return { type: 'formed' };
+    }
+  }
+
+  #applyMembership(entry: Entry): AppliedEntry['event'] {
+    const { membership, context } = decodeMembershipEntry(entry.data);
+    if (context.length > 0) {
+      const { genesis, members, left } = decodeMembershipContext(context);
+      if (genesis !== null) this.#genesis = genesis;
+      for (const [id, facts] of members) this.#members.set(id, facts);
+      this.#remember(left);
+    }
+    this.#checkVoters(membership);
+    this.#membership = membership;
+    this.#membershipIndex = entry.index;
+    const present = new Set([
+      ...membership.voters,
+      ...membership.votersOutgoing,
+      ...membership.learners,
+    ]);
+    for (const id of this.#members.keys()) if (!present.has(id)) this.#members.delete(id);
+    return { type: 'membership', membership };
+  }
+
+  /** The oldest are forgotten first: by then their data are of no use to anybody. */
+  #remember(left: readonly string[]): void {
+    for (const id of left) this.#left.add(id);
+    for (const id of this.#left) {
+      if (this.#left.size <= leftCountMax) return;
+      this.#left.delete(id);
+    }
+  }
+
+  /** Z16: no correct leader lets memory vote beside disks; a member that finds it so stops. */
+  #checkVoters({ voters }: Membership): void {
+    const facts = voters.map((id) => this.#members.get(id));
+    const mixed =
+      facts.some((one) => one?.durable === true) && facts.some((one) => one?.durable === false);
+    if (!mixed) return;
+    throw new QuorateError(
+      'CONSENSUS_FATAL',
+      'Cannot go on: a replica in memory votes beside durable ones',
+    );
+  }
+}
+
+export function encodeMembershipContext(
+  context: Omit<MembershipContext, 'left'> & Partial<Pick<MembershipContext, 'left'>>,
+): Uint8Array {
+  const { left = [] } = context;
+  return encodeCbor({
+    ...(left.length === 0 ? {} : { left }),
+    genesis: context.genesis === null ? null : genesisToCbor(context.genesis),
+    members: Object.fromEntries([...context.members].map(([id, facts]) => [id, { ...facts }])),
+  });
+}
+
+export function decodeMembershipContext(bytes: Uint8Array): MembershipContext {
+  const map = decodeCborMap(bytes);
+  const members = new Map<string, MemberFacts>();
+  for (const [id, facts] of Object.entries(asMap(map['members'], 'members'))) {
+    members.set(id, memberFactsFromCbor(facts));
+  }
+  return {
+    genesis: map['genesis'] === null ? null : genesisFromCbor(asMap(map['genesis'], 'genesis')),
+    members,
+    left: asArray(map['left'] ?? [], 'left', leftCountMax).map((id) => asId(id, 'left')),
+  };
+}
+
+export const emptyMembership: Membership = {
+  voters: [],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+};
+
+const snapshotFormat = 1;
+const leftCountMax = 1_000;

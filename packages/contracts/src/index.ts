@@ -1,0 +1,43 @@
+export {
+  ByteReader,
+  ByteWriter,
+  compareBytes,
+  concatBytes,
+  equalBytes,
+  hashBytes,
+  hexFromBytes,
+} from './bytes/bytes.ts';
+export {
+  asArray,
+  asBoolean,
+  asBytes,
+  asId,
+  asInteger,
+  asMap,
+  asNullable,
+  asText,
+  decodeCborMap,
+  encodeCbor,
+} from './bytes/cbor.ts';
+export type { CborMap } from './bytes/cbor.ts';
+export { fromHalf, halfOf } from './bytes/half-float.ts';
+export type {
+  Cipher,
+  Handshake,
+  HandshakeStep,
+  LinkCipher,
+  RecordPurpose,
+  VerifyRecord,
+} from './cipher.ts';
+export type { Clock, RandomBytes } from './clock.ts';
+export type { RegisterTest } from './conformance-runner.ts';
+export type { Applied, BarrierOptions, CallOptions, Consensus } from './consensus.ts';
+export { sleep, withDeadline } from './deadline.ts';
+export { QuorateError, asFatal, assert, isErrorCode, isQuorateError } from './errors.ts';
+export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
+export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
+export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
+export type { Announcement, Rendezvous } from './rendezvous.ts';
+export type { ApplyContext, StateMachine } from './state-machine.ts';
+export { systemClock, systemRandom } from './system.ts';
+export type { Channel, HostId, Link, LinkKind, Transport, TransportHandler } from './transport.ts';

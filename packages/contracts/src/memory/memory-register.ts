@@ -1,0 +1,77 @@
+/** A register and a rendezvous in memory, shared by all hosts that hold the same instance. */
+import { QuorateError, assert } from '../errors.ts';
+import type { CompareAndSetResult, Register, RegisterRecord } from '../register.ts';
+
+const valueBytesMax = 16 * 1024;
+
+/** What namespaces share: hand one to every host of a test. */
+export class MemoryRegisters {
+  readonly group: string;
+  readonly #records = new Map<string, RegisterRecord>();
+  readonly #owners = new Map<string, string>();
+  #reachable = true;
+
+  constructor(group: string) {
+    this.group = group;
+  }
+
+  /** False: every call rejects with `UNREACHABLE` until it is true again. */
+  setReachable(reachable: boolean): void {
+    this.#reachable = reachable;
+  }
+
+  /** The register of one namespace, as a holder of one secret sees it. */
+  register(options: { readonly topic: string; readonly nameTag: string }): Register {
+    const { topic, nameTag } = options;
+    const admit = (signal: AbortSignal): void => {
+      if (signal.aborted || !this.#reachable) {
+        throw new QuorateError(
+          'UNREACHABLE',
+          'Cannot ask the register: no answer, wanted a reachable one',
+        );
+      }
+      const owner = this.#owners.get(nameTag);
+      if (owner === undefined || owner === topic) return;
+      const stored = this.#records.get(owner);
+      if (stored !== undefined) {
+        this.#records.set(owner, { ...stored, refusedCount: stored.refusedCount + 1 });
+      }
+      throw new QuorateError(
+        'BAD_SECRET',
+        'Cannot use the namespace: it exists under another secret, wanted that one',
+      );
+    };
+    return {
+      group: this.group,
+      read: async (signal) => {
+        // One turn passes before the answer is decided, as on any network.
+        await Promise.resolve();
+        admit(signal);
+        const record = this.#records.get(topic);
+        return record === undefined ? null : copyOf(record);
+      },
+      compareAndSet: async (expectedVersion, value, signal): Promise<CompareAndSetResult> => {
+        assert(value.length <= valueBytesMax, 'a register value holds at most 16 KiB');
+        const taken = value.slice();
+        await Promise.resolve();
+        admit(signal);
+        const current = this.#records.get(topic);
+        if ((current?.version ?? 0) !== expectedVersion) {
+          return { ok: false, current: current === undefined ? null : copyOf(current) };
+        }
+        const version = expectedVersion + 1;
+        this.#records.set(topic, {
+          version,
+          value: taken,
+          refusedCount: current?.refusedCount ?? 0,
+        });
+        this.#owners.set(nameTag, topic);
+        return { ok: true, version };
+      },
+    };
+  }
+}
+
+function copyOf(record: RegisterRecord): RegisterRecord {
+  return { ...record, value: record.value.slice() };
+}
