@@ -1,30 +1,6 @@
 /** Every command: its flags, its help, and where its code is. Code is loaded when it is run. */
-import type { Flag, Flags } from './flags.ts';
-import type { Output } from './output.ts';
-
-export type Context = {
-  readonly output: Output;
-  /** Aborted by the first Ctrl-C or SIGTERM, for commands that end gently. */
-  readonly stop: AbortSignal;
-};
-
-/** Resolves with the exit code. Failures are thrown. */
-export type Run = (flags: Flags, context: Context) => Promise<number>;
-
-export type Command = {
-  readonly name: string;
-  /** Its positional arguments, as help prints them. */
-  readonly parameters: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
-  /** What else is worth knowing; may be empty. */
-  readonly details: string;
-  readonly flags: readonly Flag[];
-  readonly examples: readonly string[];
-  /** Runs until it is told to stop: says what happens as events, and ends gently. */
-  readonly longRunning: boolean;
-  readonly load: () => Promise<Run>;
-};
+import type { Command } from './command.ts';
+import type { Flag } from './flags.ts';
 
 const json: Flag = { name: 'json', type: 'boolean', help: 'Print JSON, for programs' };
 

@@ -1,6 +1,6 @@
 /** Help texts, made from the declarations of the commands. */
 import { commands } from './commands.ts';
-import type { Command } from './commands.ts';
+import type { Command } from './command.ts';
 import { valueName } from './flags.ts';
 import type { Flag } from './flags.ts';
 import { table } from './output.ts';

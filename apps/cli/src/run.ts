@@ -1,6 +1,6 @@
 /** From a command line to an exit code: finds the command, reads its flags, reports its failure. */
 import { commands } from './commands.ts';
-import type { Command } from './commands.ts';
+import type { Command } from './command.ts';
 import { UsageError, nearest, parseFlags } from './flags.ts';
 import { helpOf, overview } from './help.ts';
 import { Output, complaintOf } from './output.ts';

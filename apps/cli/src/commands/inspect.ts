@@ -1,6 +1,6 @@
 /** `quorate status`, `quorate members`, `quorate leave` */
 import type { Client, GatewayStatus, MemberSummary } from '@quorate/client';
-import type { Run } from '../commands.ts';
+import type { Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
 import { clientOf } from '../gateway-client.ts';
 import { shortId, table } from '../output.ts';

@@ -1,7 +1,7 @@
 /** `quorate put`, `get`, `del`, `range`, `watch` */
 import { fromJsonValue, toJsonValue } from '@quorate/client';
 import type { KvEntry, RangeOptions, Value, WatchEvent } from '@quorate/client';
-import type { Run } from '../commands.ts';
+import type { Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
 import { clientOf } from '../gateway-client.ts';

@@ -2,7 +2,7 @@
 import type { ClusterStatus } from '@quorate/cluster';
 import { startGateway } from '@quorate/gateway';
 import type { Gateway, GatewayTarget } from '@quorate/gateway';
-import type { Run } from '../commands.ts';
+import type { Run } from '../command.ts';
 import { dialAddress, listenAddress } from '../addresses.ts';
 import { readLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';

@@ -1,7 +1,7 @@
 /** `quorate relay`: one relay in one process, told as events. */
 import { verifyRecord } from '@quorate/crypto';
 import { dialAddress, listenAddress } from '../addresses.ts';
-import type { Run } from '../commands.ts';
+import type { Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
 import { whenAborted } from '../signals.ts';
 

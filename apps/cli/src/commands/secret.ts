@@ -1,7 +1,7 @@
 /** `quorate secret generate` */
 import { generateSecret } from '@quorate/crypto';
 import { randomBytes } from 'node:crypto';
-import type { Run } from '../commands.ts';
+import type { Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
 
 export const runSecret: Run = async (flags, { output }) => {
