@@ -6,7 +6,7 @@ import type { Policy } from '@quorate/cluster';
 import type { HistoryLimits } from '@quorate/kv';
 import type { Prng } from './prng.ts';
 import type { DiskConditions } from './virtual-disk.ts';
-import type { NetworkConditions } from './virtual-network.ts';
+import type { NetworkConditions } from './virtual-conditions.ts';
 import type { RegisterConditions } from './virtual-register.ts';
 
 /** F1 at once, F2 one after another, F3 staggered over a window, F4 some in the middle of it. */

@@ -10,6 +10,6 @@ export { ProcessClock, VirtualClock } from './virtual-clock.ts';
 export { VirtualDisk } from './virtual-disk.ts';
 export type { DiskConditions, DiskTap } from './virtual-disk.ts';
 export { VirtualNetwork } from './virtual-network.ts';
-export type { NetworkConditions, NetworkTap } from './virtual-network.ts';
+export type { NetworkConditions, NetworkTap } from './virtual-conditions.ts';
 export { VirtualRegister } from './virtual-register.ts';
 export type { RegisterConditions } from './virtual-register.ts';

@@ -1,29 +1,32 @@
 /**
  * A link of the virtual network: two sides, what is under way between them, and how it ends.
  */
-import type { Channel, HostId, Link, LinkKind } from '@quorate/contracts';
-import type { VirtualNetwork } from './virtual-network.ts';
-import type { VirtualTransport } from './virtual-transport.ts';
+import type { Channel, HostId, Link, LinkKind, TransportHandler } from '@quorate/contracts';
+import type { ProcessClock } from './virtual-clock.ts';
+import { frameBytesMax } from './virtual-conditions.ts';
+import type { Surroundings } from './virtual-conditions.ts';
 
-/** Longest frame that a link takes. */
-export const frameBytesMax: number = 1024 * 1024;
+/** A transport as the links that end there see it. */
+export type LinkEnd = {
+  readonly host: HostId;
+  readonly process: ProcessClock;
+  readonly handler: TransportHandler | null;
+  /** The link to `host` is down: makes another, if it is wanted still. */
+  wantAgain(host: HostId): void;
+};
+
 /** Bytes that may be under way on one channel of a link, one way. */
 const queueBytesMax = 4 * 1024 * 1024;
 
 /** Both sides of one link. */
 export class VirtualLinkPair {
-  readonly #network: VirtualNetwork;
+  readonly #network: Surroundings;
   readonly #initiator: Side;
   readonly #responder: Side;
   readonly #forget: () => void;
   alive = true;
 
-  constructor(
-    network: VirtualNetwork,
-    from: VirtualTransport,
-    to: VirtualTransport,
-    forget: () => void,
-  ) {
+  constructor(network: Surroundings, from: LinkEnd, to: LinkEnd, forget: () => void) {
     this.#network = network;
     this.#initiator = new Side(network, this, from, to, true);
     this.#responder = new Side(network, this, to, from, false);
@@ -36,7 +39,7 @@ export class VirtualLinkPair {
     return this.#initiator.local.host === host ? this.#initiator : this.#responder;
   }
 
-  belongsTo(a: VirtualTransport, b: VirtualTransport): boolean {
+  belongsTo(a: LinkEnd, b: LinkEnd): boolean {
     const locals = [this.#initiator.local, this.#responder.local];
     return locals.includes(a) && locals.includes(b);
   }
@@ -98,14 +101,14 @@ export class VirtualLinkPair {
 class Side implements Link {
   readonly kind: LinkKind = 'memory';
   readonly initiator: boolean;
-  readonly local: VirtualTransport;
+  readonly local: LinkEnd;
   readonly host: HostId;
   peer!: Side;
   /** The process died and will not be told. */
   gone = false;
   /** Closed by this side, with frames still under way to the other. */
   lingering = false;
-  readonly #network: VirtualNetwork;
+  readonly #network: Surroundings;
   readonly #pair: VirtualLinkPair;
   readonly #unsentBytes: Record<Channel, number> = { raft: 0, bulk: 0, rpc: 0 };
   readonly #refused = new Set<Channel>();
@@ -116,10 +119,10 @@ class Side implements Link {
   #roundTripMs: number | undefined;
 
   constructor(
-    network: VirtualNetwork,
+    network: Surroundings,
     pair: VirtualLinkPair,
-    local: VirtualTransport,
-    remote: VirtualTransport,
+    local: LinkEnd,
+    remote: LinkEnd,
     initiator: boolean,
   ) {
     this.#network = network;

@@ -6,36 +6,16 @@
  * like datagrams instead: frames are lost, repeated and overtaken, which needs a cipher that does
  * not count.
  */
-import type { Channel, HostId, Transport } from '@quorate/contracts';
+import type { HostId, Transport } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
+import type { NetworkConditions, NetworkTap, Surroundings } from './virtual-conditions.ts';
 import { VirtualLinkPair } from './virtual-link.ts';
 import { VirtualMeetingPoint } from './virtual-rendezvous.ts';
 import { VirtualTransport } from './virtual-transport.ts';
+import type { Ether } from './virtual-transport.ts';
 
-export type NetworkConditions = {
-  /** One way. */
-  delayMsMin: number;
-  delayMsMax: number;
-  /** Chance that a frame takes ten times as long. */
-  slowChance: number;
-  bytesPerMs: number;
-  /** Below: the `raft` channel only, and only in lossy mode. */
-  lossy: boolean;
-  lossChance: number;
-  duplicateChance: number;
-  reorderChance: number;
-  /** A cut of this length ends a link. */
-  linkTimeoutMs: number;
-};
-
-/** Sees each frame as it is handed over and as it arrives. */
-export type NetworkTap = {
-  sent?(from: HostId, to: HostId, channel: Channel, frame: Uint8Array): void;
-  delivered?(from: HostId, to: HostId, channel: Channel, frame: Uint8Array): void;
-};
-
-export class VirtualNetwork {
+export class VirtualNetwork implements Ether, Surroundings {
   readonly clock: VirtualClock;
   readonly prng: Prng;
   readonly conditions: NetworkConditions;
@@ -61,8 +41,7 @@ export class VirtualNetwork {
 
   /** A new transport for `host`, in the life of `process`. Replaces one that died. */
   transport(host: HostId, process: ProcessClock): Transport {
-    const transport = new VirtualTransport(this, host, process);
-    return transport;
+    return new VirtualTransport(this, host, process);
   }
 
   /** The process of `host` died: its side of every link is gone; the peers notice later. */

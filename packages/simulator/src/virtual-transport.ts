@@ -2,22 +2,32 @@
 import type { HostId, Transport, TransportHandler } from '@quorate/contracts';
 import { QuorateError } from '@quorate/contracts';
 import type { ProcessClock } from './virtual-clock.ts';
-import { frameBytesMax } from './virtual-link.ts';
-import type { VirtualNetwork } from './virtual-network.ts';
+import { frameBytesMax } from './virtual-conditions.ts';
+import type { Surroundings } from './virtual-conditions.ts';
+import type { LinkEnd, VirtualLinkPair } from './virtual-link.ts';
+
+/** The network as a transport uses it. */
+export type Ether = Pick<Surroundings, 'clock' | 'prng'> & {
+  register(transport: VirtualTransport): void;
+  unregister(transport: VirtualTransport): void;
+  linkBetween(a: HostId, b: HostId): VirtualLinkPair | null;
+  /** `done(true)` once a link is up on both sides. */
+  attempt(from: VirtualTransport, to: HostId, done: (up: boolean) => void): void;
+};
 
 /** The transport of one host in the life of one process. */
-export class VirtualTransport implements Transport {
+export class VirtualTransport implements Transport, LinkEnd {
   readonly host: HostId;
   readonly frameBytesMax: number = frameBytesMax;
   readonly process: ProcessClock;
-  readonly #network: VirtualNetwork;
+  readonly #network: Ether;
   readonly #wanted = new Set<HostId>();
   /** Hosts with an attempt or a pause under way. */
   readonly #trying = new Set<HostId>();
   handler: TransportHandler | null = null;
   open = false;
 
-  constructor(network: VirtualNetwork, host: HostId, process: ProcessClock) {
+  constructor(network: Ether, host: HostId, process: ProcessClock) {
     this.#network = network;
     this.host = host;
     this.process = process;

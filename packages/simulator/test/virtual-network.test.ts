@@ -3,7 +3,7 @@ import { rendezvousConformance, transportConformance } from '@quorate/contracts/
 import { Prng } from '../src/prng.ts';
 import { ProcessClock } from '../src/virtual-clock.ts';
 import { VirtualNetwork } from '../src/virtual-network.ts';
-import type { NetworkConditions } from '../src/virtual-network.ts';
+import type { NetworkConditions } from '../src/virtual-conditions.ts';
 import { followRealTime } from './real-time.ts';
 
 const calm: NetworkConditions = {
