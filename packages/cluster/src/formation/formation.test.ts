@@ -4,7 +4,8 @@ import { claimSilenceMs, ClaimKeeper, readClaim, refreshIntervalMs, setClaim } f
 import type { Claim, ClaimKeeperOptions } from './claim.ts';
 import type { Register } from '@quorate/contracts';
 import { QuorateError } from '@quorate/contracts';
-import { encodeJoinAnswer, form } from './formation.ts';
+import { encodeJoinAnswer } from '../membership/join-request.ts';
+import { form } from './formation.ts';
 import type { FormationOptions, FormationProgress, FormationResult } from './formation.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { createPlainCipher, MemoryRegisters } from '@quorate/contracts/memory';

@@ -4,21 +4,12 @@
  * A replica that is a member already never comes here.
  */
 import type { NodeId } from '@quorate/core';
-import {
-  asBytes,
-  asMap,
-  decodeCborMap,
-  encodeCbor,
-  isQuorateError,
-  QuorateError,
-  sleep,
-  withDeadline,
-} from '@quorate/contracts';
+import { isQuorateError, QuorateError, sleep, withDeadline } from '@quorate/contracts';
 import { claimSilenceMs, readClaim, registerTimeoutMs, setClaim } from './claim.ts';
 import type { Claim, ClaimRecord } from './claim.ts';
 import type { Clock, ErrorCode, Register } from '@quorate/contracts';
 import type { RunFacts } from '../links/hello.ts';
-import { genesisFromCbor, genesisToCbor } from '../state/policy.ts';
+import { decodeJoinAnswer, encodeJoinRequest } from '../membership/join-request.ts';
 import type { Genesis, MemberFacts } from '../state/policy.ts';
 
 export type FormationResult =
@@ -194,7 +185,7 @@ async function tryToJoin(
   options: FormationOptions,
   claim: Claim | null,
 ): Promise<FormationResult | null> {
-  const body = encodeCbor({ nodeId: options.nodeId, facts: { ...options.facts } });
+  const body = encodeJoinRequest(options.nodeId, options.facts);
   for (const run of options.linkedRuns()) {
     if (run.clusterId === null) continue;
     if (claim !== null && run.clusterId !== claim.clusterId) continue;
@@ -211,20 +202,6 @@ async function tryToJoin(
     }
   }
   return null;
-}
-
-/** What `join` asks, on the other side. */
-export function decodeJoinRequest(body: Uint8Array): { nodeId: string; facts: unknown } {
-  const map = decodeCborMap(body);
-  return { nodeId: String(map['nodeId']), facts: map['facts'] };
-}
-
-export function encodeJoinAnswer(genesis: Genesis): Uint8Array {
-  return encodeCbor(genesisToCbor(genesis));
-}
-
-function decodeJoinAnswer(answer: Uint8Array): Genesis {
-  return genesisFromCbor(asMap(decodeCborMap(asBytes(answer, 'answer')), 'genesis'));
 }
 
 /** Tells a founder at work from one that fell silent, by this member's own clock (Z10). */

@@ -7,7 +7,7 @@ import type { Activation } from './activation.ts';
 import type { Autopilot } from './autopilot.ts';
 import { ByteReader, ByteWriter, isQuorateError, QuorateError } from '@quorate/contracts';
 import type { Clock } from '@quorate/contracts';
-import { decodeJoinRequest, encodeJoinAnswer } from '../formation/formation.ts';
+import { decodeJoinRequest, encodeJoinAnswer } from './join-request.ts';
 import { memberFactsFromCbor } from '../state/policy.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
 import type { RequestOptions } from '../links/rpc.ts';
