@@ -4,6 +4,7 @@
 //   node tools/tidy.mjs [path prefix …]    only breaches under these paths
 import { knownIds, later, testsById } from './lib/test-ids.mjs';
 import { files, packages, read, readJson } from './lib/workspace.mjs';
+import { circlesAmong } from './tidy/circles.mjs';
 import { checkSource, isTest, titlesOf } from './tidy/source.mjs';
 
 const breaches = [];
@@ -21,6 +22,7 @@ function main() {
   for (const file of sourceFiles) {
     breaches.push(...checkSource({ file, text: read(file), parts, arrows }));
   }
+  checkCircles();
   checkArrowsDeclared();
   checkConformanceLines();
   checkIdsInTests();
@@ -30,6 +32,12 @@ function main() {
   checkManifests();
   checkFileNames();
   report();
+}
+
+function checkCircles() {
+  for (const circle of circlesAmong(sourceFiles.map((file) => ({ file, text: read(file) })))) {
+    breaches.push(`${circle[0]}:1: A circle of imports: ${circle.join(', ')}`);
+  }
 }
 
 /** A part's manifest depends only along the arrows; `turbo boundaries` checks the same by tags. */

@@ -1,6 +1,7 @@
 // What one TypeScript file is checked for. Pure: text in, breaches out.
 import ts from 'typescript';
 import { checkGlobals, isIsomorphic, isMember } from './globals.mjs';
+import { importsOf, visit } from './imports.mjs';
 
 /**
  * The breaches of one file, as `file:line: what is wrong`. `parts` are the packages of the
@@ -17,6 +18,7 @@ export function checkSource({ file, text, parts, arrows }) {
   };
   const context = { file, part, parts, arrows, tree, breach, test: isTest(file) };
   checkImports(context);
+  checkWings(context);
   checkExports(context);
   checkLength(context);
   visit(tree, (node) => {
@@ -78,26 +80,30 @@ function checkImports({ file, part, parts, arrows, tree, test, breach }) {
   }
 }
 
-function importsOf(tree) {
-  const found = [];
-  visit(tree, (node) => {
-    if (
-      (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) &&
-      node.moduleSpecifier !== undefined
-    ) {
-      found.push({ specifier: node.moduleSpecifier.text, node });
-    } else if (
-      ts.isCallExpression(node) &&
-      node.expression.kind === ts.SyntaxKind.ImportKeyword &&
-      node.arguments[0] !== undefined &&
-      ts.isStringLiteralLike(node.arguments[0])
-    ) {
-      found.push({ specifier: node.arguments[0].text, node });
-    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      found.push({ specifier: node.argument.literal.text, node });
-    }
-  });
-  return found;
+// Wings of the member ---------------------------------------------------------------------------------
+
+/** What each wing of `cluster` may import of the others; the arrows run one way. */
+const wings = {
+  member: ['replica', 'formation', 'membership', 'links', 'state'],
+  replica: ['membership', 'links', 'state'],
+  formation: ['membership', 'links', 'state'],
+  membership: ['links', 'state'],
+  links: [],
+  state: [],
+};
+
+function checkWings({ file, tree, test, breach }) {
+  const wing = wingOf(file);
+  if (test || wing === undefined) return;
+  for (const { specifier, node } of importsOf(tree)) {
+    const other = wingOf(new URL(specifier, `file:///${file}`).pathname.slice(1));
+    if (!specifier.startsWith('.') || other === undefined || other === wing) continue;
+    if (!wings[wing].includes(other)) breach(node, `${wing} imports ${other} against the arrows`);
+  }
+}
+
+function wingOf(file) {
+  return /^packages\/cluster\/src\/([a-z]+)\//.exec(file)?.[1];
 }
 
 // Exports ------------------------------------------------------------------------------------------
@@ -198,9 +204,4 @@ function checkLength({ file, tree, test, breach }) {
 
 function calleeOf(call) {
   return ts.isCallExpression(call.expression) ? calleeOf(call.expression) : call.expression;
-}
-
-function visit(node, act) {
-  act(node);
-  ts.forEachChild(node, (child) => visit(child, act));
 }

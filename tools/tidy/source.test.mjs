@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { circlesAmong } from './circles.mjs';
 import { checkSource, titlesOf } from './source.mjs';
 
 const part = (short, manifest = {}) => ({
@@ -47,6 +48,48 @@ describe('imports', () => {
     ['packages/core/src/a.test.ts', "import { test } from 'vitest';"],
   ])('%s allows %s', (file, text) => {
     expect(check(file, text)).toEqual([]);
+  });
+});
+
+describe('wings of the member', () => {
+  test.each([
+    ['packages/cluster/src/state/a.ts', "import { b } from '../links/b.ts';"],
+    ['packages/cluster/src/links/a.ts', "import type { B } from '../replica/b.ts';"],
+    ['packages/cluster/src/membership/a.ts', "import { b } from '../formation/b.ts';"],
+    ['packages/cluster/src/replica/a.ts', "import { b } from '../member/b.ts';"],
+  ])('%s refuses %s', (file, text) => {
+    expect(check(file, text)).toEqual([expect.stringMatching(/against the arrows/)]);
+  });
+
+  test.each([
+    ['packages/cluster/src/member/a.ts', "import { b } from '../formation/b.ts';"],
+    ['packages/cluster/src/formation/a.ts', "import { b } from '../membership/b.ts';"],
+    ['packages/cluster/src/state/a.test.ts', "import { b } from '../links/b.ts';"],
+  ])('%s allows %s', (file, text) => {
+    expect(check(file, text)).toEqual([]);
+  });
+});
+
+describe('circles', () => {
+  const files = (texts) => Object.entries(texts).map(([file, text]) => ({ file, text }));
+
+  test('a circle is found, imports of types and dynamic ones included', () => {
+    const texts = {
+      'p/a.ts': "import type { B } from './b.ts';",
+      'p/b.ts': "const c = () => import('./deep/c.ts');",
+      'p/deep/c.ts': "export { a } from '../a.ts';",
+      'p/d.ts': "import { a } from './a.ts';",
+    };
+    expect(circlesAmong(files(texts))).toEqual([['p/a.ts', 'p/b.ts', 'p/deep/c.ts']]);
+  });
+
+  test('two that share what they use are none', () => {
+    const texts = {
+      'p/a.ts': "import { b } from './b.ts';\nimport { c } from './c.ts';",
+      'p/b.ts': "import { c } from './c.ts';",
+      'p/c.ts': '',
+    };
+    expect(circlesAmong(files(texts))).toEqual([]);
   });
 });
 
