@@ -3,7 +3,7 @@
  * takes its time, a state machine that is a hash, and nothing of `cluster`. It exists to find bugs
  * of the core, thousands of worlds a minute.
  */
-import { Lease, silentTicksOf } from '@quorate/cluster';
+import { Lease, silentTicksOf } from '@quorate/cluster/inside';
 import type { Entry, HardState, Membership, Message, NodeId } from '@quorate/core';
 import type { PersistBatch, Ready, SnapshotMeta, SoftState } from '@quorate/core';
 import { Raft, decodeMembershipEntry } from '@quorate/core';

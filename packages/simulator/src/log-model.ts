@@ -3,8 +3,8 @@
  * nothing else. Snapshots of members are compared with it byte by byte, and what the log does to
  * sessions is looked at where nobody can have been told otherwise.
  */
-import { ReplicatedState, decodeEntry } from '@quorate/cluster';
-import type { AppliedEntry } from '@quorate/cluster';
+import { ReplicatedState, decodeEntry } from '@quorate/cluster/inside';
+import type { AppliedEntry } from '@quorate/cluster/inside';
 import type { Entry, NodeId, SnapshotMeta } from '@quorate/core';
 import { KvStateMachine } from '@quorate/kv';
 import type { HistoryLimits } from '@quorate/kv';

@@ -2,7 +2,7 @@
  * What the log alone says of sessions: who opened one, what it has run so far, when it was last heard
  * of and which entry ended it. A member's own table is compared with it, entry by entry.
  */
-import type { AppliedEntry, EntryBody } from '@quorate/cluster';
+import type { AppliedEntry, EntryBody } from '@quorate/cluster/inside';
 import { SafetyViolation } from './violation.ts';
 
 type Known = {

@@ -4,7 +4,8 @@
  */
 import type { Cipher, StateMachine } from '@quorate/contracts';
 import type { Policy } from '@quorate/cluster';
-import { Member, createPolicy, decodeEntry } from '@quorate/cluster';
+import { Member, createPolicy } from '@quorate/cluster';
+import { decodeEntry } from '@quorate/cluster/inside';
 import type { NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { KeyValue } from '@quorate/kv';
 import { KvStateMachine, createKv } from '@quorate/kv';

@@ -5,7 +5,7 @@
 import { QuorateError, encodeCbor } from '@quorate/contracts';
 import { Member } from '@quorate/cluster';
 import type { Cipher } from '@quorate/contracts';
-import type { RpcRequest } from '@quorate/cluster';
+import type { RpcRequest } from '@quorate/cluster/inside';
 import type { NodeId } from '@quorate/core';
 import { KvStateMachine } from '@quorate/kv';
 import type { Prng } from './prng.ts';

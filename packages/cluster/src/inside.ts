@@ -1,0 +1,6 @@
+export { Lease, silentTicksOf } from './replica/lease.ts';
+export type { RpcRequest } from './links/rpc.ts';
+export { decodeEntry } from './state/envelope.ts';
+export type { EntryBody } from './state/envelope.ts';
+export { ReplicatedState } from './state/replicated-state.ts';
+export type { AppliedEntry } from './state/replicated-state.ts';
