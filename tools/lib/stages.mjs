@@ -43,25 +43,14 @@ export const stages = {
   build: check('the published package builds', () => run(node, ['tools/build.mjs'], limit(5))),
   size: check('size budgets', () => run(node, ['tools/size.mjs'], limit(5))),
   unit: tests('unit tests of every package', ['--project', '!e2e'], 20),
-  sim: check('500 simulated clusters', () =>
-    run(
-      node,
-      [
-        '--conditions=source',
-        '--import',
-        'tsx',
-        'packages/simulator/src/main.ts',
-        '--seeds',
-        '500',
-      ],
-      limit(40),
-    ),
-  ),
+  sim: check('500 simulated clusters', () => simulate(['--seeds', '500'], 40)),
   pack: check('the packed package, installed and run', () =>
     run(node, ['tools/pack.mjs'], limit(10)),
   ),
   e2e: tests('real processes', ['--project', 'e2e'], 40),
   browsers: { what: 'real browsers', run: () => runBrowserTests([], limit(45)) },
+  seeds: check('3,000 simulated clusters', () => simulate(['--seeds', '3000'], 90)),
+  teeth: check('every deliberate bug is caught', () => simulate(['--teeth'], 60)),
 };
 
 /** `pnpm check`: fast enough to run before each commit. */
@@ -77,8 +66,11 @@ export const checkStages = [
   'unit',
 ];
 
-/** `npm test`: everything. */
+/** `npm test`: everything that fits into 45 minutes on two cores. */
 export const testStages = [...checkStages, 'sim', 'pack', 'e2e', 'browsers'];
+
+/** `npm run soak`: what takes longer. */
+export const soakStages = ['seeds', 'teeth'];
 
 /**
  * Runs stages one after another, never stopping at a failure, then prints a table and, alone on the
@@ -108,6 +100,14 @@ function check(what, action) {
       return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
     },
   };
+}
+
+function simulate(args, minutes) {
+  return run(
+    node,
+    ['--conditions=source', '--import', 'tsx', 'packages/simulator/src/main.ts', ...args],
+    limit(minutes),
+  );
 }
 
 /** A run of vitest, counted from its own JSON report. */
