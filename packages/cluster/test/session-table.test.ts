@@ -79,10 +79,7 @@ const step = fc.oneof(
 );
 
 function copyOf(table: SessionTable): SessionTable {
-  const copy = new SessionTable();
-  copy.open(99, nonceOf(99), 0);
-  copy.restore(decodeCborMap(encodeCbor({ sessions: table.toCbor() }))['sessions']);
-  return copy;
+  return SessionTable.fromCbor(decodeCborMap(encodeCbor({ sessions: table.toCbor() }))['sessions']);
 }
 
 test('C1 Z25 Z26 Z27 Z28 S4 a table says what a twin that forgets nothing says, across snapshots', () => {

@@ -31,8 +31,11 @@ export class LineMachine implements StateMachine {
     return [new TextEncoder().encode(JSON.stringify(this.lines))];
   }
 
-  restore(bytes: Uint8Array): void {
-    this.lines = JSON.parse(new TextDecoder().decode(bytes)) as string[];
+  decode(bytes: Uint8Array): () => void {
+    const lines = JSON.parse(new TextDecoder().decode(bytes)) as string[];
+    return () => {
+      this.lines = lines;
+    };
   }
 }
 

@@ -17,10 +17,14 @@ export interface StateMachine {
    * they are not kept or changed unless copied.
    */
   apply(command: Uint8Array, context: ApplyContext): Uint8Array;
-  /** Called after the last of a run of `apply` calls and after `restore`, to wake local observers. */
+  /** Called after the last of a run of `apply` calls and after a snapshot was put in place, to wake local observers. */
   flush(): void;
   /** Captures the present state in O(1); the chunks are produced later, while `apply` goes on. */
   snapshot(): Iterable<Uint8Array>;
-  /** Replaces the state. `bytes` is the concatenation of a snapshot's chunks. */
-  restore(bytes: Uint8Array): void;
+  /**
+   * Reads a whole snapshot, the concatenation of its chunks, and changes nothing yet: the returned
+   * function puts it in the state's place, and cannot fail. Throws for anything but a snapshot,
+   * `OUTDATED` for one that a later release wrote.
+   */
+  decode(bytes: Uint8Array): () => void;
 }

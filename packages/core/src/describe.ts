@@ -15,7 +15,7 @@ export function describeMessage(message: Message): string {
 /** One line per thing to do, in the order of the fields. */
 export function describeReady(ready: Ready): string {
   const lines: string[] = [];
-  const { persist, softState, installSnapshot, fatal } = ready;
+  const { persist, softState, installSnapshot, refused, fatal } = ready;
   if (softState !== null) {
     const leader = softState.leader === null ? 'none' : describeNode(softState.leader);
     lines.push(`soft ${softState.role} term ${softState.term} leader ${leader}`);
@@ -33,6 +33,7 @@ export function describeReady(ready: Ready): string {
     lines.push(`read ${requestId} at ${index ?? 'refused'}`);
   if (ready.truncated.length > 0)
     lines.push(`truncated ${ready.truncated.map(describeEntryId).join(' ')}`);
+  for (const { kind, reason } of refused) lines.push(`refuse ${kind}: ${reason}`);
   if (fatal !== null) lines.push(`fatal ${fatal.reason}`);
   return lines.join('\n');
 }
@@ -95,7 +96,11 @@ function describeBody(message: Message): string {
       return `last ${describeEntryId(message.lastEntry)}`;
     case 'RequestVote':
       return `last ${describeEntryId(message.lastEntry)}${message.transfer ? ' transfer' : ''}`;
-    case 'PreVoteResponse':
+    case 'PreVoteResponse': {
+      const { granted, votedFor } = message;
+      if (granted) return 'granted';
+      return votedFor === null ? 'refused' : `refused voted ${describeNode(votedFor)}`;
+    }
     case 'RequestVoteResponse':
       return message.granted ? 'granted' : 'refused';
     case 'AppendEntries': {

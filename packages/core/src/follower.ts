@@ -1,15 +1,19 @@
 /** A follower: takes what the leader sends, votes, and says only what is durable. */
 import { startElection, startPreVote } from './candidate.ts';
+import { DecodeError } from './codec/errors.ts';
+import { decodeMembershipEntry } from './codec/membership.ts';
 import type { Machine } from './machine.ts';
 import type {
   AppendEntries,
   Heartbeat,
   InstallSnapshot,
+  Message,
   ReadIndexResponse,
   PreVote,
   RequestVote,
 } from './message.ts';
-import type { EntryId, SnapshotMeta } from './types.ts';
+import { entersTerm, reachableTerm, refuse } from './refusals.ts';
+import type { Entry, EntryId, SnapshotMeta } from './types.ts';
 
 export function tickFollower(m: Machine): void {
   m.electionElapsedTicks++;
@@ -24,7 +28,8 @@ export function onAppendEntries(m: Machine, message: AppendEntries): void {
   // The snapshot under way will replace this log: nothing is checked against it any more.
   if (m.installing !== null) return;
   if (!isConsecutive(message)) {
-    return m.fail('Cannot append: the entries are not consecutive or of a later term', message);
+    const reason = 'Cannot append: the entries are not consecutive or of a later term';
+    return refuse(m, 'contradiction', reason, message);
   }
   const { log } = m;
   // Entries up to the log's start are committed and equal here and there; only the rest counts.
@@ -33,10 +38,8 @@ export function onAppendEntries(m: Machine, message: AppendEntries): void {
   if (prev === undefined) return acknowledge(m, log.prev.index);
   if (log.termAt(prev.index) !== prev.term) {
     if (prev.index <= log.commitIndex) {
-      return m.fail(
-        `Cannot append after entry ${prev.term}/${prev.index}: another is committed`,
-        message,
-      );
+      const reason = `Cannot append after entry ${prev.term}/${prev.index}: another is committed`;
+      return doubtLeader(m, reason, message);
     }
     return reject(m, prev);
   }
@@ -48,20 +51,19 @@ export function onAppendEntries(m: Machine, message: AppendEntries): void {
     if (term === null) break;
     if (term !== entry.term) {
       if (entry.index <= Math.max(log.commitIndex, m.verifiedIndex)) {
-        return m.fail(
-          `Cannot replace entry ${term}/${entry.index} by ${entry.term}/${entry.index}: it is final`,
-          message,
-        );
+        const reason = `Cannot replace entry ${term}/${entry.index} by ${entry.term}/${entry.index}: it is final`;
+        return doubtLeader(m, reason, message);
       }
-      m.truncateFrom(entry.index);
       break;
     }
     at++;
   }
-  for (; at < message.entries.length; at++) {
-    const entry = message.entries[at];
-    if (entry === undefined || !m.append(entry, message)) return;
-  }
+  const news = message.entries.slice(at);
+  const unreadable = describeUnreadable(news);
+  if (unreadable !== null) return doubtLeader(m, unreadable, message);
+  const [first] = news;
+  if (first !== undefined && first.index <= log.lastIndex) m.truncateFrom(first.index);
+  for (const entry of news) m.append(entry);
   m.verifiedIndex = Math.max(m.verifiedIndex, lastIndex);
   // Only what this message verified (L3): beyond it may lie another leader's leftovers.
   m.commitTo(Math.min(message.leaderCommit, lastIndex));
@@ -71,10 +73,8 @@ export function onAppendEntries(m: Machine, message: AppendEntries): void {
 export function onHeartbeat(m: Machine, message: Heartbeat): void {
   if (m.installing === null) {
     if (message.leaderCommit > m.log.lastIndex) {
-      return m.fail(
-        `Cannot commit ${message.leaderCommit}: the log ends at ${m.log.lastIndex}, after it was acknowledged`,
-        message,
-      );
+      const reason = `Cannot commit ${message.leaderCommit}: the log ends at ${m.log.lastIndex}, after it was acknowledged`;
+      return doubtLeader(m, reason, message);
     }
     m.commitTo(message.leaderCommit);
   }
@@ -85,13 +85,16 @@ export function onHeartbeat(m: Machine, message: Heartbeat): void {
 export function onInstallSnapshot(m: Machine, message: InstallSnapshot): void {
   const { meta } = message;
   if (meta.term > message.term) {
-    return m.fail(
-      `Cannot install a snapshot of term ${meta.term} in term ${message.term}`,
-      message,
-    );
+    const reason = `Cannot install a snapshot of term ${meta.term} in term ${message.term}`;
+    return refuse(m, 'contradiction', reason, message);
   }
   if (m.installing !== null) return;
   if (meta.index <= m.log.commitIndex) {
+    const known = m.log.termAt(meta.index);
+    if (known !== null && known !== meta.term) {
+      const reason = `Cannot replace entry ${known}/${meta.index} by a snapshot of ${meta.term}/${meta.index}: it is final`;
+      return doubtLeader(m, reason, message);
+    }
     // Stale: nothing here goes back (S2).
     return acknowledge(m, Math.min(m.log.commitIndex, m.log.durableIndex));
   }
@@ -127,14 +130,23 @@ export function onPreVote(m: Machine, message: PreVote): void {
   const open =
     message.term > m.currentTerm || (message.term === m.currentTerm && mayVoteFor(m, message.from));
   const free = !m.leaderIsFresh && !m.isBound;
-  const granted = open && free && isUpToDate(m, message.lastEntry);
-  const term = granted ? message.term : m.currentTerm;
-  m.send({ type: 'PreVoteResponse', from, to: message.from, term, granted });
+  if (!open || !free || !isUpToDate(m, message.lastEntry)) return refusePreVote(m, message.from);
+  // What it would ask for next is too far: without this step nobody could ever elect it (Z47).
+  if (message.term > reachableTerm(m, message.term)) {
+    entersTerm(m, message, false);
+    return refusePreVote(m, message.from);
+  }
+  const { from: to, term } = message;
+  m.send({ type: 'PreVoteResponse', from, to, term, granted: true, votedFor: null });
   // Two who ask each other at once would both be granted it, and then split the votes for a whole
   // election timeout: the lower one lets the higher one go first. What it granted stays true.
-  if (granted && m.role === 'preCandidate' && message.from > from) {
-    m.becomeFollower(m.currentTerm, null);
-  }
+  if (m.role === 'preCandidate' && to > from) m.becomeFollower(m.currentTerm, null);
+}
+
+/** Says the present term, and who got the vote of it: the asker may doubt that anybody did. */
+export function refusePreVote(m: Machine, to: string): void {
+  const { nodeId: from, currentTerm: term, votedFor } = m;
+  m.send({ type: 'PreVoteResponse', from, to, term, granted: false, votedFor });
 }
 
 /** The candidate's term is the current one here. A grant waits for the vote to be durable (E1). */
@@ -151,6 +163,22 @@ export function onRequestVote(m: Machine, message: RequestVote): void {
   }
   const { nodeId: from, currentTerm: term } = m;
   m.send({ type: 'RequestVoteResponse', from, to: message.from, term, granted: false });
+}
+
+/**
+ * The sender leads the present term, for all that is known, and contradicts what is final here. One
+ * voice proves nothing: it is refused, and the voters are asked for whom they voted. If a quorum of
+ * them elected it, it is this log that is wrong, and the machine stops (`confirmDoubt`).
+ */
+function doubtLeader(m: Machine, reason: string, message: Message): void {
+  refuse(m, 'contradiction', reason, message);
+  const { currentTerm: term, votedFor } = m;
+  const leader = message.from;
+  m.doubt = { term, leader, reason, message, electors: new Set() };
+  if (votedFor === leader) m.doubt.electors.add(m.nodeId);
+  m.setLeader(null);
+  m.termLeader = null;
+  if (m.promotable && !m.isBound) startPreVote(m);
 }
 
 /** Called whenever term and vote may have become durable. */
@@ -211,6 +239,20 @@ function mayVoteFor(m: Machine, candidate: string): boolean {
 function isUpToDate(m: Machine, last: EntryId): boolean {
   const own = m.log.lastEntry;
   return last.term > own.term || (last.term === own.term && last.index >= own.index);
+}
+
+/** Why an entry may not enter the log, or null: its membership would be in force at once. */
+function describeUnreadable(entries: readonly Entry[]): string | null {
+  for (const { type, index, data } of entries) {
+    if (type !== 'membership') continue;
+    try {
+      decodeMembershipEntry(data);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      return `Cannot append entry ${index}: ${error.message}`;
+    }
+  }
+  return null;
 }
 
 function isConsecutive(message: AppendEntries): boolean {

@@ -35,7 +35,15 @@ export type {
 export { Prng } from './prng.ts';
 export { Raft } from './raft.ts';
 export type { ChangeResult, MembershipChange, ProposeResult, Refusal } from './raft.ts';
-export type { Fatal, PersistBatch, ReadState, Ready, SoftState } from './ready.ts';
+export type {
+  Fatal,
+  PersistBatch,
+  ReadState,
+  Ready,
+  RefusalKind,
+  RefusedMessage,
+  SoftState,
+} from './ready.ts';
 export type { ProgressStatus, Status } from './status.ts';
 export type {
   Entry,

@@ -8,7 +8,9 @@ import type { Machine } from './machine.ts';
 import { isJoint, isVoter, leaveJoint, membersOf } from './membership.ts';
 import { encodeMembershipEntry } from './codec/membership.ts';
 import type { AppendEntriesResponse, HeartbeatResponse, ReadIndex } from './message.ts';
+import type { Progress } from './progress.ts';
 import { isQuorum, quorumIndex } from './quorum.ts';
+import { refuse } from './refusals.ts';
 import { flushAppends, takeAnswer } from './replication.ts';
 import type { Entry, EntryType, Membership, NodeId } from './types.ts';
 
@@ -56,7 +58,7 @@ export function flushLeader(m: Machine, leadership: Leadership): void {
 export function appendOwn(m: Machine, type: EntryType, data: Uint8Array): Entry {
   const leadership = m.leadership as Leadership;
   const entry: Entry = { term: m.currentTerm, index: m.log.lastIndex + 1, type, data };
-  m.append(entry, null);
+  m.append(entry);
   leadership.uncommittedBytes += data.length;
   const range = m.ledRanges.at(-1);
   if (range !== undefined && range.term === entry.term) range.lastIndex = entry.index;
@@ -92,8 +94,9 @@ export function onAppendEntriesResponse(
   leadership: Leadership,
   message: AppendEntriesResponse,
 ): void {
-  const progress = leadership.progress.get(message.from);
-  if (progress === undefined || !takeAnswer(m, progress, message)) return;
+  const progress = leadership.progress.get(message.from) as Progress;
+  progress.hear(m.nowTick);
+  if (!takeAnswer(m, progress, message)) return;
   advanceCommit(m);
   if (m.leadership === leadership) continueTransfer(m, leadership, message.from);
 }
@@ -103,11 +106,12 @@ export function onHeartbeatResponse(
   leadership: Leadership,
   message: HeartbeatResponse,
 ): void {
-  const progress = leadership.progress.get(message.from);
-  if (progress === undefined) return;
+  const progress = leadership.progress.get(message.from) as Progress;
   if (message.readRound > leadership.reads.lastRound) {
-    return m.fail(`Cannot confirm read round ${message.readRound}: it never began`, message);
+    const reason = `Cannot confirm read round ${message.readRound}: it never began`;
+    return refuse(m, 'contradiction', reason, message);
   }
+  progress.hear(m.nowTick);
   progress.readRound = Math.max(progress.readRound, message.readRound);
   // Whatever was lost is found out now: a probe is repeated, a pipeline asks where it stands.
   progress.probeSent = false;
@@ -163,6 +167,8 @@ function trackPeers(m: Machine): void {
   leadership.track(peers, m.log.lastIndex + 1, m.nowTick);
   const target = leadership.transferTarget;
   if (target !== null && !isVoter(m.membership, target)) leadership.transferTarget = null;
+  // A smaller quorum may have confirmed them already, and nobody else may ever answer.
+  answerReads(m, leadership);
 }
 
 function afterCommit(m: Machine, leadership: Leadership): void {

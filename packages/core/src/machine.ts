@@ -2,15 +2,15 @@
  * The state that all roles share, and the few transitions that more than one of them makes. The
  * roles act on it in `follower.ts`, `candidate.ts` and `leader.ts`; `raft.ts` is its gate.
  */
-import { DecodeError } from './codec/errors.ts';
 import { decodeMembershipEntry } from './codec/membership.ts';
+import { termLimit } from './codec/limits.ts';
 import { ForwardedReads } from './forwarded-reads.ts';
 import type { Leadership } from './leadership.ts';
 import { Log } from './log.ts';
 import { MembershipHistory, emptyMembership, isVoter } from './membership.ts';
 import type { Message } from './message.ts';
 import { Prng } from './prng.ts';
-import type { Fatal, ReadState } from './ready.ts';
+import type { Fatal, ReadState, RefusedMessage } from './ready.ts';
 import type { Settings } from './settings.ts';
 import { checkInitialState, priorityMax } from './settings.ts';
 import type { InitialState } from './config.ts';
@@ -28,6 +28,9 @@ export class Machine {
   currentTerm: number;
   votedFor: NodeId | null;
   leader: NodeId | null = null;
+  /** Who leads the present term, or led it when last heard. */
+  termLeader: NodeId | null = null;
+  doubt: Doubt | null = null;
 
   /** Ticks since the start. */
   nowTick = 0;
@@ -47,7 +50,9 @@ export class Machine {
   hardStateDirty = false;
   hardStateBatch = 0;
 
-  /** Answers to this attempt, pre-vote or vote. */
+  /** Who was asked in this attempt, pre-vote or vote: nobody else answers it (Z47). */
+  asked: Set<NodeId> = new Set();
+  /** Answers to this attempt. */
   votes: Map<NodeId, boolean> = new Map();
   /** A candidate's requests, and its own vote, wait for its term to be durable (E1). */
   requestsOwed = false;
@@ -72,6 +77,7 @@ export class Machine {
   reads: ReadState[] = [];
   snapshotsTo: NodeId[] = [];
   truncated: EntryId[] = [];
+  refused: RefusedMessage[] = [];
   fatal: Fatal | null = null;
 
   constructor(settings: Settings, initial: InitialState) {
@@ -114,7 +120,7 @@ export class Machine {
    * win, even if it counts no vote of its own (thesis §4.2.2).
    */
   get promotable(): boolean {
-    if (this.installing !== null) return false;
+    if (this.installing !== null || this.currentTerm >= termLimit) return false;
     if (isVoter(this.membership, this.nodeId)) return true;
     const { current, previous } = this.memberships;
     return current.index > this.log.commitIndex && isVoter(previous.membership, this.nodeId);
@@ -152,8 +158,8 @@ export class Machine {
     this.messages.push(message);
   }
 
-  /** A correct peer cannot have done this: say so, and do nothing ever again. */
-  fail(reason: string, message: Message | null): void {
+  /** The own log is contradicted: say so, and do nothing ever again. */
+  fail(reason: string, message: Message): void {
     this.fatal ??= { reason, message };
   }
 
@@ -161,6 +167,7 @@ export class Machine {
   becomeFollower(term: number, leader: NodeId | null): void {
     if (term > this.currentTerm) {
       this.currentTerm = term;
+      this.termLeader = null;
       this.votedFor = null;
       this.hardStateDirty = true;
       this.grantOwedTo = null;
@@ -187,6 +194,7 @@ export class Machine {
     this.#leaveRole();
     this.role = 'candidate';
     this.currentTerm++;
+    this.termLeader = null;
     this.votedFor = this.nodeId;
     this.hardStateDirty = true;
     this.grantOwedTo = null;
@@ -212,6 +220,7 @@ export class Machine {
   setLeader(leader: NodeId | null): void {
     if (leader === this.leader) return;
     this.leader = leader;
+    this.termLeader = leader ?? this.termLeader;
     this.verifiedIndex = 0;
     this.ackOwed = false;
     this.forwardedReads.refuseAll(this.reads);
@@ -233,20 +242,13 @@ export class Machine {
     return Math.ceil((ticks * (priorityMax - this.priority)) / priorityMax);
   }
 
-  /** Appends an entry and takes its membership into force at once (§6). False after a failure. */
-  append(entry: Entry, message: Message | null): boolean {
+  /** Appends an entry that can be read, and takes its membership into force at once (§6). */
+  append(entry: Entry): void {
     if (entry.type === 'membership') {
-      try {
-        const { membership } = decodeMembershipEntry(entry.data);
-        this.memberships.push({ index: entry.index, membership });
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
-        this.fail(`Cannot append entry ${entry.index}: ${error.message}`, message);
-        return false;
-      }
+      const { membership } = decodeMembershipEntry(entry.data);
+      this.memberships.push({ index: entry.index, membership });
     }
     this.log.append(entry);
-    return true;
   }
 
   /**
@@ -302,6 +304,7 @@ export class Machine {
       this.leadership = null;
     }
     this.votes.clear();
+    this.asked.clear();
     this.requestsOwed = false;
   }
 
@@ -310,6 +313,16 @@ export class Machine {
     this.send({ type: 'ReadIndexResponse', from, to, term, requestId, index: null });
   }
 }
+
+/** The leader of `term` contradicts what is final here: in that term it is followed no more. */
+export type Doubt = {
+  readonly term: number;
+  readonly leader: NodeId;
+  readonly reason: string;
+  readonly message: Message;
+  /** Voters who said that they elected it. */
+  readonly electors: Set<NodeId>;
+};
 
 /** Entries of one of this run's leaderships that are in the log: [fromIndex, lastIndex]. */
 export type LedRange = { readonly term: number; readonly fromIndex: number; lastIndex: number };

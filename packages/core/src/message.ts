@@ -11,6 +11,8 @@ export type PreVote = Envelope & { readonly type: 'PreVote'; readonly lastEntry:
 export type PreVoteResponse = Envelope & {
   readonly type: 'PreVoteResponse';
   readonly granted: boolean;
+  /** For whom the answerer voted in `term`, where it refuses; null where it grants. */
+  readonly votedFor: NodeId | null;
 };
 
 /** Figure 2. `transfer`: sent on the leader's word (TimeoutNow), so leader stickiness is waived. */

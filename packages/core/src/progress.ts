@@ -24,15 +24,17 @@ export class Progress {
   departing = false;
   /** Replicate: an empty append is owed, to find out whether something got lost. */
   pokeOwed = false;
+  /** Replicate: an empty append went past the full window; no other does until the peer is heard. */
+  emptySent = false;
   /** The snapshot the peer was sent; 0 unless in state `snapshot`. */
   snapshotIndex = 0;
   /** The largest commit index sent in an append. */
   commitIndexSent = 0;
   /** The newest read round the peer confirmed. */
   readRound = 0;
-  /** Whether the peer answered anything since this leader began. */
+  /** Whether the peer answered an append or a heartbeat since this leader began. */
   heard = false;
-  /** When it was heard last; at the start of the leadership, that start. */
+  /** When it did last; at the start of the leadership, that start. */
   heardAtTick: number;
 
   constructor(options: ProgressOptions) {
@@ -40,6 +42,13 @@ export class Progress {
     this.nextIndex = options.nextIndex;
     this.heardAtTick = options.nowTick;
     this.inflight = new Inflight(options.inflightCountMax, options.inflightBytesMax);
+  }
+
+  /** It answered an append or a heartbeat, whatever it said: only that is its life (thesis §6.2). */
+  hear(nowTick: number): void {
+    this.heard = true;
+    this.heardAtTick = nowTick;
+    this.emptySent = false;
   }
 
   becomeProbe(nextIndex: number): void {
@@ -80,6 +89,7 @@ export class Progress {
     this.probeSent = false;
     this.probeRepeated = false;
     this.pokeOwed = false;
+    this.emptySent = false;
     this.snapshotIndex = 0;
     this.inflight.clear();
   }

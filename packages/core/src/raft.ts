@@ -70,7 +70,8 @@ export class Raft {
 
   /**
    * Takes a message. Never throws for anything a peer can send: what does not belong here is
-   * ignored, what no correct peer can say comes out as `fatal`.
+   * ignored, what a peer may not say comes out as `refused`. Only what a quorum of its own voters
+   * stands behind comes out as `fatal`.
    */
   step(message: Message): void {
     if (this.#m.fatal !== null) return;
@@ -341,7 +342,7 @@ export class Raft {
     if (this.#fatalSaid) return null;
     if (m.fatal !== null) {
       this.#fatalSaid = true;
-      return { ...nothing, fatal: m.fatal };
+      return { ...nothing, refused: m.refused, fatal: m.fatal };
     }
     if (m.leadership !== null) flushLeader(m, m.leadership);
     else if (m.leader !== null) this.#askLeader(m.leader);
@@ -349,18 +350,19 @@ export class Raft {
     const committed = m.installing === null ? m.log.takeCommitted(m.settings.applyBytesMax) : [];
     const installSnapshot = persist === null ? this.#takeInstall() : null;
     const softState = this.#takeSoftState();
-    const { messages, reads, snapshotsTo: sendSnapshot, truncated } = m;
+    const { messages, reads, snapshotsTo: sendSnapshot, truncated, refused } = m;
     const idle =
       persist === null &&
       installSnapshot === null &&
       softState === null &&
-      messages.length + committed.length + reads.length + sendSnapshot.length + truncated.length ===
-        0;
+      messages.length + committed.length + reads.length + sendSnapshot.length === 0 &&
+      truncated.length + refused.length === 0;
     if (idle) return null;
     m.messages = [];
     m.reads = [];
     m.snapshotsTo = [];
     m.truncated = [];
+    m.refused = [];
     checkInvariants(m);
     return {
       persist,
@@ -371,8 +373,17 @@ export class Raft {
       reads,
       softState,
       truncated,
+      refused,
       fatal: null,
     };
+  }
+
+  /**
+   * Who leads the present term, or led it when it was last heard; null where nobody is known. Its
+   * bulk data are worth taking, also while this member is not sure that it still leads (Z62).
+   */
+  termLeader(): NodeId | null {
+    return this.#m.termLeader;
   }
 
   status(): Status {
@@ -464,5 +475,6 @@ const nothing: Ready = {
   reads: [],
   softState: null,
   truncated: [],
+  refused: [],
   fatal: null,
 };

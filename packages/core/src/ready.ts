@@ -30,8 +30,24 @@ export type SoftState = {
   readonly leader: NodeId | null;
 };
 
-/** A peer did what a correct peer cannot do, or the log contradicts itself: stop the node. */
+/** This log is contradicted by a leader whom a quorum of its own voters elected: stop the node. */
 export type Fatal = { readonly reason: string; readonly message: Message | null };
+
+/**
+ * Why a message was not heard. `unasked`: an answer of somebody who was not asked. `far-term`: its
+ * term lies further than one word may take this member. An honest peer may say either, far behind
+ * or long gone. `contradiction`: it contradicts this member's own quorum, or its own word.
+ * `forgotten`: its sender's log lacks what the same run acknowledged (Z72). No honest run says
+ * these: its link is to be closed.
+ */
+export type RefusalKind = 'unasked' | 'far-term' | 'contradiction' | 'forgotten';
+
+/** What a peer said and may not say. Nothing of it counts here. */
+export type RefusedMessage = {
+  readonly kind: RefusalKind;
+  readonly reason: string;
+  readonly message: Message;
+};
 
 export type Ready = {
   /** Make durable, then call `persisted(number)`. Nothing else of this object waits for it. */
@@ -59,6 +75,8 @@ export type Ready = {
    * newer leader: they are not committed at these ids, and never will be.
    */
   readonly truncated: readonly EntryId[];
+  /** To be counted; by their kind, the link to the sender closes too. */
+  readonly refused: readonly RefusedMessage[];
   /** Not null: the last thing this machine says. */
   readonly fatal: Fatal | null;
 };

@@ -6,6 +6,7 @@ import type { Leadership } from './leadership.ts';
 import type { Machine } from './machine.ts';
 import type { AppendEntriesResponse } from './message.ts';
 import type { Progress } from './progress.ts';
+import { refuse } from './refusals.ts';
 
 /** Sends each peer what it lacks, as far as its window allows. */
 export function flushAppends(m: Machine, leadership: Leadership): void {
@@ -21,20 +22,22 @@ export function takeAnswer(
   progress: Progress,
   message: AppendEntriesResponse,
 ): boolean {
-  if (message.rejected !== null) {
-    takeRejection(m, progress, message.rejected);
+  const { matchIndex, rejected } = message;
+  if (rejected !== null) {
+    if (rejected.index <= progress.matchIndex) {
+      const reason = `Cannot look at entry ${rejected.index}: ${progress.matchIndex} was acknowledged`;
+      refuse(m, 'forgotten', reason, message);
+    } else takeRejection(m, progress, rejected);
     return false;
   }
-  if (message.matchIndex > m.log.lastIndex) {
-    m.fail(
-      `Cannot count entry ${message.matchIndex}: acknowledged, but the log ends at ${m.log.lastIndex}`,
-      message,
-    );
+  if (matchIndex > m.log.lastIndex) {
+    const reason = `Cannot count entry ${matchIndex}: acknowledged, but the log ends at ${m.log.lastIndex}`;
+    refuse(m, 'contradiction', reason, message);
     return false;
   }
   // The answer to a probe proves its previous entry; anything new proves a prefix as well.
-  const provesProbe = message.matchIndex >= progress.nextIndex - 1;
-  const news = progress.acknowledge(message.matchIndex);
+  const provesProbe = matchIndex >= progress.nextIndex - 1;
+  const news = progress.acknowledge(matchIndex);
   if (progress.state === 'probe') {
     if (news || provesProbe) progress.becomeReplicate();
   } else if (progress.state === 'snapshot' && progress.matchIndex >= m.log.prev.index) {
@@ -56,7 +59,7 @@ function takeRejection(
   progress: Progress,
   rejected: NonNullable<AppendEntriesResponse['rejected']>,
 ): void {
-  if (rejected.index <= progress.matchIndex || progress.state === 'snapshot') return;
+  if (progress.state === 'snapshot') return;
   if (progress.state === 'replicate') {
     // Something got lost on the way; what was acknowledged still holds.
     progress.becomeProbe(progress.matchIndex + 1);
@@ -99,9 +102,13 @@ function replicate(m: Machine, progress: Progress): void {
     progress.sent(to - 1, log.bytes(from, to));
     sent = true;
   }
-  // An empty append carries the commit index past a full window (L13), and finds out what was lost.
-  if (!sent && (progress.pokeOwed || progress.commitIndexSent < log.commitIndex)) {
+  // An empty append carries the commit index past a full window (L13), and finds out what was lost;
+  // but one is enough for somebody who says nothing.
+  const { inflight, pokeOwed, commitIndexSent } = progress;
+  const owed = pokeOwed || commitIndexSent < log.commitIndex;
+  if (!sent && owed && !(inflight.full && progress.emptySent)) {
     sendAppend(m, progress, progress.nextIndex);
+    progress.emptySent = inflight.full;
   }
   progress.pokeOwed = false;
 }

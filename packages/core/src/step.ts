@@ -10,24 +10,20 @@ import {
   onReadIndexResponse,
   onRequestVote,
   onTimeoutNow,
+  refusePreVote,
 } from './follower.ts';
 import { onAppendEntriesResponse, onHeartbeatResponse, onReadIndex } from './leader.ts';
 import type { Machine } from './machine.ts';
 import type { Message } from './message.ts';
+import { doubtOf, entersTerm, refuse, wasAsked } from './refusals.ts';
 
 export function stepMessage(m: Machine, message: Message): void {
   if (message.from === m.nodeId || message.to !== m.nodeId) return;
+  if (isAnswer(message) && !wasAsked(m, message)) return;
   if (message.term < m.currentTerm) return onStale(m, message);
   if (message.term > m.currentTerm && !admitsLaterTerm(m, message)) return;
   if (isFromLeader(message) && !admitsLeader(m, message)) return;
   const { leadership } = m;
-  if (leadership !== null) {
-    const progress = leadership.progress.get(message.from);
-    if (progress !== undefined) {
-      progress.heard = true;
-      progress.heardAtTick = m.nowTick;
-    }
-  }
   switch (message.type) {
     case 'PreVote':
       return onPreVote(m, message);
@@ -66,7 +62,7 @@ function onStale(m: Machine, message: Message): void {
   const to = message.from;
   switch (message.type) {
     case 'PreVote':
-      return m.send({ type: 'PreVoteResponse', from, to, term, granted: false });
+      return refusePreVote(m, to);
     case 'RequestVote':
       return m.send({ type: 'RequestVoteResponse', from, to, term, granted: false });
     case 'AppendEntries':
@@ -96,24 +92,27 @@ function admitsLaterTerm(m: Machine, message: Message): boolean {
       return true;
     case 'PreVoteResponse':
       // A grant names the term that was asked about, which nobody has entered.
-      if (!message.granted) m.becomeFollower(message.term, null);
-      return true;
+      return message.granted || entersTerm(m, message, false);
     case 'RequestVote':
       // A leader was just heard: whoever does not hear it must not depose it (thesis §4.2.3).
       if ((m.leaderIsFresh || m.isBound) && !message.transfer) return false;
-      m.becomeFollower(message.term, null);
-      return true;
+      return entersTerm(m, message, false);
     default:
-      m.becomeFollower(message.term, isFromLeader(message) ? message.from : null);
-      return true;
+      return entersTerm(m, message, isFromLeader(message));
   }
 }
 
-/** The sender leads the current term. False: it cannot, and the machine has failed. */
+/** The sender leads the current term. False: it cannot, and is refused. */
 function admitsLeader(m: Machine, message: Message): boolean {
   if (m.leader !== null && m.leader !== message.from) {
-    // Election safety (figure 3): at most one leader per term (E11).
-    m.fail(`Cannot follow ${message.from}: ${m.leader} leads term ${m.currentTerm}`, message);
+    // Election safety (figure 3): at most one leader per term (E11). Whoever says otherwise lies.
+    const reason = `Cannot follow ${message.from}: ${m.leader} leads term ${m.currentTerm}`;
+    refuse(m, 'contradiction', reason, message);
+    return false;
+  }
+  const doubt = doubtOf(m, message.from);
+  if (doubt !== null) {
+    refuse(m, 'contradiction', doubt.reason, message);
     return false;
   }
   if (m.role !== 'follower') m.becomeFollower(message.term, message.from);
@@ -121,6 +120,11 @@ function admitsLeader(m: Machine, message: Message): boolean {
   m.electionElapsedTicks = 0;
   m.bind();
   return true;
+}
+
+/** What answers a question, and counts only where one was asked. */
+function isAnswer(message: Message): boolean {
+  return message.type.endsWith('Response');
 }
 
 function isFromLeader(message: Message): boolean {

@@ -1,31 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../src/index.ts';
-import { bytes, cluster, disk, drain, entry, id, logOf, noBytes, solo, voters } from './network.ts';
+import { bytes, disk, drain, elected, entry, id, logOf, noBytes, solo, voters } from './network.ts';
 import type { Peer } from './network.ts';
 
 const timing = { electionTimeoutTicksMin: 10, electionTimeoutTicksMax: 20 };
 const meta = { term: 2, index: 99, membership: voters(1, 2, 3), membershipIndex: 1 };
 
-/** A leader with a lease, to whom a peer acknowledges what it never sent. */
-function failedLeader(): Peer {
-  const network = cluster(3, { ...timing, leaseReads: true });
-  const leader = network.elect(1);
-  network.tick(1);
-  network.propose(leader, 'a');
-  leader.raft.step({
-    type: 'AppendEntriesResponse',
-    from: id(2),
-    to: id(1),
-    term: leader.status.term,
-    matchIndex: 99,
-    rejected: null,
-  });
-  return leader;
-}
-
 /** A follower whose leader rewrote what it had sent. */
 function failedFollower(): Peer {
-  const peer = solo(disk(logOf(voters(1, 2, 3), [1])), { ...timing, silentTicks: 50 });
+  const peer = solo(disk(logOf(voters(1, 2, 3), [1])), timing);
   for (const term of [2, 3]) {
     peer.raft.step({
       type: 'AppendEntries',
@@ -37,12 +20,23 @@ function failedFollower(): Peer {
       entries: [entry(term, 3)],
     });
   }
+  elected(peer, 2, 2, 3);
+  return peer;
+}
+
+/** A voter that is told by the leader it elected to commit what it does not have. */
+function failedVoter(): Peer {
+  const from = disk(logOf(voters(1, 2, 3), [1]), { currentTerm: 2, votedFor: id(2) });
+  const peer = solo(from, timing);
+  const head = { from: id(2), to: id(1), term: 2 } as const;
+  peer.raft.step({ type: 'Heartbeat', ...head, leaderCommit: 9, readRound: 0 });
+  elected(peer, 2, 3);
   return peer;
 }
 
 describe.each([
-  ['leader', failedLeader],
   ['follower', failedFollower],
+  ['voter', failedVoter],
 ] as const)('after a fatal Ready a %s', (_, fail) => {
   test('has said why, once', () => {
     const peer = fail();

@@ -27,9 +27,11 @@ const meta = fc
 const body = fc.oneof(
   fc.record({ type: fc.constant('PreVote' as const), lastEntry: entryId }),
   fc.record({
-    type: fc.constantFrom('PreVoteResponse' as const, 'RequestVoteResponse' as const),
+    type: fc.constant('PreVoteResponse' as const),
     granted: fc.boolean(),
+    votedFor: fc.option(fc.integer({ min: 1, max: 4 }).map(id)),
   }),
+  fc.record({ type: fc.constant('RequestVoteResponse' as const), granted: fc.boolean() }),
   fc.record({
     type: fc.constant('RequestVote' as const),
     lastEntry: entryId,

@@ -175,13 +175,7 @@ describe('a voter that a lease may rest on', () => {
   });
 
   test('Z23 not even after news of a later term made it forget its leader', () => {
-    const news = {
-      type: 'HeartbeatResponse',
-      from: id(3),
-      to: id(1),
-      term: 3,
-      readRound: 0,
-    } as const;
+    const news = { type: 'ReadIndex', from: id(3), to: id(1), term: 3, requestId: 1 } as const;
     const peer = bound();
     peer.raft.step(news);
     expect(peer.status).toMatchObject({ term: 3, leader: null });

@@ -16,10 +16,11 @@ function lead(peer: Peer, ...texts: string[]): void {
   peer.raft.campaign();
   drain(peer);
   const term = peer.status.term + 1;
-  for (const type of ['PreVoteResponse', 'RequestVoteResponse'] as const) {
-    peer.raft.step({ type, from: id(2), to: id(1), term, granted: true });
-    drain(peer);
-  }
+  const granted = { from: id(2), to: id(1), term, granted: true } as const;
+  peer.raft.step({ type: 'PreVoteResponse', ...granted, votedFor: null });
+  drain(peer);
+  peer.raft.step({ type: 'RequestVoteResponse', ...granted });
+  drain(peer);
   expect(peer.status).toMatchObject({ role: 'leader', term });
   if (texts.length > 0) peer.raft.propose(texts.map(bytes));
   drain(peer);

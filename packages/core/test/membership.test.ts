@@ -170,7 +170,8 @@ describe('joint consensus', () => {
     const peer = solo(disk(log));
     peer.raft.campaign();
     drain(peer);
-    const preVote = { type: 'PreVoteResponse', to: id(1), term: 2, granted: true } as const;
+    const granted = { to: id(1), term: 2, granted: true, votedFor: null } as const;
+    const preVote = { type: 'PreVoteResponse', ...granted } as const;
     for (const from of [2, 3]) peer.raft.step({ ...preVote, from: id(from) });
     expect(peer.status.role).toBe('preCandidate');
     peer.raft.step({ ...preVote, from: id(5) });

@@ -76,6 +76,8 @@ export class Peer {
   snapshotsTo: NodeId[] = [];
   /** Snapshots put in the log's place. */
   installed = 0;
+  /** Messages that were refused: `kind: reason`. */
+  refused: string[] = [];
   fatal: string | null = null;
   up = true;
 
@@ -111,6 +113,7 @@ export class Peer {
     this.reads.push(...ready.reads);
     this.truncated.push(...ready.truncated.map(({ term, index }) => `${term}/${index}`));
     this.snapshotsTo.push(...ready.sendSnapshot);
+    this.refused.push(...ready.refused.map(({ kind, reason }) => `${kind}: ${reason}`));
     if (ready.fatal !== null) this.fatal = ready.fatal.reason;
     return ready.messages;
   }
@@ -348,6 +351,16 @@ export function drain(peer: Peer): Message[] {
 /** One machine by itself, voter 1 of 1, 2 and 3 unless `from` says otherwise. */
 export function solo(from: Disk, over: Partial<Config> = {}): Peer {
   return new Peer({ nodeId: id(1), seed: 1, ...testTiming, ...over }, from);
+}
+
+/** The voters `numbers` say to `peer`, which asks for pre-votes, that they elected `leader`. */
+export function elected(peer: Peer, leader: number, ...numbers: number[]): void {
+  drain(peer);
+  for (const number of numbers) {
+    const { term } = peer.status;
+    const head = { from: id(number), to: peer.nodeId, term };
+    peer.raft.step({ type: 'PreVoteResponse', ...head, granted: false, votedFor: id(leader) });
+  }
 }
 
 /** The messages of one type. */

@@ -252,6 +252,9 @@ class World {
   #check(): void {
     for (const peer of this.network.peers.values()) {
       if (peer.fatal !== null) throw new Error(peer.fatal);
+      // Nobody lies here; what comes late may look as if something had been forgotten (Z72).
+      const lie = peer.refused.find((each) => each.startsWith('contradiction'));
+      if (lie !== undefined) throw new Error(lie);
       for (const entry of peer.applied.splice(0)) {
         const known = this.#committed.get(entry.index);
         if (known === undefined) this.#committed.set(entry.index, describe(entry));

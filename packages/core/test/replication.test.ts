@@ -6,6 +6,7 @@ import {
   cluster,
   disk,
   drain,
+  elected,
   entry,
   id,
   logOf,
@@ -112,39 +113,57 @@ describe('figure 2: AppendEntries, the receiver', () => {
   test.each([
     ['an entry', append(3, [1, 1], [2])],
     ['the previous entry', append(3, [2, 2], [3])],
-  ])('L5 a conflict of %s at or below the commit index is fatal', (_, message) => {
-    const peer = solo(disk(logOf(three, [1, 1]), { commitIndex: 3 }));
-    drain(peer);
-    peer.raft.step(message);
-    peer.raft.tick();
-    drain(peer);
-    expect(peer.fatal).toMatch(/Cannot/);
-    expect(logTerms(peer)).toEqual([1, 1, 1]);
-  });
+  ])(
+    'L5 a conflict of %s at or below the commit index is fatal, if a quorum elected that leader',
+    (_, message) => {
+      const peer = solo(disk(logOf(three, [1, 1]), { commitIndex: 3 }));
+      drain(peer);
+      peer.raft.step(message);
+      elected(peer, 2, 2);
+      drain(peer);
+      expect(peer.refused).toEqual([expect.stringMatching(/^contradiction: Cannot/)]);
+      expect(peer.fatal).toBeNull();
+      elected(peer, 2, 3);
+      drain(peer);
+      expect(peer.fatal).toMatch(/^Cannot/);
+      expect(logTerms(peer)).toEqual([1, 1, 1]);
+    },
+  );
 
-  test('L5 a leader that rewrites what it sent is fatal', () => {
+  test('L5 a leader that rewrites what it sent is fatal, if a quorum elected it', () => {
     const peer = solo(disk(logOf(three, [1])));
     peer.raft.step(append(3, [1, 2], [2]));
     peer.raft.step(append(3, [1, 2], [3]));
     drain(peer);
+    expect(peer.refused).toEqual([expect.stringMatching(/final/)]);
+    expect(logTerms(peer)).toEqual([1, 1, 2]);
+    elected(peer, 2, 2, 3);
+    drain(peer);
     expect(peer.fatal).toMatch(/final/);
   });
 
-  test('entries that do not follow each other, or of a later term, are fatal', () => {
+  test('T8 entries that do not follow each other, or of a later term, are refused', () => {
     for (const entries of [[entry(2, 5)], [entry(3, 3)], [entry(2, 3), entry(1, 4)]]) {
       const peer = solo(disk(logOf(three, [1])));
       peer.raft.step({ ...append(2, [1, 2], []), entries });
-      drain(peer);
-      expect(peer.fatal).not.toBeNull();
+      expect(acks(drain(peer))).toEqual([]);
+      expect(peer.refused).toEqual([expect.stringMatching(/^contradiction: .*not consecutive/)]);
+      expect(logTerms(peer)).toEqual([1, 1]);
+      expect(peer.fatal).toBeNull();
     }
   });
 
-  test('a membership entry that cannot be read is fatal', () => {
-    const peer = solo(disk(logOf(three, [1])));
-    const unreadable: Entry = { term: 2, index: 3, type: 'membership', data: bytes('?') };
-    peer.raft.step({ ...append(2, [1, 2], []), entries: [unreadable] });
+  test('T8 a membership entry that cannot be read enters no log, nor what comes with it', () => {
+    const peer = solo(disk(logOf(three, [1, 1])));
+    const unreadable: Entry = { term: 2, index: 4, type: 'membership', data: bytes('?') };
+    peer.raft.step({ ...append(2, [1, 2], []), entries: [entry(2, 3), unreadable] });
     drain(peer);
-    expect(peer.fatal).not.toBeNull();
+    expect(peer.refused).toEqual([expect.stringMatching(/^contradiction: .*append entry 4/)]);
+    expect(logTerms(peer)).toEqual([1, 1, 1]);
+    expect(peer.fatal).toBeNull();
+    elected(peer, 2, 2, 3);
+    drain(peer);
+    expect(peer.fatal).toMatch(/append entry 4/);
   });
 });
 
@@ -662,7 +681,7 @@ describe('the leader', () => {
     expect(texts(leader.applied)).toEqual(['kept']);
   });
 
-  test('an acknowledgement beyond the leader’s log is fatal', () => {
+  test('T8 an acknowledgement beyond the leader’s log counts nowhere', () => {
     const network = cluster(3);
     const leader = network.elect(1);
     const { term } = leader.status;
@@ -675,7 +694,9 @@ describe('the leader', () => {
     } as const;
     leader.raft.step({ ...ack, matchIndex: 99 });
     drain(leader);
-    expect(leader.fatal).toMatch(/99/);
+    expect(leader.refused).toEqual([expect.stringMatching(/^contradiction: .*99/)]);
+    expect(leader.status).toMatchObject({ role: 'leader', commitIndex: 2 });
+    expect(leader.status.progress[0]).toMatchObject({ peer: id(2), matchIndex: 2 });
   });
 
   test('Z1 resetProgress() forgets what an earlier run of the peer acknowledged', () => {

@@ -39,7 +39,7 @@ describe('a member', () => {
     const peer = member();
     const head = { from: id(2), to: id(1), term: 4 };
     const old: Message[] = [
-      { type: 'PreVoteResponse', ...head, granted: false },
+      { type: 'PreVoteResponse', ...head, granted: false, votedFor: null },
       { type: 'RequestVoteResponse', ...head, granted: true },
       { type: 'HeartbeatResponse', ...head, readRound: 1 },
       { type: 'AppendEntriesResponse', ...head, matchIndex: 1, rejected: null },
@@ -51,12 +51,15 @@ describe('a member', () => {
     expect(peer.status).toMatchObject({ role: 'follower', term: 5, leader: null });
   });
 
-  test('S2 a snapshot of a later term than its sender’s is fatal', () => {
+  test('S2 T8 a snapshot of a later term than its sender’s is refused', () => {
     const peer = member();
     const meta = { term: 7, index: 9, membership: three, membershipIndex: 1 };
     peer.raft.step({ type: 'InstallSnapshot', from: id(2), to: id(1), term: 6, meta });
     drain(peer);
-    expect(peer.fatal).toMatch(/snapshot of term 7 in term 6/);
+    expect(peer.refused).toEqual([
+      expect.stringMatching(/^contradiction: .*snapshot of term 7 in term 6/),
+    ]);
+    expect(peer.status).toMatchObject({ installing: false, leader: id(2) });
   });
 
   test('S1 a heartbeat during an install commits nothing of the log that goes', () => {
@@ -98,13 +101,15 @@ describe('a member', () => {
 });
 
 describe('a leader', () => {
-  test('R2 fails at the confirmation of a round that never began', () => {
+  test('R2 T8 refuses the confirmation of a round that never began', () => {
     const network = cluster(3);
     const leader = network.elect(1);
     const { term } = leader.status;
     leader.raft.step({ type: 'HeartbeatResponse', from: id(2), to: id(1), term, readRound: 9 });
+    leader.raft.readIndex(1);
     drain(leader);
-    expect(leader.fatal).toMatch(/read round 9/);
+    expect(leader.refused).toEqual([expect.stringMatching(/^contradiction: .*read round 9/)]);
+    expect(leader.reads).toEqual([]);
   });
 
   test('hears nothing of a stranger', () => {
@@ -115,6 +120,8 @@ describe('a leader', () => {
     leader.raft.step({ type: 'HeartbeatResponse', ...head, readRound: 9 });
     leader.raft.step({ type: 'AppendEntriesResponse', ...head, matchIndex: 99, rejected: null });
     expect(leader.status).toEqual(before);
-    expect(leader.raft.ready()).toBeNull();
+    expect(drain(leader)).toEqual([]);
+    expect(leader.refused).toHaveLength(2);
+    expect(leader.refused[0]).toMatch(/^unasked: /);
   });
 });

@@ -22,7 +22,10 @@ function messageOf(type: string, head: Head, args: Args): Message {
       return { type, ...head, lastEntry: args.entryId('last') };
     case 'RequestVote':
       return { type, ...head, lastEntry: args.entryId('last'), transfer: args.yes('transfer') };
-    case 'PreVoteResponse':
+    case 'PreVoteResponse': {
+      const [votedFor = null] = nodeIds(args.has('voted') ? [args.number('voted')] : []);
+      return { type, ...head, granted: args.yes('granted'), votedFor };
+    }
     case 'RequestVoteResponse':
       return { type, ...head, granted: args.yes('granted') };
     case 'AppendEntries': {
@@ -30,14 +33,21 @@ function messageOf(type: string, head: Head, args: Args): Message {
       const entries = entriesAfter(prevEntry.index, args.numbers('log'));
       return { type, ...head, prevEntry, leaderCommit: args.number('commit', 0), entries };
     }
-    case 'AppendEntriesResponse':
-      return { type, ...head, matchIndex: args.number('match'), rejected: null };
+    case 'AppendEntriesResponse': {
+      if (!args.has('rejected')) {
+        return { type, ...head, matchIndex: args.number('match'), rejected: null };
+      }
+      const rejected = { index: args.number('rejected'), hint: args.entryId('hint') };
+      return { type, ...head, matchIndex: 0, rejected };
+    }
     case 'Heartbeat': {
       const leaderCommit = args.number('commit', 0);
       return { type, ...head, leaderCommit, readRound: args.number('round', 0) };
     }
     case 'HeartbeatResponse':
       return { type, ...head, readRound: args.number('round', 0) };
+    case 'ReadIndex':
+      return { type, ...head, requestId: args.number('request') };
     case 'InstallSnapshot': {
       const { term, index } = args.entryId('snapshot');
       const membership = plainMembership({ voters: nodeIds(args.numbers('voters')), learners: [] });

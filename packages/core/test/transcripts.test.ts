@@ -117,6 +117,7 @@ describe('the checks of a transcript', () => {
     reads: [],
     softState: null,
     truncated: [],
+    refused: [],
     fatal: null,
   };
   const first = membershipEntry(1, 1, voters(1, 2, 3));

@@ -3,6 +3,7 @@
  * What a past event shares with the map or with an older event is referred to, not repeated; which
  * form is used follows from the state alone, so that equal state gives equal bytes.
  */
+import { QuorateError } from '@quorate/contracts';
 import { ByteReader, ByteWriter, DecodeError, encodeText } from './bytes.ts';
 import { compareKeys } from './key.ts';
 import type { HistoryEvent } from './history.ts';
@@ -36,7 +37,8 @@ export function* writeSnapshot(capture: StoreCapture): IterableIterator<Uint8Arr
 
 /**
  * Reads a whole snapshot. Records that `known` holds unchanged are taken from there, so that their
- * decoded values keep their identity. Throws `DecodeError` for anything but a snapshot.
+ * decoded values keep their identity. Throws `DecodeError` for anything but a snapshot, and
+ * `OUTDATED` for one of a later format.
  */
 export function readSnapshot(
   bytes: Uint8Array,
@@ -44,14 +46,25 @@ export function readSnapshot(
   known: OrderedMap,
 ): StoreParts {
   const reader = new ByteReader(bytes);
-  for (const byte of magic) {
-    if (reader.byte() !== byte) throw new DecodeError('no snapshot of a key-value state');
-  }
+  checkFormat(reader);
   const revision = reader.varint();
   const records = readRecords(reader, revision, known);
   const history = readHistory(reader, revision, limits, records);
   reader.end();
   return { revision, records, history };
+}
+
+function checkFormat(reader: ByteReader): void {
+  for (const [at, wanted] of magic.entries()) {
+    const byte = reader.byte();
+    if (byte === wanted) continue;
+    // The last one is the format's number.
+    if (at === magic.length - 1 && byte > wanted && byte <= digitMax) {
+      const format = String.fromCharCode(byte);
+      throw new QuorateError('OUTDATED', `Cannot read a key-value state of format ${format}`);
+    }
+    throw new DecodeError('no snapshot of a key-value state');
+  }
 }
 
 function readRecords(reader: ByteReader, revision: number, known: OrderedMap): OrderedMap {
@@ -163,6 +176,7 @@ function sameAsKnown(record: KvRecord, known: KvRecord | undefined): KvRecord {
 }
 
 const magic = encodeText('QKV1');
+const digitMax = 0x39;
 const chunkBytes = 64 * 1024;
 const recordBytesMin = 8;
 const forms = { none: 0, whole: 1, shared: 2 } as const;

@@ -80,12 +80,18 @@ export class KvStateMachine implements StateMachine {
     return { [Symbol.iterator]: () => writeSnapshot(capture) };
   }
 
+  decode(bytes: Uint8Array): () => void {
+    const parts = readSnapshot(bytes, this.#historyLimits, this.#store.records);
+    return () => {
+      this.#store = new Store(parts, this.#trimming);
+      this.#restored = true;
+      this.#loaded = true;
+    };
+  }
+
   /** Throws for bytes that are no snapshot; the state is then what it was. */
   restore(bytes: Uint8Array): void {
-    const parts = readSnapshot(bytes, this.#historyLimits, this.#store.records);
-    this.#store = new Store(parts, this.#trimming);
-    this.#restored = true;
-    this.#loaded = true;
+    this.decode(bytes)();
   }
 
   /**

@@ -248,9 +248,7 @@ export class SimHost {
         machine.flush();
       },
       snapshot: () => machine.snapshot(),
-      restore: (bytes) => {
-        machine.restore(bytes);
-      },
+      decode: (bytes) => machine.decode(bytes),
     };
   }
 }

@@ -447,6 +447,10 @@ export class Member implements Consensus, HostedReplica {
         progressed: () => this.#status.changed(),
         activate: () => this.#claim?.activate() ?? Promise.resolve(true),
         full: (isFull) => this.#status.setFull(isFull),
+        refused: () => {
+          this.#status.count('refusedMessages');
+          this.#status.changed();
+        },
         failed: (error) => this.#fail(error),
       },
     });

@@ -41,7 +41,7 @@ export async function openReplica(
     });
     const loaded = await storage.load();
     const state = new ReplicatedState(stateMachine);
-    if (loaded.snapshot === null) stateMachine.restore(emptyState);
+    if (loaded.snapshot === null) stateMachine.decode(emptyState)();
     else await restoreSnapshot(storage, state);
     // What is known to be committed shows at once, marked stale until a leader confirms.
     for (const entry of loaded.entries) {
@@ -90,5 +90,5 @@ async function restoreSnapshot(storage: LogStorage, state: ReplicatedState): Pro
   }
   const chunks: Uint8Array[] = [];
   for await (const chunk of stored.chunks) chunks.push(chunk);
-  state.restore(concatBytes(chunks), stored.meta);
+  state.decode(concatBytes(chunks), stored.meta)();
 }

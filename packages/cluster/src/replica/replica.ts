@@ -2,13 +2,14 @@
  * One running replica: the consensus core, its disk, its state, and the parts that turn members'
  * calls into log entries and back. `turn.ts` moves it; this file connects.
  */
-import { Raft } from '@quorate/core';
+import { isVoter, Raft } from '@quorate/core';
 import type {
   Entry,
   EntryId,
   InitialState,
   Message,
   NodeId,
+  RefusedMessage,
   SnapshotMeta,
   SoftState,
   Status,
@@ -71,6 +72,8 @@ export type ReplicaNetwork = Outbox & {
     options: RequestOptions,
   ): Promise<Uint8Array>;
   isLinked(nodeId: NodeId): boolean;
+  /** Closes the link over which a peer said what it must not say. */
+  refuse(nodeId: NodeId, reason: string): void;
   readonly witnesses: Witnesses;
 };
 
@@ -87,6 +90,8 @@ export type ReplicaEvents = {
   activate(): Promise<boolean>;
   /** The disk is full, or has room again. */
   full(isFull: boolean): void;
+  /** Somebody said what it may not say; nothing of it counted. */
+  refused(): void;
   /** The replica stopped by itself. */
   failed(error: QuorateError): void;
 };
@@ -183,11 +188,15 @@ export class Replica implements Consensus {
         storage: options.storage,
         sendBulk: (to, body) => options.network.sendBulk(nodeId, to, body),
         currentTerm: () => this.#softState.term,
+        leads: (from) => this.#raft.termLeader() === from,
+        decode: (bytes, meta) => state.decode(bytes, meta),
         report: (to, ok) => {
           this.#raft.reportSnapshot(to, ok);
           schedule();
         },
         received: (message) => this.#receivedSnapshot(message),
+        stray: () => options.events.refused(),
+        refused: (from, error) => this.#refusedSnapshot(from, error),
         failed: (error) => this.#failed(asStorageError(error)),
       },
       firstStreamId,
@@ -244,7 +253,8 @@ export class Replica implements Consensus {
       truncated: (ids: readonly EntryId[]) => this.#forwarding.truncated(ids),
       sendSnapshot: (to) => this.#transfer.send(to),
       received: (meta) => this.#transfer.take(meta),
-      installed: (meta, bytes) => this.#installed(meta, bytes),
+      installed: (meta) => this.#installed(meta),
+      refused: (messages) => this.#refused(messages),
       full: (isFull) => options.events.full(isFull),
       failed: (error) => this.#failed(error),
     });
@@ -288,8 +298,26 @@ export class Replica implements Consensus {
   /** A message from a run of this cluster. */
   receive(message: Message): void {
     if (this.#stopped !== null) return;
+    if (message.type === 'InstallSnapshot') {
+      // The core hears of a snapshot when all of it is here, and was read (`SnapshotTransfer`).
+      this.#refuse(message.from, 'Cannot install a snapshot: its bytes are not here');
+      return;
+    }
     this.#step(message);
     this.#turn.schedule();
+  }
+
+  #refused(messages: readonly RefusedMessage[]): void {
+    for (const { kind, reason, message } of messages) {
+      // An honest peer may be late or far behind; the rest is said by none.
+      if (kind === 'unasked' || kind === 'far-term') this.#options.events.refused();
+      else this.#refuse(message.from, reason);
+    }
+  }
+
+  #refuse(from: NodeId, reason: string): void {
+    this.#options.events.refused();
+    this.#options.network.refuse(from, reason);
   }
 
   #step(message: Message): void {
@@ -486,13 +514,24 @@ export class Replica implements Consensus {
   #receivedSnapshot(message: Message): void {
     if (this.#stopped !== null) return;
     this.#step(message);
-    if (!this.#raft.status().installing) this.#transfer.installed();
+    if (!this.#raft.status().installing) this.#transfer.release();
     this.#turn.schedule();
   }
 
-  #installed(meta: SnapshotMeta, bytes: Uint8Array): void {
-    this.#transfer.installed();
-    this.#state.restore(bytes, meta);
+  #refusedSnapshot(from: NodeId, error: QuorateError): void {
+    if (error.code === 'OUTDATED' && this.#mayOutdate(from)) this.#failed(error);
+    else this.#refuse(from, error.message);
+  }
+
+  /** Whose word it is that this release is too old: a voter's, or anybody's who knows of none. */
+  #mayOutdate(nodeId: NodeId): boolean {
+    const { membership } = this.#raft.status();
+    return membership.voters.length === 0 || isVoter(membership, nodeId);
+  }
+
+  #installed(meta: SnapshotMeta): void {
+    const restore = this.#transfer.release();
+    restore();
     this.#snapshotter.restored();
     this.#time.restored(this.#state.time);
     this.#forwarding.restored(meta.index);

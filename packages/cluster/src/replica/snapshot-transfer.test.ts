@@ -2,7 +2,7 @@ import { encodeMessage } from '@quorate/core';
 import type { InstallSnapshot, SnapshotMeta } from '@quorate/core';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.ts';
-import { ByteReader, ByteWriter, equalBytes } from '@quorate/contracts';
+import { ByteReader, ByteWriter, equalBytes, QuorateError } from '@quorate/contracts';
 import type { LogStorage } from '@quorate/contracts';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
 import { SnapshotTransfer } from './snapshot-transfer.ts';
@@ -38,6 +38,13 @@ class Wire {
   fate: (frame: Uint8Array, count: number) => readonly Uint8Array[] = (frame) => [frame];
   answerFate: (frame: Uint8Array, count: number) => readonly Uint8Array[] = (frame) => [frame];
   takes = true;
+  /** Who leads, as the follower sees it. */
+  leader: string = leader;
+  /** What the follower's decoder throws. */
+  unreadable: Error | null = null;
+  readonly restored: number[] = [];
+  readonly refused: string[] = [];
+  strayCount = 0;
   term = 3;
   pieceCount = 0;
   #forward = 0;
@@ -75,6 +82,15 @@ class Wire {
         storage,
         sendBulk: (_to, frame) => sendBulk(frame.slice()),
         currentTerm: () => this.term,
+        leads: (from) => from === this.leader,
+        decode: (bytes) => {
+          if (this.unreadable !== null) throw this.unreadable;
+          return () => this.restored.push(bytes.length);
+        },
+        stray: () => {
+          this.strayCount += 1;
+        },
+        refused: (from, error) => this.refused.push(`${from === leader} ${error.code}`),
         report: (_to, ok) => this.reports.push(ok),
         received: (message) => this.received.push(message),
         failed: (error) => {
@@ -226,7 +242,8 @@ describe('SnapshotTransfer', () => {
     wire.sender.send(follower);
     await wire.clock.until(() => wire.reports.length > 1);
     expect(wire.received.length).toBe(1);
-    wire.receiver.installed();
+    wire.receiver.release()();
+    expect(wire.restored).toEqual([1_000]);
     wire.sender.send(follower);
     await wire.clock.until(() => wire.reports.length > 2);
     expect(wire.received.length).toBe(2);
@@ -256,6 +273,52 @@ describe('SnapshotTransfer', () => {
       expect(wire.received).toEqual([]);
       expect(answers).toEqual([kinds.acknowledge, kinds.refuse]);
     }
+  });
+
+  test('Z40 T8 what cannot be read is refused before anybody hears of it', async () => {
+    const wire = new Wire(await storageWith(contents(64), 9));
+    wire.unreadable = new RangeError('no snapshot');
+    wire.sender.send(follower);
+    await wire.clock.until(() => wire.refused.length > 0);
+    expect(wire.refused).toEqual(['true BAD_REQUEST']);
+    expect(wire.received).toEqual([]);
+    expect(() => wire.receiver.take(metaAt(9))).toThrow(RangeError);
+    expect(() => wire.receiver.release()).toThrow(RangeError);
+    // The next one, that can be read, is taken.
+    wire.unreadable = null;
+    wire.sender.send(follower);
+    await wire.clock.until(() => wire.received.length > 0);
+    expect(equalBytes(wire.receiver.take(metaAt(9)), contents(64))).toBe(true);
+  });
+
+  test('Z62 a snapshot too new to read is told as OUTDATED', async () => {
+    const wire = new Wire(await storageWith(contents(64), 9));
+    wire.unreadable = new QuorateError('OUTDATED', 'format 9');
+    wire.sender.send(follower);
+    await wire.clock.until(() => wire.refused.length > 0);
+    expect(wire.refused).toEqual(['true OUTDATED']);
+    expect(wire.received).toEqual([]);
+  });
+
+  test('Z62 T8 bulk of somebody who does not lead is refused, at its first piece and in the middle', async () => {
+    const wire = new Wire(await storageWith(contents(big), 9));
+    wire.leader = follower;
+    wire.sender.send(follower);
+    await wire.clock.until(() => wire.reports.length > 0);
+    expect(wire.reports).toEqual([false]);
+    expect(wire.strayCount).toBeGreaterThan(0);
+    wire.leader = leader;
+    let count = 0;
+    wire.fate = (frame) => {
+      count += 1;
+      if (count === 60) wire.leader = follower;
+      return [frame];
+    };
+    wire.sender.send(follower);
+    await wire.clock.until(() => wire.reports.length > 1, 600_000);
+    expect(wire.reports).toEqual([false, false]);
+    expect(wire.received).toEqual([]);
+    expect(wire.refused).toEqual([]);
   });
 
   test('without a stored snapshot the stream is reported as failed', async () => {

@@ -2,10 +2,19 @@
  * Snapshots on their way to a follower whose log starts too late: pieces on the `bulk` channel, a
  * window of them in flight, acknowledged by position, repeated when acknowledgements stay out, with
  * a checksum over the whole. Heartbeats travel on a channel of their own and never wait for it.
+ *
+ * Nothing of it is believed before it was read: pieces come from the leader of the present term, and
+ * a whole snapshot is decoded before the core or the disk hears of it (Z40, Z62).
  */
 import { decodeMessage, encodeMessage } from '@quorate/core';
 import type { InstallSnapshot, Message, NodeId, SnapshotMeta } from '@quorate/core';
-import { ByteReader, ByteWriter, concatBytes } from '@quorate/contracts';
+import {
+  ByteReader,
+  ByteWriter,
+  concatBytes,
+  isQuorateError,
+  QuorateError,
+} from '@quorate/contracts';
 import type { Clock, LogStorage } from '@quorate/contracts';
 
 export type SnapshotTransferOptions = {
@@ -14,10 +23,18 @@ export type SnapshotTransferOptions = {
   readonly storage: LogStorage;
   readonly sendBulk: (to: NodeId, body: Uint8Array) => boolean;
   readonly currentTerm: () => number;
+  /** Whether `from` leads the present term, or led it when it was last heard. */
+  readonly leads: (from: NodeId) => boolean;
+  /** Reads a whole snapshot; the returned function puts it in the state's place. */
+  readonly decode: (bytes: Uint8Array, meta: SnapshotMeta) => () => void;
   /** The stream to `to` ended. */
   readonly report: (to: NodeId, ok: boolean) => void;
   /** A whole snapshot arrived, checked: step the message, the bytes wait in `take`. */
   readonly received: (message: InstallSnapshot) => void;
+  /** A piece came from somebody who does not lead (any more): not taken. */
+  readonly stray: () => void;
+  /** The leader sent what is no snapshot (`BAD_REQUEST`), or one too new to read (`OUTDATED`). */
+  readonly refused: (from: NodeId, error: QuorateError) => void;
   /** Reading the own disk failed. */
   readonly failed: (error: unknown) => void;
 };
@@ -37,11 +54,17 @@ type Incoming = {
   checksum: number;
 };
 
+type Complete = {
+  readonly meta: SnapshotMeta;
+  readonly bytes: Uint8Array;
+  readonly restore: () => void;
+};
+
 export class SnapshotTransfer {
   readonly #options: SnapshotTransferOptions;
   readonly #outgoing = new Map<NodeId, Outgoing>();
   readonly #incoming = new Map<NodeId, Incoming>();
-  #complete: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array } | null = null;
+  #complete: Complete | null = null;
   #nextId: number;
   #closed = false;
 
@@ -94,7 +117,8 @@ export class SnapshotTransfer {
       if (outgoing?.id !== id) return;
       outgoing.refused = true;
       outgoing.wake();
-    } else if (kind === kinds.piece) this.#receivePiece(from, id, reader);
+    } else if (!this.#options.leads(from)) this.#refuseStray(from, id);
+    else if (kind === kinds.piece) this.#receivePiece(from, id, reader);
     else if (kind === kinds.end) this.#receiveEnd(from, id, reader);
   }
 
@@ -107,8 +131,12 @@ export class SnapshotTransfer {
     return complete.bytes;
   }
 
-  installed(): void {
+  /** Lets go of it: whoever installed it puts the state in place by what this returns. */
+  release(): () => void {
+    const restore = this.#complete?.restore;
     this.#complete = null;
+    if (restore === undefined) throw new RangeError('Cannot let go of a snapshot: none is here');
+    return restore;
   }
 
   close(): void {
@@ -249,8 +277,24 @@ export class SnapshotTransfer {
     }
     // One that is being installed is never replaced under the disk's hands.
     if (this.#complete !== null) return;
-    this.#complete = { meta: message.meta, bytes: concatBytes(incoming.parts) };
+    const { meta } = message;
+    const whole = concatBytes(incoming.parts);
+    let restore: () => void;
+    try {
+      restore = this.#options.decode(whole, meta);
+    } catch (error) {
+      this.#answer(from, kinds.refuse, id, 0);
+      this.#options.refused(from, asUnreadable(error));
+      return;
+    }
+    this.#complete = { meta, bytes: whole, restore };
     this.#options.received(message);
+  }
+
+  #refuseStray(from: NodeId, id: number): void {
+    this.#incoming.delete(from);
+    this.#answer(from, kinds.refuse, id, 0);
+    this.#options.stray();
   }
 
   #answer(to: NodeId, kind: number, id: number, position: number): void {
@@ -265,6 +309,12 @@ function decodeOrNull(bytes: Uint8Array): Message | null {
   } catch {
     return null;
   }
+}
+
+/** Too new to read stays what it is; whatever else a decoder throws means that it is none. */
+function asUnreadable(error: unknown): QuorateError {
+  if (isQuorateError(error, 'OUTDATED')) return error;
+  return new QuorateError('BAD_REQUEST', 'Cannot read a snapshot', { cause: error });
 }
 
 const kinds = { piece: 1, end: 2, acknowledge: 3, refuse: 4 } as const;

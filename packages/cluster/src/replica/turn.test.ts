@@ -43,6 +43,8 @@ type Bench = {
   readonly committed: Entry[];
   readonly failures: QuorateError[];
   readonly full: boolean[];
+  /** Kinds of what was refused. */
+  readonly refused: string[];
   readonly batches: PersistBatch[];
   softState: SoftState | null;
   /** Ticks `count` times and carries out what follows. */
@@ -86,6 +88,7 @@ async function bench(voters: readonly string[]): Promise<Bench> {
   const committed: Entry[] = [];
   const failures: QuorateError[] = [];
   const full: boolean[] = [];
+  const refused: string[] = [];
   const outbox = {
     post: (messages: readonly Message[]): void => {
       sent.push(...messages);
@@ -108,6 +111,7 @@ async function bench(voters: readonly string[]): Promise<Bench> {
     received: () => new Uint8Array(0),
     installed: () => undefined,
     full: (isFull) => full.push(isFull),
+    refused: (messages) => refused.push(...messages.map(({ kind }) => kind)),
     failed: (error) => failures.push(error),
   });
   const result: Bench = {
@@ -120,6 +124,7 @@ async function bench(voters: readonly string[]): Promise<Bench> {
     committed,
     failures,
     full,
+    refused,
     batches,
     softState: null,
     async tick(count) {
@@ -142,8 +147,9 @@ async function bench(voters: readonly string[]): Promise<Bench> {
 async function elect(node: Bench): Promise<void> {
   await node.tick(20);
   const { term } = node.raft.status();
-  await node.step({ type: 'PreVoteResponse', from: b, to: a, term: term + 1, granted: true });
-  await node.step({ type: 'RequestVoteResponse', from: b, to: a, term: term + 1, granted: true });
+  const granted = { from: b, to: a, term: term + 1, granted: true } as const;
+  await node.step({ type: 'PreVoteResponse', ...granted, votedFor: null });
+  await node.step({ type: 'RequestVoteResponse', ...granted });
   expect(node.raft.status().role).toBe('leader');
   node.sent.length = 0;
 }
@@ -151,6 +157,18 @@ async function elect(node: Bench): Promise<void> {
 const typesOf = (messages: readonly Message[]): string[] => messages.map(({ type }) => type);
 
 describe('Turn', () => {
+  test('T8 L5 a refusal is told; the turn ends with what a quorum stands behind', async () => {
+    const node = await bench([a, b, c]);
+    const head = { from: b, to: a, term: 2 } as const;
+    await node.step({ type: 'RequestVoteResponse', ...head, from: 'dd'.repeat(16), granted: true });
+    await node.step({ type: 'Heartbeat', ...head, leaderCommit: 99, readRound: 0 });
+    expect(node.refused).toEqual(['unasked', 'contradiction']);
+    expect(node.failures).toEqual([]);
+    const answer = { ...head, granted: false, votedFor: b } as const;
+    for (const from of [b, c]) await node.step({ type: 'PreVoteResponse', ...answer, from });
+    expect(node.failures).toMatchObject([{ code: 'CONSENSUS_FATAL' }]);
+  });
+
   test('E1 Z22 a vote is not granted before it is durable, and is granted once it is', async () => {
     const node = await bench([a, b, c]);
     node.gate.open = false;
@@ -176,7 +194,8 @@ describe('Turn', () => {
     await node.tick(20);
     node.gate.open = false;
     node.sent.length = 0;
-    await node.step({ type: 'PreVoteResponse', from: b, to: a, term: 2, granted: true });
+    const granted = { from: b, to: a, term: 2, granted: true } as const;
+    await node.step({ type: 'PreVoteResponse', ...granted, votedFor: null });
     expect(typesOf(node.sent)).not.toContain('RequestVote');
     node.gate.release();
     await node.clock.settle();

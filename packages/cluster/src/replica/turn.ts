@@ -14,6 +14,7 @@ import type {
   PersistBatch,
   Raft,
   ReadState,
+  RefusedMessage,
   SnapshotMeta,
   SoftState,
 } from '@quorate/core';
@@ -34,7 +35,9 @@ export type TurnEvents = {
   /** The bytes of a snapshot whose `InstallSnapshot` was stepped. */
   received(meta: SnapshotMeta): Uint8Array;
   /** It is stored: replace the state by it. */
-  installed(meta: SnapshotMeta, bytes: Uint8Array): void;
+  installed(meta: SnapshotMeta): void;
+  /** Peers said what they may not say (Z40, Z47). */
+  refused(messages: readonly RefusedMessage[]): void;
   /** The disk is full (true), or takes writes again (false). */
   full(isFull: boolean): void;
   /** Nothing can go on: the replica stops. */
@@ -114,6 +117,7 @@ export class Turn {
         if (ready.softState !== null) this.#events.softState(ready.softState);
         if (ready.messages.length > 0) this.#outbox.post(ready.messages);
         for (const peer of ready.sendSnapshot) this.#events.sendSnapshot(peer);
+        if (ready.refused.length > 0) this.#events.refused(ready.refused);
         if (ready.fatal !== null) {
           this.#fail(new QuorateError('CONSENSUS_FATAL', ready.fatal.reason));
           return;
@@ -177,7 +181,7 @@ export class Turn {
         const bytes = this.#events.received(work.meta);
         await storage.saveSnapshot(work.meta, [bytes]);
         if (!this.#stopped) {
-          this.#events.installed(work.meta, bytes);
+          this.#events.installed(work.meta);
           this.#raft.snapshotInstalled(work.meta);
         }
       }

@@ -103,12 +103,8 @@ describe('ReplicatedState', () => {
     expect(bench.state.hasLeft(a)).toBe(false);
     const copy = new Bench();
     const { appliedIndex, membership, membershipIndex } = bench.state;
-    copy.state.restore(bench.snapshot(), {
-      index: appliedIndex,
-      term: 1,
-      membership,
-      membershipIndex,
-    });
+    const meta = { index: appliedIndex, term: 1, membership, membershipIndex };
+    copy.state.decode(bench.snapshot(), meta)();
     expect(copy.state.hasLeft(b)).toBe(true);
     // Forgotten for its silence is something else.
     const other = filled();
@@ -127,12 +123,8 @@ describe('ReplicatedState', () => {
     const bench = filled();
     const { appliedIndex, membership, membershipIndex } = bench.state;
     const copy = new Bench();
-    copy.state.restore(bench.snapshot(), {
-      index: appliedIndex,
-      term: 1,
-      membership,
-      membershipIndex,
-    });
+    const meta = { index: appliedIndex, term: 1, membership, membershipIndex };
+    copy.state.decode(bench.snapshot(), meta)();
     expect(copy.snapshot()).toEqual(bench.snapshot());
     expect(filled().snapshot()).toEqual(bench.snapshot());
     expect(copy.machine.lines).toEqual(['one', 'two']);

@@ -4,7 +4,7 @@
  * all replicas at equal indexes; its snapshot is one byte stream.
  */
 import { decodeMembershipEntry } from '@quorate/core';
-import type { Entry, Membership } from '@quorate/core';
+import type { Entry, Membership, SnapshotMeta } from '@quorate/core';
 import {
   asArray,
   asBoolean,
@@ -64,7 +64,7 @@ export class ReplicatedState {
   #membership: Membership = emptyMembership;
   #membershipIndex = 0;
   #members = new Map<string, MemberFacts>();
-  readonly #left = new Set<string>();
+  #left = new Set<string>();
   #appliedIndex = 0;
   #appliedTerm = 0;
 
@@ -156,38 +156,47 @@ export class ReplicatedState {
     })();
   }
 
-  /** Replaces everything by a snapshot's bytes. Throws `BAD_REQUEST` or `OUTDATED`. */
-  restore(
-    bytes: Uint8Array,
-    at: { index: number; term: number; membership: Membership; membershipIndex: number },
-  ): void {
+  /**
+   * Reads a snapshot's bytes, all of them, and changes nothing yet; the returned function replaces
+   * everything by it. Throws `BAD_REQUEST`, `OUTDATED`, or what the state machine throws.
+   */
+  decode(bytes: Uint8Array, at: SnapshotMeta): () => void {
     const reader = new ByteReader(bytes);
     const header = decodeCborMap(reader.block());
     const format = asInteger(header['format'], 'format');
     if (format !== snapshotFormat) {
-      throw new QuorateError('OUTDATED', `Cannot read a snapshot of format ${format}`);
+      const code = format > snapshotFormat ? 'OUTDATED' : 'BAD_REQUEST';
+      throw new QuorateError(code, `Cannot read a snapshot of format ${format}`);
     }
-    this.#genesis =
+    const genesis =
       header['genesis'] === null ? null : genesisFromCbor(asMap(header['genesis'], 'genesis'));
-    this.#time = asInteger(header['time'], 'time');
-    this.#activated = asBoolean(header['activated'], 'activated');
-    this.#formed = asBoolean(header['formed'] ?? false, 'formed');
-    this.#members = new Map(
+    const time = asInteger(header['time'], 'time');
+    const activated = asBoolean(header['activated'], 'activated');
+    const formed = asBoolean(header['formed'] ?? false, 'formed');
+    const members = new Map(
       Object.entries(asMap(header['members'], 'members')).map(([id, facts]) => [
         id,
         memberFactsFromCbor(facts),
       ]),
     );
-    this.#left.clear();
-    for (const id of asArray(header['left'], 'left', leftCountMax))
-      this.#left.add(asId(id, 'left'));
-    this.#sessions.restore(header['sessions']);
-    this.#machine.restore(reader.rest());
-    this.#membership = at.membership;
-    this.#membershipIndex = at.membershipIndex;
-    this.#appliedIndex = at.index;
-    this.#appliedTerm = at.term;
-    this.#machine.flush();
+    const left = asArray(header['left'], 'left', leftCountMax).map((id) => asId(id, 'left'));
+    const sessions = SessionTable.fromCbor(header['sessions']);
+    const restoreMachine = this.#machine.decode(reader.rest());
+    return () => {
+      this.#genesis = genesis;
+      this.#time = time;
+      this.#activated = activated;
+      this.#formed = formed;
+      this.#members = members;
+      this.#left = new Set(left);
+      this.#sessions = sessions;
+      restoreMachine();
+      this.#membership = at.membership;
+      this.#membershipIndex = at.membershipIndex;
+      this.#appliedIndex = at.index;
+      this.#appliedTerm = at.term;
+      this.#machine.flush();
+    };
   }
 
   #applyByType(entry: Entry): AppliedEntry['event'] {

@@ -136,10 +136,7 @@ describe('SessionTable', () => {
     table.resolve({ type: 'resolve', session: 7, seq: 2, firstUnacked: 1 }, 5);
     run(command(3, 'c'));
     const bytes = encodeCbor({ sessions: table.toCbor() });
-    const restored = new SessionTable();
-    restored.open(99, 'ff'.repeat(8), 0);
-    restored.restore(decodeCborMap(bytes)['sessions']);
-    expect(restored.has(99)).toBe(false);
+    const restored = SessionTable.fromCbor(decodeCborMap(bytes)['sessions']);
     expect(restored.idOf('00112233aabbccdd')).toBe(7);
     const never = (): Uint8Array => {
       throw new Error('run twice');
@@ -173,9 +170,7 @@ describe('SessionTable', () => {
         let next = 1;
         for (const { seq, kind } of steps) {
           if (kind === 'snapshot') {
-            const copy = new SessionTable();
-            copy.restore(decodeCborMap(encodeCbor({ s: table.toCbor() }))['s']);
-            table = copy;
+            table = SessionTable.fromCbor(decodeCborMap(encodeCbor({ s: table.toCbor() }))['s']);
             continue;
           }
           const firstUnacked = 1;

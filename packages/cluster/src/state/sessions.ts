@@ -127,8 +127,9 @@ export class SessionTable {
     }));
   }
 
-  restore(value: unknown): void {
-    this.#sessions.clear();
+  /** Reads what `toCbor` gave. Throws `BAD_REQUEST` for anything else. */
+  static fromCbor(value: unknown): SessionTable {
+    const table = new SessionTable();
     for (const item of asArray(value, 'sessions', Number.MAX_SAFE_INTEGER)) {
       const map: CborMap = asMap(item, 'session');
       const session: Session = {
@@ -146,8 +147,9 @@ export class SessionTable {
           result: asNullable(result, (bytes) => asBytes(bytes, 'result')),
         });
       }
-      this.#sessions.set(asInteger(map['id'], 'id'), session);
+      table.#sessions.set(asInteger(map['id'], 'id'), session);
     }
+    return table;
   }
 }
 

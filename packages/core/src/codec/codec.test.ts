@@ -76,7 +76,13 @@ const message: fc.Arbitrary<Message> = envelope.chain((head): fc.Arbitrary<Messa
   const rejected = fc.record({ index: fc.constant(2 ** 50), hint: small });
   return fc.oneof(
     entryId.map((lastEntry): Message => ({ type: 'PreVote', ...head, lastEntry })),
-    fc.boolean().map((granted): Message => ({ type: 'PreVoteResponse', ...head, granted })),
+    fc.option(nodeId).map((votedFor): Message => ({
+      type: 'PreVoteResponse',
+      ...head,
+      granted: false,
+      votedFor,
+    })),
+    fc.constant<Message>({ type: 'PreVoteResponse', ...head, granted: true, votedFor: null }),
     fc.tuple(entryId, fc.boolean()).map(([lastEntry, transfer]): Message => ({
       type: 'RequestVote',
       ...head,

@@ -49,7 +49,11 @@ function readBody(reader: Reader, type: Message['type'], envelope: Envelope): Me
       return { type, ...envelope, lastEntry: readEntryId(reader) };
     case 'RequestVote':
       return { type, ...envelope, lastEntry: readEntryId(reader), transfer: reader.boolean() };
-    case 'PreVoteResponse':
+    case 'PreVoteResponse': {
+      const granted = reader.boolean();
+      const [votedFor = null] = reader.nodeIds(granted ? 0 : 1);
+      return { type, ...envelope, granted, votedFor };
+    }
     case 'RequestVoteResponse':
       return { type, ...envelope, granted: reader.boolean() };
     case 'AppendEntries':

@@ -29,6 +29,8 @@ function writeBody(writer: Writer, message: Message): void {
       writeEntryId(writer, message.lastEntry);
       return writer.byte(message.transfer ? 1 : 0);
     case 'PreVoteResponse':
+      writer.byte(message.granted ? 1 : 0);
+      return writer.nodeIds(message.votedFor === null ? [] : [message.votedFor]);
     case 'RequestVoteResponse':
       return writer.byte(message.granted ? 1 : 0);
     case 'AppendEntries':

@@ -29,8 +29,14 @@ export class CatchingUp implements StateMachine {
     return this.#current.snapshot();
   }
 
-  restore(bytes: Uint8Array): void {
-    this.#current.restore(bytes);
+  decode(bytes: Uint8Array): () => void {
+    const current = this.#current;
+    const restore = current.decode(bytes);
+    return () => {
+      // Meanwhile it may have caught up.
+      if (this.#current === current) restore();
+      else this.#current.restore(bytes);
+    };
   }
 
   /** Shows what there is, caught up or not: it may be the state of another cluster. */
