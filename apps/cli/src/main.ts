@@ -26,9 +26,11 @@ async function flushed(stream: NodeJS.WriteStream): Promise<void> {
 let longRunning = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // `quorate range | head`: nobody reads on, which is no failure. A member lives on unheard.
+    // A member lives on unheard, whatever became of its reader (T7).
+    if (longRunning) return;
+    // `quorate range | head`: nobody reads on, which is no failure.
     if (error.code !== 'EPIPE') throw error;
-    if (!longRunning) process.exit(0);
+    process.exit(0);
   });
 }
 

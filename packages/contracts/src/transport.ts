@@ -44,6 +44,8 @@ export interface TransportHandler {
   frame(link: Link, channel: Channel, frame: Uint8Array): void;
   /** A channel that had refused a frame takes some again. */
   drained(link: Link, channel: Channel): void;
+  /** A connection ended because of what a stranger sent on it, before it was any link. */
+  broken?(): void;
 }
 
 export interface Transport {

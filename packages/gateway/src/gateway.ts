@@ -106,8 +106,16 @@ class HttpGateway implements Gateway {
     this.#server = createServer(
       // Clients keep their connections: longer than they do, so that they never meet a closing one.
       { keepAliveTimeout: 75_000, requestTimeout: 30_000, headersTimeout: 10_000 },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => {
+        this.#serve(request, response).catch((error: unknown) => {
+          // A failure to say that something failed.
+          this.#onUnexpected(error);
+          response.destroy();
+        });
+      },
     );
+    // Accepting may fail for as long as it listens, for want of descriptors say (T7).
+    this.#server.on('error', () => {});
     this.#server.maxConnections = 4 * this.#watchesMax;
   }
 
@@ -181,7 +189,7 @@ class HttpGateway implements Gateway {
     if (request.headers.origin !== undefined) allowOrigin(response, request.headers.origin);
     if (request.method === 'OPTIONS') return preflight(request, response);
 
-    const url = new URL(request.url ?? '/', 'http://gateway');
+    const url = urlOf(request);
     if (url.pathname === '/healthz') return this.#healthz(response);
     const denied = this.#access.refuseToken(request);
     if (denied !== null) return this.#deny(response, denied);
@@ -224,10 +232,16 @@ class HttpGateway implements Gateway {
     }
     const answers = new AnswerStream(response, wanted.length);
     for (const [call, json] of wanted.entries()) {
-      this.#one(json, gone).then(
-        (result) => answers.push({ call, result }),
-        (error: unknown) => answers.push({ call, error: this.#problemOf(error).error }),
-      );
+      this.#one(json, gone)
+        .then(
+          (result) => answers.push({ call, result }),
+          (error: unknown) => answers.push({ call, error: this.#problemOf(error).error }),
+        )
+        .catch((error: unknown) => {
+          // An answer that cannot be written: half of the answers is none.
+          this.#onUnexpected(error);
+          response.destroy();
+        });
     }
   }
 
@@ -341,6 +355,14 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);
+}
+
+function urlOf(request: IncomingMessage): URL {
+  try {
+    return new URL(request.url ?? '/', 'http://gateway');
+  } catch {
+    throw badRequest('Cannot read the target of the request, wanted a path');
+  }
 }
 
 function allowOrigin(response: ServerResponse, origin: string): void {

@@ -31,7 +31,13 @@ export const nodeFileSystem: FileSystem = {
   syncDirectory,
   async listen(directory, name) {
     const place = await socketPlace(directory, name);
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer((socket) => {
+      // Whoever looks may have gone already; that is nobody's failure (T7).
+      socket.on('error', () => {});
+      socket.destroy();
+    });
+    // Accepting may fail for as long as it listens, for want of descriptors say.
+    server.on('error', () => {});
     // A storage that nobody closed must not keep the process alive.
     server.unref();
     try {
@@ -196,7 +202,7 @@ async function connectTo(path: string): Promise<SocketState> {
       socket.destroy();
       resolve('alive');
     });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') resolve('dead');
       else if (error.code === 'ENOENT') resolve('absent');
       // A full backlog means a living owner that is busy or stopped.

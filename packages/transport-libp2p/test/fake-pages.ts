@@ -5,6 +5,7 @@ import { createHost } from '../src/host/host.ts';
 import type { Libp2pHost } from '../src/host/host.ts';
 import type { LinkTiming } from '../src/host/options.ts';
 import { readPrivateKey } from '../src/host/private-key.ts';
+import { nodeWebSockets } from '../src/node/web-sockets.ts';
 import type { FakeNetwork } from './fake-web-rtc.ts';
 
 export type FakePageOptions = {
@@ -25,6 +26,7 @@ export async function openFakePage(options: FakePageOptions): Promise<Libp2pHost
     announce: [],
     relays: [relay],
     reserve: true,
+    webSockets: nodeWebSockets,
     createPeerConnection: () => network.create(),
     canDial: (address) => address.includes('/ws'),
     ...(timing === undefined ? {} : { timing }),

@@ -4,7 +4,8 @@ import { noise } from '@libp2p/noise';
 import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
 import { parseAddress } from '../src/host/addresses.ts';
-import { boundedCircuits, boundedWebSockets } from '../src/host/host.ts';
+import { boundedCircuits } from '../src/host/host.ts';
+import { nodeWebSockets } from '../src/node/web-sockets.ts';
 
 export type Stranger = {
   /** Opens a stream and says `bytes` on it; an empty array: nothing. */
@@ -14,7 +15,7 @@ export type Stranger = {
 
 export async function openStranger(): Promise<Stranger> {
   const node = await createLibp2p({
-    transports: [boundedWebSockets(), boundedCircuits()],
+    transports: [nodeWebSockets(), boundedCircuits()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },

@@ -6,7 +6,7 @@ import type { Libp2p } from 'libp2p';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../src/host/addresses.ts';
 import { createLibp2pHost } from '../src/index.ts';
-import { boundedWebSockets } from '../src/host/host.ts';
+import { nodeWebSockets } from '../src/node/web-sockets.ts';
 import { startRelay } from '../src/relay/index.ts';
 import { testCipher, verifyRecord } from './test-cipher.ts';
 import { closing, pause, until, watched } from './watching.ts';
@@ -23,7 +23,7 @@ async function stranger(address: string): Promise<Connection> {
 async function plainNode(listen: string[] = []): Promise<Libp2p> {
   const node = await createLibp2p({
     addresses: { listen },
-    transports: [boundedWebSockets()],
+    transports: [nodeWebSockets()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },

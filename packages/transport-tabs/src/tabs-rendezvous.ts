@@ -54,6 +54,8 @@ class TabsRendezvous implements Rendezvous {
     if (this.#closed || signal.aborted) {
       throw new QuorateError('UNREACHABLE', 'Cannot list hosts: closed or aborted');
     }
+    // Who does not answer is news when it is heard again.
+    for (const host of this.#told.keys()) if (!found.has(host)) this.#told.delete(host);
     return [...found.values()];
   }
 

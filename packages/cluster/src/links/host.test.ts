@@ -44,6 +44,13 @@ class FakeReplica implements HostedReplica {
     return null;
   }
 
+  /** The replicas that this one takes for members; null: it is a member of nothing. */
+  members: ReadonlySet<string> | null = null;
+
+  returns(id: string): boolean | null {
+    return this.members === null ? null : this.members.has(id);
+  }
+
   receive(message: Message, sender: RunFacts): void {
     this.received.push({ message, sender });
   }
@@ -94,6 +101,7 @@ class Bench {
       clock: this.clock,
       rendezvous: options.meet === false ? null : this.meetingPoint.rendezvous('t'),
       onRefused: (_host, error) => refused.push(error),
+      onBroken: () => undefined,
       onChange: () => undefined,
     });
     for (const replica of replicas) host.add(replica);
@@ -279,5 +287,106 @@ describe('Host', () => {
     expect(bench.codes('B').length).toBeGreaterThanOrEqual(2);
     expect(new Set(bench.codes('B'))).toEqual(new Set(['BAD_REQUEST']));
     expect(b.received.length).toBe(1);
+  });
+
+  describe('who is gone', () => {
+    const visit = async (bench: Bench): Promise<{ member: FakeReplica; host: Host }> => {
+      const member = new FakeReplica('a');
+      const host = await bench.host('A', [member]);
+      return { member, host };
+    };
+    const known = (host: Host): string[] => host.acquaintances().map((one) => one.host);
+
+    test('T10 forty visitors that came and went are dialled no more within a minute', async () => {
+      const bench = new Bench();
+      const { member, host } = await visit(bench);
+      member.members = new Set([member.nodeId]);
+      for (let turn = 0; turn < 40; turn += 1) {
+        const visitor = await bench.host(`V${turn}`, [new FakeReplica('b', turn + 1)]);
+        await bench.clock.advance(100);
+        await visitor.close();
+      }
+      expect(known(host).length).toBe(40);
+      await bench.clock.advance(60_000);
+      expect(known(host)).toEqual([]);
+      // And nothing but the next look is due.
+      expect(bench.clock.timerCount).toBe(1);
+      await host.close();
+      expect(bench.clock.timerCount).toBe(0);
+    });
+
+    test('T10 a host whose last replica is a member is dialled for ever', async () => {
+      const bench = new Bench();
+      const { member, host } = await visit(bench);
+      const other = new FakeReplica('b');
+      member.members = new Set([member.nodeId, other.nodeId]);
+      const first = await bench.host('B', [other]);
+      await bench.clock.advance(100);
+      await first.close();
+      await bench.clock.advance(3_600_000);
+      expect(known(host)).toEqual(['B']);
+      // The replica is seen elsewhere: where it was before, nobody is expected any more.
+      await bench.host('C', [new FakeReplica('b', 2, '11'.repeat(8))]);
+      await bench.clock.advance(60_000);
+      expect(known(host)).toEqual(['C']);
+    });
+
+    test('T10 a configured host, and one that is still listed, are dialled for ever', async () => {
+      const bench = new Bench();
+      const { member, host } = await visit(bench);
+      member.members = new Set([member.nodeId]);
+      host.want({ host: 'P', addresses: ['P'] });
+      bench.meetingPoint.rendezvous('t').announce({ host: 'L', addresses: ['L'] });
+      host.meet([{ host: 'X', addresses: ['X'] }]);
+      await bench.clock.advance(600_000);
+      expect(known(host).sort()).toEqual(['L', 'P']);
+    });
+
+    test('T10 nobody is forgotten while the rendezvous cannot be asked, nor by who cannot know', async () => {
+      const bench = new Bench();
+      const { member, host } = await visit(bench);
+      member.members = new Set([member.nodeId]);
+      host.meet([{ host: 'X', addresses: ['X'] }]);
+      bench.meetingPoint.setReachable(false);
+      await bench.clock.advance(600_000);
+      expect(known(host)).toEqual(['X']);
+      bench.meetingPoint.setReachable(true);
+      await bench.clock.advance(60_000);
+      expect(known(host)).toEqual([]);
+      const fresh = await bench.host('F', [new FakeReplica('f')], { meet: false });
+      fresh.meet([{ host: 'X', addresses: ['X'] }]);
+      await bench.clock.advance(600_000);
+      expect(known(fresh)).toEqual(['X']);
+    });
+
+    test('T10 hosts tell on members and who is there, so that nobody brings the others back', async () => {
+      const bench = new Bench();
+      const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+      const absent = new FakeReplica('c');
+      for (const one of [a, b]) one.members = new Set([a.nodeId, b.nodeId, absent.nodeId]);
+      const hostA = await bench.host('A', [a], { meet: false });
+      hostA.remember([
+        { host: 'C', addresses: ['memory:C'], runs: [absent.nodeId] },
+        { host: 'X', addresses: ['X'], runs: [nodeId('9')] },
+      ]);
+      const hostB = await bench.host('B', [b], { meet: false });
+      hostB.meet([{ host: 'A', addresses: ['memory:A'] }]);
+      await bench.clock.advance(1_000);
+      expect(hostB.isLinked(a.nodeId)).toBe(true);
+      expect(known(hostB).sort()).toEqual(['A', 'C']);
+    });
+
+    test('T10 a host that was forgotten is met again when it comes back', async () => {
+      const bench = new Bench();
+      const { member, host } = await visit(bench);
+      member.members = new Set([member.nodeId]);
+      const visitor = new FakeReplica('b');
+      await (await bench.host('B', [visitor])).close();
+      await bench.clock.advance(60_000);
+      expect(known(host)).toEqual([]);
+      await bench.host('B', [new FakeReplica('b', 2, '11'.repeat(8))]);
+      await bench.clock.advance(1_000);
+      expect(host.isLinked(visitor.nodeId)).toBe(true);
+    });
   });
 });

@@ -5,7 +5,13 @@
  */
 import { decodeMessage, encodeMessage } from '@quorate/core';
 import type { Message, NodeId } from '@quorate/core';
-import { ByteReader, ByteWriter, QuorateError } from '@quorate/contracts';
+import {
+  ByteReader,
+  ByteWriter,
+  QuorateError,
+  isQuorateError,
+  withDeadline,
+} from '@quorate/contracts';
 import type {
   Announcement,
   Channel,
@@ -16,6 +22,8 @@ import type {
   Rendezvous,
   Transport,
 } from '@quorate/contracts';
+import { Acquaintances } from './acquaintances.ts';
+import type { Acquaintance } from './acquaintances.ts';
 import type { Hello, RunFacts } from './hello.ts';
 import { Peer } from './peer.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
@@ -26,6 +34,11 @@ export interface HostedReplica {
   readonly nodeId: NodeId;
   facts(): RunFacts;
   leader(): NodeId | null;
+  /**
+   * Whether a replica is a member that comes back to the host that ran it last: null while this one
+   * is a member of nothing and cannot know.
+   */
+  returns(nodeId: NodeId): boolean | null;
   /** A message, and the run that says it. */
   receive(message: Message, sender: RunFacts): void;
   receiveBulk(from: NodeId, body: Uint8Array): void;
@@ -44,6 +57,8 @@ export type HostOptions = {
   readonly rendezvous: Rendezvous | null;
   /** Called with what strangers and broken links did, for counters and events. */
   readonly onRefused: (host: HostId, error: QuorateError) => void;
+  /** Called for each connection that a stranger broke before it was a link. */
+  readonly onBroken: () => void;
   /** Called when links, acquaintances or their facts changed. */
   readonly onChange: () => void;
 };
@@ -56,9 +71,11 @@ export class Host {
   readonly #byLink = new Map<Link, Peer>();
   /** Where each linked NodeId lives now. */
   readonly #routes = new Map<NodeId, Peer>();
-  readonly #acquaintances = new Map<HostId, readonly string[]>();
+  readonly #acquaintances = new Acquaintances();
   readonly #outbox = new Map<Peer, Message[]>();
   #stopWatching: () => void = () => undefined;
+  #cancelLook: () => void = () => undefined;
+  readonly #closing = new AbortController();
   #announced = '';
   #announcedAddresses: string | null = null;
   #closed = false;
@@ -92,6 +109,7 @@ export class Host {
         linkDown: (link, reason) => this.#linkDown(link, reason),
         frame: (link, channel, frame) => this.#byLink.get(link)?.receive(channel, frame),
         drained: (link, channel) => this.#drained(link, channel),
+        broken: () => this.#options.onBroken(),
       },
       signal,
     );
@@ -99,6 +117,7 @@ export class Host {
       this.#stopWatching = rendezvous.watch((announcement) => this.#meet([announcement]));
     }
     this.announce();
+    this.#lookForAbsent();
   }
 
   /** Tells rendezvous and linked hosts what changed here: addresses, runs' clusters, the leader. */
@@ -123,9 +142,21 @@ export class Host {
     this.#meet(announcements);
   }
 
-  /** The hosts known, with their last known addresses: what is worth remembering across a restart. */
-  acquaintances(): Announcement[] {
-    return [...this.#acquaintances].map(([host, addresses]) => ({ host, addresses }));
+  /** The hosts known, and what they ran: what is worth remembering across a restart. */
+  acquaintances(): Acquaintance[] {
+    return this.#acquaintances.all();
+  }
+
+  /** Those of an earlier run. */
+  remember(acquaintances: readonly Acquaintance[]): void {
+    this.#meet(acquaintances);
+    for (const { host, runs } of acquaintances) this.#acquaintances.runs(host, runs);
+  }
+
+  /** A host that somebody configured is wanted for ever. */
+  want(announcement: Announcement): void {
+    this.#meet([announcement]);
+    this.#acquaintances.configured(announcement.host);
   }
 
   /** Every linked run. */
@@ -226,6 +257,8 @@ export class Host {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort();
+    this.#cancelLook();
     this.#stopWatching();
     // Both begin at once: a page that is being left has no later (Z6).
     await Promise.all([this.#options.rendezvous?.close(), this.#options.transport.close()]);
@@ -244,7 +277,7 @@ export class Host {
       addresses: this.#options.transport.addresses().slice(0, 32),
       runs,
       leader,
-      acquaintances: this.acquaintances().slice(0, 64),
+      acquaintances: this.#acquaintances.worthTelling((id) => this.#returns(id)).slice(0, 64),
       witnesses: this.witnesses.list(),
     };
   }
@@ -253,14 +286,53 @@ export class Host {
     let changed = false;
     for (const { host, addresses } of announcements) {
       if (host === this.id || addresses.length === 0) continue;
-      const known = this.#acquaintances.get(host);
-      if (known !== undefined && known.join() === addresses.join()) continue;
-      if (known === undefined && this.#acquaintances.size >= acquaintanceCountMax) continue;
-      this.#acquaintances.set(host, addresses);
+      if (!this.#acquaintances.learn({ host, addresses }, this.#options.clock.now())) continue;
       this.#options.transport.connect(host, addresses);
       changed = true;
     }
     if (changed) this.#options.onChange();
+  }
+
+  #returns(nodeId: NodeId): boolean {
+    return [...this.#replicas.values()].some((replica) => replica.returns(nodeId) === true);
+  }
+
+  /** Now and then: who has had no link for a while, and is nowhere listed, is dialled no more. */
+  #lookForAbsent(): void {
+    const { clock } = this.#options;
+    this.#cancelLook = clock.setTimeout(() => {
+      this.#forgetAbsent()
+        .catch((error: unknown) => {
+          // A rendezvous that does not answer says nothing about anybody.
+          if (!isQuorateError(error)) throw error;
+        })
+        .finally(() => {
+          if (!this.#closed) this.#lookForAbsent();
+        });
+    }, absentLookMs);
+  }
+
+  async #forgetAbsent(): Promise<void> {
+    const { clock, rendezvous, transport } = this.#options;
+    const absent = (): HostId[] =>
+      this.#acquaintances.absent(clock.now(), (id) => this.#returns(id));
+    // Who is a member of nothing cannot tell a member from a visitor: only a list can.
+    const knows = [...this.#replicas.values()].some((replica) => replica.returns('') !== null);
+    if (absent().length === 0 || (rendezvous === null && !knows)) return;
+    const listed =
+      rendezvous === null
+        ? []
+        : await withDeadline(clock, listTimeoutMs, this.#closing.signal, (signal) =>
+            rendezvous.list(signal),
+          );
+    if (this.#closed) return;
+    // Some may have come back meanwhile.
+    const gone = absent().filter((host) => !listed.some((one) => one.host === host));
+    for (const host of gone) {
+      this.#acquaintances.forget(host);
+      transport.disconnect(host);
+    }
+    if (gone.length > 0) this.#options.onChange();
   }
 
   #linkUp(link: Link): void {
@@ -291,7 +363,10 @@ export class Host {
     const peer = this.#byLink.get(link);
     this.#byLink.delete(link);
     if (peer === undefined) return;
-    if (this.#peers.get(link.host) === peer) this.#peers.delete(link.host);
+    if (this.#peers.get(link.host) === peer) {
+      this.#peers.delete(link.host);
+      this.#acquaintances.unlinked(link.host, this.#options.clock.now());
+    }
     this.#outbox.delete(peer);
     peer.down(reason);
     for (const [nodeId, route] of [...this.#routes]) {
@@ -346,7 +421,11 @@ export class Host {
   }
 
   #learn(peer: Peer, hello: Hello): void {
-    this.#meet([{ host: peer.link.host, addresses: hello.addresses }, ...hello.acquaintances]);
+    const { host } = peer.link;
+    this.#meet([{ host, addresses: hello.addresses }, ...hello.acquaintances]);
+    this.#acquaintances.linked(host);
+    const runs = hello.runs.map(({ nodeId }) => nodeId);
+    this.#acquaintances.runs(host, runs);
     this.#options.onChange();
   }
 
@@ -392,5 +471,6 @@ export class Host {
 
 /** Bulk data waits here while heartbeats pass: little enough to not delay a shared connection. */
 const bulkUnsentBytesMax = 1024 * 1024;
-const acquaintanceCountMax = 1_024;
+const absentLookMs = 5_000;
+const listTimeoutMs = 10_000;
 const helloTimeoutMs = 5_000;

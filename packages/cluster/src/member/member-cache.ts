@@ -3,14 +3,16 @@
  * (Z3). It is written beside the batches, as soon as there is news worth it.
  */
 import { decodeCborMap, encodeCbor, isQuorateError } from '@quorate/contracts';
-import type { Announcement, Clock, LogStorage } from '@quorate/contracts';
+import { asArray, asId, asMap } from '@quorate/contracts';
+import type { Clock, LogStorage } from '@quorate/contracts';
+import type { Acquaintance } from '../links/acquaintances.ts';
 import { announcementsFrom } from '../links/hello.ts';
 import type { Host } from '../links/host.ts';
 import { witnessesFrom } from '../links/witnesses.ts';
 import type { Witness } from '../links/witnesses.ts';
 
 export type Remembered = {
-  readonly acquaintances: readonly Announcement[];
+  readonly acquaintances: readonly Acquaintance[];
   readonly witnesses: readonly Witness[];
 };
 
@@ -21,7 +23,7 @@ export async function readMemberCache(storage: LogStorage | undefined): Promise<
     try {
       const map = decodeCborMap(cache);
       return {
-        acquaintances: announcementsFrom(map['acquaintances']),
+        acquaintances: acquaintancesFrom(map['acquaintances']),
         witnesses: witnessesFrom(map['witnesses']),
       };
     } catch (error) {
@@ -29,6 +31,15 @@ export async function readMemberCache(storage: LogStorage | undefined): Promise<
     }
   }
   return { acquaintances: [], witnesses: [] };
+}
+
+function acquaintancesFrom(value: unknown): Acquaintance[] {
+  return asArray(value, 'acquaintances', acquaintancesMax).flatMap((item) =>
+    announcementsFrom([item]).map((announcement) => ({
+      ...announcement,
+      runs: asArray(asMap(item, 'acquaintance')['runs'], 'runs', 64).map((id) => asId(id, 'run')),
+    })),
+  );
 }
 
 export class MemberCache {
@@ -63,4 +74,5 @@ export class MemberCache {
   }
 }
 
+const acquaintancesMax = 1_024;
 const progressSaveMs = 1_000;

@@ -236,6 +236,10 @@ export class Member implements Consensus, HostedReplica {
     this.#replica?.unlinked(nodeId);
   }
 
+  returns(nodeId: NodeId): boolean | null {
+    return this.#replica?.returns(nodeId) ?? null;
+  }
+
   disowned(error: QuorateError): void {
     this.#fail(error);
   }
@@ -304,6 +308,10 @@ export class Member implements Consensus, HostedReplica {
         this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
         this.#status.changed();
       },
+      onBroken: () => {
+        this.#status.count('brokenConnections');
+        this.#status.changed();
+      },
       onChange: () => this.#onLinksChanged(),
     });
     if (this.#stopping.signal.aborted) {
@@ -319,14 +327,14 @@ export class Member implements Consensus, HostedReplica {
     // Z3: before anybody is met.
     host.witnesses.restore(known.witnesses);
     await host.start(this.#stopping.signal);
-    host.meet(known.acquaintances);
+    host.remember(known.acquaintances);
     for (const address of this.#options.peers ?? []) void this.#dial(network, host, address);
   }
 
   async #dial({ transport }: MemberNetwork, host: Host, address: string): Promise<void> {
     const { clock } = this.#options;
     const met = await dialUntilAnswered({ clock, transport }, address, this.#stopping.signal);
-    if (met !== null) host.meet([{ host: met, addresses: [address] }]);
+    if (met !== null) host.want({ host: met, addresses: [address] });
   }
 
   async #form(): Promise<Genesis> {

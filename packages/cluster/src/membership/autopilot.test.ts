@@ -29,6 +29,7 @@ class Bench {
   readonly proposed: EntryBody[] = [];
   pendingChange = false;
   role: Status['role'] = 'leader';
+  readonly linked = new Set<string>();
   readonly autopilot: Autopilot;
 
   constructor() {
@@ -56,6 +57,7 @@ class Bench {
       state: this.state,
       policy: createPolicy({ sessionLifetimeMs: lifetimeMs }),
       schedule: () => undefined,
+      isLinked: (id) => this.linked.has(id),
       proposeOwn: (body) => this.proposed.push(decodeBody(body)),
     });
     this.autopilot.leadershipChanged(true);
@@ -141,6 +143,47 @@ describe('Autopilot', () => {
     bench.applyBody(8 * lifetimeMs, { type: 'activated' });
     await bench.pass(2 * lifetimeMs);
     expect(bench.state.sessions.has(session)).toBe(false);
+  });
+
+  test('T10 a learner that is gone leaves within a minute, although leaders follow each other', async () => {
+    const bench = new Bench();
+    const [gone, there] = [nodeId('b'), nodeId('c')];
+    bench.linked.add(gone).add(there);
+    bench.applyMembership([nodeId('a')], [gone, there]);
+    bench.autopilot.applied();
+    bench.autopilot.unlinked(gone);
+    for (let lostMs = 0; lostMs < 60_000; lostMs += 10_000) {
+      // Every ten seconds this member leads anew, so that none of its terms is as long as the wait.
+      bench.autopilot.leadershipChanged(false);
+      bench.role = 'follower';
+      await bench.pass(5_000);
+      bench.role = 'leader';
+      bench.autopilot.leadershipChanged(true);
+      await bench.pass(5_000);
+      if (lostMs === 10_000) expect(bench.changes).toEqual([]);
+    }
+    expect(bench.changes.map(({ membership }) => membership)).toEqual([
+      { voters: [nodeId('a')], learners: [there] },
+    ]);
+  });
+
+  test('T10 a leader of this moment forgets nobody before everybody could be heard', async () => {
+    const bench = new Bench();
+    bench.applyMembership([nodeId('a')], [nodeId('b')]);
+    bench.autopilot.leadershipChanged(false);
+    bench.role = 'follower';
+    bench.autopilot.applied();
+    await bench.pass(300_000);
+    bench.role = 'leader';
+    bench.autopilot.leadershipChanged(true);
+    await bench.pass(1_000);
+    expect(bench.changes).toEqual([]);
+    bench.autopilot.linked(nodeId('b'));
+    await bench.pass(20_000);
+    expect(bench.changes).toEqual([]);
+    bench.autopilot.unlinked(nodeId('b'));
+    await bench.pass(31_000);
+    expect(bench.changes.length).toBe(1);
   });
 
   test('join() proposes a learner with its facts and resolves once that is committed', async () => {

@@ -19,9 +19,13 @@ export type AutopilotOptions = {
   readonly state: ReplicatedState;
   readonly policy: Policy;
   readonly schedule: () => void;
+  /** Whether the host that runs it is linked, or is this one. */
+  readonly isLinked: (nodeId: NodeId) => boolean;
   /** Proposes a body of the cluster's own, stamped. */
   readonly proposeOwn: (body: Uint8Array) => void;
 };
+
+type Progress = Status['progress'][number];
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: QuorateError) => void };
 
@@ -37,6 +41,12 @@ export class Autopilot {
   /** When this leader last heard of each session, by its own clock. */
   readonly #sessionSeenAt = new Map<number, number>();
   readonly #waiters = new Set<{ readonly done: () => boolean; readonly waiter: Waiter }>();
+  /**
+   * Since when this member has been without a link to each learner; never, while there is one. It
+   * knows that before it leads, so that leaders who follow each other do not each begin anew to wait
+   * for who is gone (T10).
+   */
+  readonly #unlinkedSince = new Map<NodeId, number>();
   #commitIndexBefore = 0;
   #sessionsAt = Number.NEGATIVE_INFINITY;
   #sessionsLookedAt = Number.NEGATIVE_INFINITY;
@@ -46,6 +56,15 @@ export class Autopilot {
 
   constructor(options: AutopilotOptions) {
     this.#options = options;
+    this.#followLearners();
+  }
+
+  linked(nodeId: NodeId): void {
+    if (this.#unlinkedSince.has(nodeId)) this.#unlinkedSince.set(nodeId, never);
+  }
+
+  unlinked(nodeId: NodeId): void {
+    if (this.#unlinkedSince.has(nodeId)) this.#unlinkedSince.set(nodeId, this.#options.clock.now());
   }
 
   /** Wishes of the former term are asked again by those who have them. */
@@ -121,6 +140,7 @@ export class Autopilot {
 
   /** Some membership was applied. */
   applied(): void {
+    this.#followLearners();
     for (const entry of [...this.#waiters]) {
       if (!entry.done()) continue;
       this.#waiters.delete(entry);
@@ -169,6 +189,18 @@ export class Autopilot {
     if (result.ok) this.#options.schedule();
   }
 
+  #followLearners(): void {
+    const { clock, state, isLinked } = this.#options;
+    const { learners } = state.membership;
+    for (const id of this.#unlinkedSince.keys()) {
+      if (!learners.includes(id)) this.#unlinkedSince.delete(id);
+    }
+    for (const id of learners) {
+      if (this.#unlinkedSince.has(id)) continue;
+      this.#unlinkedSince.set(id, isLinked(id) ? never : clock.now());
+    }
+  }
+
   /** A leader that is to lose its vote lets another voter lead first, where there is one. */
   #stepAside(plan: Plan, seats: readonly Seat[]): boolean {
     const { nodeId, raft } = this.#options;
@@ -203,7 +235,7 @@ export class Autopilot {
         runtime: facts?.runtime ?? 'node',
         domain: facts?.domain ?? '',
         mayVote: facts?.mayVote ?? true,
-        silentMs: self ? 0 : silentMs,
+        silentMs: self ? 0 : voter ? silentMs : Math.max(silentMs, this.#goneMs(id, one, now)),
         uptimeMs: now - this.#upSince(id, self || one?.recentActive === true, now),
         heard: self || one?.recentActive === true,
         caughtUp: self || (one?.recentActive === true && one.matchIndex >= this.#commitIndexBefore),
@@ -215,6 +247,16 @@ export class Autopilot {
       ...status.membership.voters.map((id) => seat(id, true)),
       ...status.membership.learners.map((id) => seat(id, false)),
     ];
+  }
+
+  /**
+   * For how long a learner has been out of reach of this member, leading or not; 0 while it may yet
+   * be heard. A leader of this moment gives everybody an election timeout to be heard first.
+   */
+  #goneMs(nodeId: NodeId, progress: Progress | undefined, now: number): number {
+    const isEarly = now - this.#leadingSince < this.#options.policy.electionTimeoutMsMax;
+    if (isEarly || progress?.recentActive === true) return 0;
+    return Math.max(0, now - (this.#unlinkedSince.get(nodeId) ?? never));
   }
 
   /** Since when it was heard without a break; now, while it is not. */
@@ -274,4 +316,5 @@ export class Autopilot {
   }
 }
 
+const never = Number.POSITIVE_INFINITY;
 const noContext = new Uint8Array(0);

@@ -208,6 +208,7 @@ export class Replica implements Consensus {
       state,
       policy,
       schedule,
+      isLinked: (id) => options.network.isLinked(id),
       proposeOwn: (body) => {
         this.#proposeAsLeader([body]);
         schedule();
@@ -332,10 +333,23 @@ export class Replica implements Consensus {
     if (this.#stopped === null) this.#transfer.receive(from, body);
   }
 
+  /**
+   * Whether a replica is a member that comes back to the host that ran it last: voters, and learners
+   * that no page runs, for each load of a page is another host. Null before there is a membership.
+   */
+  returns(nodeId: NodeId): boolean | null {
+    const { voters, votersOutgoing, learners } = this.#raft.status().membership;
+    if (voters.length === 0) return null;
+    if (voters.includes(nodeId) || votersOutgoing.includes(nodeId)) return true;
+    const runtime = this.#state.members.get(nodeId)?.runtime;
+    return learners.includes(nodeId) && runtime === 'node';
+  }
+
   linked(facts: RunFacts, newRun: boolean): void {
     // Z1: nothing known of an earlier run counts for this one.
     if (newRun) this.#raft.resetProgress(facts.nodeId);
     this.#silence?.met(facts.nodeId);
+    this.#autopilot.linked(facts.nodeId);
     if (facts.nodeId === this.#softState.leader) this.#proposals.leaderChanged();
     this.#turn.schedule();
   }
@@ -343,6 +357,7 @@ export class Replica implements Consensus {
   unlinked(nodeId: NodeId): void {
     this.#raft.reportUnreachable(nodeId);
     this.#transfer.unlinked(nodeId);
+    this.#autopilot.unlinked(nodeId);
     if (nodeId === this.#softState.leader) this.#mournLater(nodeId);
     this.#turn.schedule();
   }

@@ -5,6 +5,7 @@ import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';
 import { readPrivateKey } from '../host/private-key.ts';
+import { webSocketsOver } from '../web-sockets/web-sockets.ts';
 import { canDialFromPage } from './dialable.ts';
 
 export type Libp2pHostOptions = {
@@ -38,6 +39,7 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
     announce: [],
     relays: options.relays,
     reserve: true,
+    webSockets: () => webSocketsOver({ connect: (url) => new WebSocket(url) }),
     createPeerConnection: peerConnections(options),
     canDial: (address) => canDialFromPage(address, location),
     ...(options.timing === undefined ? {} : { timing: options.timing }),

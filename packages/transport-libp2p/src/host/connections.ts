@@ -85,7 +85,23 @@ export class Connections {
       if (sinceMs === undefined) this.#idleSince.set(connection.id, nowMs);
       else if (nowMs - sinceMs > this.#idleAfterMs) void closeQuietly(connection);
     }
+    void forgetAbsentPeers(this.#node);
     this.#cancelSweep = this.#clock.setTimeout(() => this.#sweep(), this.#idleAfterMs / 3);
+  }
+}
+
+/**
+ * libp2p's peer store keeps every peer that ever came. Nothing here rests on it, since whoever dials
+ * brings the addresses along: who has no connection is forgotten (T10). Never rejects.
+ */
+export async function forgetAbsentPeers(node: Libp2p): Promise<void> {
+  try {
+    for (const { id } of await node.peerStore.all()) {
+      if (id.equals(node.peerId) || node.getConnections(id).length > 0) continue;
+      await node.peerStore.delete(id);
+    }
+  } catch {
+    // The store closes with the node; next time is early enough for anything else.
   }
 }
 

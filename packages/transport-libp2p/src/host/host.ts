@@ -6,7 +6,6 @@ import type { ConnectionGater, PrivateKey } from '@libp2p/interface';
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { identify } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
-import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
 import { QuorateError } from '@quorate/contracts';
 import type {
@@ -33,6 +32,7 @@ import { RelayRendezvous } from './relay-rendezvous.ts';
 import { Reservation } from './reservation.ts';
 import { TopicTransport } from './topic-transport.ts';
 import { webRtcProtocol } from '../webrtc/signals.ts';
+import type { WebSocketsFactory } from '../web-sockets/web-sockets.ts';
 import { WebRtc } from '../webrtc/web-rtc.ts';
 
 export type HostOptions = {
@@ -47,6 +47,11 @@ export type HostOptions = {
   readonly relays: readonly string[];
   /** Whether to be reachable through the relays. */
   readonly reserve: boolean;
+  /**
+   * Its WebSockets: in and out in Node, out in a page. `onBroken` is to be called for each that ended
+   * because of what the other side sent.
+   */
+  readonly webSockets: (onBroken: () => void) => WebSocketsFactory;
   /** Makes the connections of WebRTC; null where there is none, or none is wanted. */
   readonly createPeerConnection: (() => RTCPeerConnection) | null;
   /** Whether the transports reach a direct address at all. */
@@ -90,14 +95,6 @@ export function boundedYamux(): ReturnType<typeof yamux> {
   return yamux({ streamOptions: { maxStreamWindowSize: 1024 * 1024 } });
 }
 
-/**
- * The socket's own buffer is kept short: what waits there is in front of every heartbeat, what
- * waits in a stream's queue is not.
- */
-export function boundedWebSockets(): ReturnType<typeof webSockets> {
-  return webSockets({ maxBufferedAmount: 512 * 1024, bufferedAmountPollInterval: 2 });
-}
-
 /** Circuits through relays, in and out. */
 export function boundedCircuits(): ReturnType<typeof circuitRelayTransport> {
   return circuitRelayTransport({
@@ -116,12 +113,13 @@ const streamLimits = {
 /** Starts a node. Rejects with `UNREACHABLE` where it cannot listen, TypeError for a bad address. */
 export async function createHost(options: HostOptions): Promise<Libp2pHost> {
   const relays = options.relays.map(parseRelay);
+  let host: Host | null = null;
   const listen = options.listen.map((address) => parseAddress(address).toString());
   const announce = options.announce.map((address) => parseAddress(address).toString());
   const node = await createLibp2p({
     privateKey: options.privateKey,
     addresses: { listen },
-    transports: [boundedWebSockets(), boundedCircuits()],
+    transports: [options.webSockets(() => host?.broken()), boundedCircuits()],
     connectionEncrypters: [noise()],
     streamMuxers: [boundedYamux()],
     connectionGater,
@@ -135,7 +133,7 @@ export async function createHost(options: HostOptions): Promise<Libp2pHost> {
     await node.stop();
     throw new QuorateError('UNREACHABLE', `Cannot listen on ${listen.join(', ')}: not available`);
   }
-  const host = new Host(node, { ...options, announce }, relays);
+  host = new Host(node, { ...options, announce }, relays);
   try {
     await host.serve();
   } catch (error) {
@@ -216,6 +214,11 @@ class Host implements Libp2pHost {
         webRtc.accept(new Libp2pStream(stream), connection.remotePeer.toString(), incoming),
       streamLimits,
     );
+  }
+
+  /** Nobody knows which namespace a stranger meant: each of them counts it. */
+  broken(): void {
+    for (const transport of this.#transports.values()) transport.broken();
   }
 
   addresses(): readonly string[] {

@@ -28,7 +28,7 @@ export type RelayClientOptions = {
   reserve(connection: Connection): Promise<void>;
 };
 
-type RequestBody = Request extends infer Each
+export type RequestBody = Request extends infer Each
   ? Each extends Request
     ? Omit<Each, 'id'>
     : never
@@ -68,6 +68,11 @@ export class RelayClient {
 
   get relay(): RelayAddress {
     return this.#options.relay;
+  }
+
+  /** Whether there is a session now. */
+  get isTied(): boolean {
+    return this.#session !== null;
   }
 
   /** Whether this host is the relay's peer: such connections are kept. */

@@ -5,9 +5,9 @@
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { QuorateError } from '@quorate/contracts';
 import type { Announcement, Cipher, Clock, HostId, Rendezvous } from '@quorate/contracts';
-import type { StoredAnnouncement } from '../wire/relay-messages.ts';
+import type { Answer, StoredAnnouncement } from '../wire/relay-messages.ts';
 import { announceBytesMax } from '../wire/relay-messages.ts';
-import type { RelayClient } from './relay-client.ts';
+import type { RelayClient, RequestBody } from './relay-client.ts';
 
 /** The relay forgets a host after 30 s; each is announced well before. */
 const refreshMs = 8_000;
@@ -85,6 +85,8 @@ export class RelayRendezvous implements Rendezvous {
     if (!answered) {
       throw new QuorateError('UNREACHABLE', 'Cannot list hosts: no relay answered, wanted one');
     }
+    // Who is listed no more is news when it comes back.
+    for (const host of this.#heard.keys()) if (!found.has(host)) this.#heard.delete(host);
     return [...found.values()];
   }
 
@@ -153,19 +155,15 @@ export class RelayRendezvous implements Rendezvous {
     const value = encode({ host, addresses }, rfc8949EncodeOptions);
     const record = cipher.sealRecord('announce', version, value);
     if (record.length > announceBytesMax) return;
-    this.#ask(
-      client.call({ type: 'announce', topic: cipher.topic, version, record }, this.#closing.signal),
-    );
+    this.#ask(client, { type: 'announce', topic: cipher.topic, version, record });
   }
 
   #watchOn(client: RelayClient): void {
     if (this.#listeners.size === 0) return;
     const { topic } = this.#options.cipher;
-    this.#ask(
-      client.call({ type: 'watch', topic }, this.#closing.signal).then((answer) => {
-        if (answer.type === 'hosts') for (const host of answer.hosts) this.#told(host);
-      }),
-    );
+    this.#ask(client, { type: 'watch', topic }, (answer) => {
+      if (answer.type === 'hosts') for (const host of answer.hosts) this.#told(host);
+    });
   }
 
   #told(stored: StoredAnnouncement): void {
@@ -197,8 +195,12 @@ export class RelayRendezvous implements Rendezvous {
   }
 
   /** Best effort: what did not get through is said again with the next session or refresh. */
-  #ask(call: Promise<unknown>): void {
-    call.catch(() => {});
+  #ask(client: RelayClient, body: RequestBody, then?: (answer: Answer) => void): void {
+    // A session that comes asks by itself; until then nothing waits here.
+    if (!client.isTied) return;
+    // A signal of its own each time: many listeners on a long-lived one make Node warn.
+    const signal = AbortSignal.any([this.#closing.signal]);
+    client.call(body, signal).then(then, () => {});
   }
 }
 

@@ -136,6 +136,10 @@ export class TopicTransport implements Transport {
     return peer.host;
   }
 
+  broken(): void {
+    this.#handler?.broken?.();
+  }
+
   disconnect(host: HostId): void {
     const peer = this.#peers.get(host);
     if (peer === undefined) return;

@@ -6,6 +6,7 @@ import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';
 import { readPrivateKey } from '../host/private-key.ts';
+import { nodeWebSockets } from './web-sockets.ts';
 
 export type Libp2pHostOptions = {
   /** From `generatePrivateKey()`, kept by the caller: a member stays the same host. Default: new. */
@@ -36,6 +37,7 @@ export async function createLibp2pHost(options: Libp2pHostOptions = {}): Promise
     announce: options.announce ?? [],
     relays: options.relays ?? [],
     reserve: options.reserve ?? true,
+    webSockets: nodeWebSockets,
     createPeerConnection: null,
     canDial: () => true,
     ...(options.timing === undefined ? {} : { timing: options.timing }),

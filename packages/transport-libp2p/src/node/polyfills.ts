@@ -1,6 +1,4 @@
 /** What libp2p expects of the platform and Node 20 does not have yet; Node 22 does. */
-import { WebSocket } from 'ws';
-
 type Resolvers = {
   readonly promise: Promise<unknown>;
   readonly resolve: (value: unknown) => void;
@@ -18,7 +16,3 @@ promise.withResolvers ??= function withResolvers(): Resolvers {
   });
   return { promise: made, resolve, reject };
 };
-
-const platform = globalThis as { WebSocket?: unknown };
-
-platform.WebSocket ??= WebSocket;

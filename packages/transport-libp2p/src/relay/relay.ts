@@ -12,12 +12,9 @@ import { createLibp2p } from 'libp2p';
 import type { Libp2p } from 'libp2p';
 import { parseAddress } from '../host/addresses.ts';
 import { Libp2pStream } from '../host/connection-wire.ts';
-import {
-  boundedWebSockets,
-  boundedYamux,
-  connectionGater,
-  connectionManager,
-} from '../host/host.ts';
+import { forgetAbsentPeers } from '../host/connections.ts';
+import { boundedYamux, connectionGater, connectionManager } from '../host/host.ts';
+import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { toHex } from '../host/link-protocol.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
@@ -56,11 +53,15 @@ export interface Relay {
   readonly group: string | null;
   /** Why its register is lost (Z11); null when it is not. */
   readonly lost: string | null;
+  /** Connections that ended because of what the other side sent on them. */
+  readonly brokenConnections: number;
   addresses(): readonly string[];
   /** Finishes what it is writing, then stops. Idempotent. */
   close(): Promise<void>;
 }
 
+/** How often peers that have no connection any more are forgotten. */
+const forgetMs = 10_000;
 const reservationsMax = 1_024;
 const streamsPerConnectionMax = 4;
 const circuitStreamsMax = 1_024;
@@ -102,6 +103,8 @@ class RunningRelay implements Relay {
   readonly #sessions = new Set<RelaySession>();
   readonly #store: RegisterStore | null;
   #node: Libp2p | null = null;
+  #broken = 0;
+  #cancelForgetting: () => void = () => {};
   #closed: Promise<void> | null = null;
 
   constructor(options: RelayOptions, identity: RelayIdentity, directory: RelayDirectory | null) {
@@ -121,6 +124,10 @@ class RunningRelay implements Relay {
   get peerId(): string {
     assert(this.#node !== null, 'a relay that was handed out has started');
     return this.#node.peerId.toString();
+  }
+
+  get brokenConnections(): number {
+    return this.#broken;
   }
 
   addresses(): readonly string[] {
@@ -155,7 +162,7 @@ class RunningRelay implements Relay {
       this.#node = await createLibp2p({
         privateKey: await readPrivateKey(this.#identity.privateKey),
         addresses: { listen, announce },
-        transports: [boundedWebSockets()],
+        transports: [nodeWebSockets(() => (this.#broken += 1))],
         connectionEncrypters: [noise()],
         streamMuxers: [boundedYamux()],
         connectionGater,
@@ -179,6 +186,7 @@ class RunningRelay implements Relay {
         { cause },
       );
     }
+    this.#keepForgetting(this.#node);
     await this.#node.handle(
       relayProtocol,
       (stream, connection) => {
@@ -199,6 +207,11 @@ class RunningRelay implements Relay {
     );
   }
 
+  #keepForgetting(node: Libp2p): void {
+    void forgetAbsentPeers(node);
+    this.#cancelForgetting = this.#clock.setTimeout(() => this.#keepForgetting(node), forgetMs);
+  }
+
   #greeting(): Greeting {
     return { type: 'greeting', group: this.group, registerLost: this.lost !== null };
   }
@@ -216,6 +229,7 @@ class RunningRelay implements Relay {
 
   async #close(): Promise<void> {
     this.#meetingPoint.close();
+    this.#cancelForgetting();
     for (const session of [...this.#sessions]) session.close();
     await this.#store?.settle();
     await this.#node?.stop();
