@@ -36,6 +36,7 @@ export { sleep, withDeadline } from './deadline.ts';
 export { QuorateError, asFatal, assert, isErrorCode, isQuorateError } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
+export { patient } from './patient-clock.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
 export type { Announcement, Rendezvous } from './rendezvous.ts';
 export type { ApplyContext, StateMachine } from './state-machine.ts';
