@@ -31,6 +31,8 @@ import type { RunFacts } from '../links/hello.ts';
 import { Lease, silentTicksOf } from './lease.ts';
 import { MembershipRequests } from '../membership/membership-requests.ts';
 import type { Policy } from '../state/policy.ts';
+import { Neighbourhood } from './neighbours.ts';
+import type { Neighbours } from './neighbours.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
@@ -53,6 +55,10 @@ export type ReplicaOptions = {
   readonly state: ReplicatedState;
   readonly initial: InitialState;
   readonly policy: Policy;
+  /** Names cluster and generation. */
+  readonly cluster: string;
+  /** See `MemberOptions.neighbours`. */
+  readonly neighbours: Neighbours | null;
   /** See `MemberOptions.priority`. */
   readonly priority: () => number;
   readonly writeTimeoutMs: number;
@@ -97,6 +103,7 @@ export class Replica implements Consensus {
   readonly #raft: Raft;
   readonly #state: ReplicatedState;
   readonly #turn: Turn;
+  readonly #neighbourhood: Neighbourhood;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   /** Null where the policy has no leases. */
@@ -147,6 +154,13 @@ export class Replica implements Consensus {
     this.#time = new ReplicatedTime(clock, state.time);
     this.#time.note(options.initial.entries);
     const schedule = (): void => this.#turn.schedule();
+    this.#neighbourhood = new Neighbourhood({
+      nodeId,
+      cluster: options.cluster,
+      raft: this.#raft,
+      neighbours: options.neighbours,
+      learnt: schedule,
+    });
     this.#forwarding = new Forwarding({
       nodeId,
       leader: () => this.#softState.leader,
@@ -231,6 +245,8 @@ export class Replica implements Consensus {
     });
     this.#turn = new Turn(this.#raft, options.storage, clock, options.network, {
       collect: () => {
+        // What a disk confirmed may have begun or ended a leadership.
+        this.#neighbourhood.show();
         this.#lease?.observe();
         this.#proposals.collect();
         // Z10: until it is active this may be the cluster that loses, so a read waits like a write.
@@ -297,7 +313,9 @@ export class Replica implements Consensus {
     if (this.#silence?.withholds(message) === true) return;
     // A lease counts from here in this member's ticks: none of those still owed may shorten it (Z23).
     if (this.#lease !== null) this.#advance();
+    this.#neighbourhood.look();
     this.#raft.step(message);
+    this.#neighbourhood.show();
   }
 
   receiveBulk(from: NodeId, body: Uint8Array): void {
@@ -352,6 +370,8 @@ export class Replica implements Consensus {
           throw new QuorateError('NO_LEADER', 'Cannot renew: this member does not lead');
         }
         this.#autopilot.sessionSeen(new ByteReader(request.body).varint());
+        // Z44: it may have stood still, and lead nobody any more: it asks before it answers (K5).
+        await this.readBarrier({ timeoutMs: this.#options.policy.electionTimeoutMsMax, signal });
         return noBytes;
       default:
         throw new QuorateError('BAD_REQUEST', `Cannot answer ${request.method}: unknown method`);
@@ -409,6 +429,7 @@ export class Replica implements Consensus {
   /** A hint that nobody leads, such as all the locks of a profile: asks for votes now (DESIGN §13). */
   campaign(): void {
     if (this.#stopped !== null || this.#softState.leader !== null) return;
+    this.#neighbourhood.look();
     if (this.#silence === null) this.#raft.campaign();
     else this.#silence.campaign();
     this.#turn.schedule();
@@ -419,6 +440,7 @@ export class Replica implements Consensus {
     if (this.#stopped !== null) return;
     this.#stopped = error;
     this.#cancelTick();
+    this.#neighbourhood.leave();
     this.#turn.stop();
     this.#transfer.close();
     this.#snapshotter.stop();
@@ -577,16 +599,17 @@ export class Replica implements Consensus {
   #advance(): void {
     const { clock, policy } = this.#options;
     const now = clock.now();
-    let ticks = Math.floor((now - this.#tickedAt) / policy.tickMs);
-    this.#tickedAt += ticks * policy.tickMs;
-    if (this.#softState.role !== 'leader') {
-      // After a pause its leader's heartbeats may wait unread: listen before asking for votes.
-      const most = Math.floor(policy.electionTimeoutMsMin / policy.tickMs / 2);
-      ticks = Math.min(ticks, Math.max(1, most));
-    }
+    const passed = Math.floor((now - this.#tickedAt) / policy.tickMs);
+    this.#tickedAt += passed * policy.tickMs;
+    // Z44: while this one stood still it asked nobody and heard nobody. That is no silence of theirs,
+    // of a leader as little as of followers: all of it together deposes and elects nobody.
+    const most = Math.floor(policy.electionTimeoutMsMin / policy.tickMs / 2);
+    const ticks = Math.min(passed, Math.max(1, most));
     this.#lease?.observe();
     this.#raft.setPriority(this.#options.priority());
-    for (let i = 0; i < Math.min(ticks, ticksAtOnceMax); i++) this.#raft.tick();
+    this.#neighbourhood.look();
+    for (let i = 0; i < ticks; i++) this.#raft.tick();
+    this.#neighbourhood.show();
   }
 
   #renewSession(now: number): void {
@@ -640,4 +663,3 @@ function asStorageError(error: unknown): QuorateError {
 }
 
 const noBytes = new Uint8Array(0);
-const ticksAtOnceMax = 1_000;

@@ -8,7 +8,7 @@
  * neighbours along.
  */
 import { isQuorateError } from '@quorate/contracts';
-import { Member } from '@quorate/cluster';
+import { Member, Neighbours } from '@quorate/cluster';
 import type { LogStorage, QuorateError, StateMachine, Transport } from '@quorate/contracts';
 import type { ClusterStatus, MemberNetwork, MemberOptions } from '@quorate/cluster';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
@@ -34,6 +34,7 @@ export class TabLife {
   /** What the page reads and writes through. */
   readonly primary: Member;
   readonly #options: TabLifeOptions;
+  readonly #neighbours = new Neighbours();
   /** Replicas beside the primary, by slot. */
   readonly #others = new Map<number, Member>();
   readonly #unsubscribe: () => void;
@@ -242,6 +243,7 @@ export class TabLife {
       priority: () => (this.#isVisible() ? 2 : this.#isSlow() ? 0 : 1),
       random: environment.random,
       createStorage,
+      neighbours: this.#neighbours,
       memoryMayFound: false,
       ...(realm.isOneProfile ? { isLogHere: () => this.#isLogHere() } : {}),
       network,
