@@ -55,7 +55,6 @@ export const later = {
   T8: 'not built yet',
   T9: 'not built yet',
   T10: 'not built yet',
-  T11: 'not built yet',
   T12: 'not built yet',
   T13: 'not built yet',
   T14: 'not built yet',

@@ -105,6 +105,44 @@ describe('T11 Z44 one’s own lateness is nobody’s death', () => {
     expect(terms(members)).toEqual([elected, elected, elected]);
   });
 
+  test('T11 a write that was under way to the disk meanwhile is no hung disk', async () => {
+    const { world, members } = await withPage(three);
+    const before = terms(members);
+    const leader = world.leader(members);
+    const disk = world.stallDisk(leader);
+    const write = leader.propose(world.line('click'));
+    await pause(world, members, 3_000, members);
+    await world.clock.advance(50);
+    disk.release();
+    await world.wait(write);
+    await world.clock.advance(1_000);
+    expect(terms(members)).toEqual(before);
+  });
+
+  test('Z44 Z10 a machine that slept supersedes no founder that slept with it', async () => {
+    const world = new World();
+    const [founder, watcher] = [world.member('a'), world.member('b')] as const;
+    world.part([founder], [watcher]);
+    void founder.start();
+    await world.ready([founder]);
+    void watcher.start();
+    await world.clock.advance(3_000);
+    const { clusterId } = founder.status;
+    for (const member of [founder, watcher]) world.freeze(member, []);
+    await world.clock.advance(30_000);
+    world.thaw(watcher, []);
+    await world.clock.advance(1_000);
+    world.thaw(founder, []);
+    await world.clock.advance(5_000);
+    world.part([founder], [watcher], 'heal');
+    await world.ready([watcher]);
+    expect([founder, watcher].map(({ status }) => status.clusterId)).toEqual([
+      clusterId,
+      clusterId,
+    ]);
+    await world.append(watcher, 'after');
+  });
+
   test('Z44 K5 a leader that stood still renews nobody’s session before a majority confirmed it', async () => {
     const { world, members } = await withPage([], {});
     const leader = world.leader(members);

@@ -601,10 +601,14 @@ export class Replica implements Consensus {
     const now = clock.now();
     const passed = Math.floor((now - this.#tickedAt) / policy.tickMs);
     this.#tickedAt += passed * policy.tickMs;
-    // Z44: while this one stood still it asked nobody and heard nobody. That is no silence of theirs,
-    // of a leader as little as of followers: all of it together deposes and elects nobody.
-    const most = Math.floor(policy.electionTimeoutMsMin / policy.tickMs / 2);
-    const ticks = Math.min(passed, Math.max(1, most));
+    // Z44: while this one stood still it heard nobody, and the disk as little: that is no silence of
+    // theirs. A leader asked nobody either, and asks now; a follower lets its leader ask.
+    const { tickMs, electionTimeoutMsMin, heartbeatMs } = policy;
+    const lateMs = electionTimeoutMsMin / 2;
+    const countedMs = this.#softState.role === 'leader' ? heartbeatMs : lateMs;
+    const isLate = passed * tickMs > lateMs;
+    const ticks = isLate ? Math.max(1, Math.floor(countedMs / tickMs)) : passed;
+    this.#turn.passed(ticks * policy.tickMs);
     this.#lease?.observe();
     this.#raft.setPriority(this.#options.priority());
     this.#neighbourhood.look();
