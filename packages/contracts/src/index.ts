@@ -31,7 +31,13 @@ export type {
 } from './cipher.ts';
 export type { Clock, RandomBytes } from './clock.ts';
 export type { RegisterTest } from './conformance-runner.ts';
-export type { Applied, BarrierOptions, CallOptions, Consensus } from './consensus.ts';
+export type {
+  Applied,
+  BarrierOptions,
+  CallOptions,
+  Consensus,
+  ProposeOptions,
+} from './consensus.ts';
 export { sleep, withDeadline } from './deadline.ts';
 export { QuorateError, asFatal, assert, isErrorCode, isQuorateError } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';

@@ -12,10 +12,12 @@ export function patient(clock: Clock): Clock {
 
 class PatientClock implements Clock {
   readonly wallNow?: () => number;
+  readonly originMs: number;
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.originMs = clock.originMs ?? 0;
     if (clock.wallNow !== undefined) this.wallNow = () => clock.wallNow?.() ?? 0;
   }
 

@@ -19,10 +19,10 @@ import { ClaimKeeper } from '../formation/claim.ts';
 import type {
   Applied,
   BarrierOptions,
-  CallOptions,
   Clock,
   Consensus,
   LogStorage,
+  ProposeOptions,
 } from '@quorate/contracts';
 import { dialUntilAnswered } from '../links/dial.ts';
 import { form } from '../formation/formation.ts';
@@ -129,7 +129,7 @@ export class Member implements Consensus, HostedReplica {
     return this.#status.whenReady(signal);
   }
 
-  async propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+  async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<Applied> {
     const timeoutMs = options.timeoutMs ?? this.#writeTimeoutMs;
     const startedAt = this.#clock.now();
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));

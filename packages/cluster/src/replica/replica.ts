@@ -19,10 +19,10 @@ import { asFatal, ByteReader, ByteWriter, isQuorateError, QuorateError } from '@
 import type {
   Applied,
   BarrierOptions,
-  CallOptions,
   Clock,
   Consensus,
   LogStorage,
+  ProposeOptions,
   RandomBytes,
 } from '@quorate/contracts';
 import { stamp } from '../state/envelope.ts';
@@ -292,7 +292,7 @@ export class Replica implements Consensus {
     return this.#raft.status();
   }
 
-  async propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+  async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<Applied> {
     return this.#proposals.propose(command, options);
   }
 
@@ -519,6 +519,7 @@ export class Replica implements Consensus {
     this.#time.restored(this.#state.time);
     this.#forwarding.restored(meta.index);
     this.#proposals.restored();
+    this.#state.flush();
     // What was confirmed at an index that the snapshot holds waits for nothing more.
     this.#reads.applied();
     this.#autopilot.applied();

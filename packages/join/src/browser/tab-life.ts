@@ -164,6 +164,7 @@ export class TabLife {
     );
     this.#others.set(slot, member);
     member.subscribe(() => {
+      this.#campaignIfAlone(this.primary.status);
       if (!hasEnded(member.status) || this.#others.get(slot) !== member || this.#over) return;
       // It says why in its own status only; another tab, or this one later, tries again.
       this.#others.delete(slot);
