@@ -86,6 +86,8 @@ export type AppApi = {
   countHere(): number;
   add(by: number): Promise<number>;
   sum(): Promise<number>;
+  /** A click that writes and then computes for so long; resolves with how long its write took. */
+  clickAndCompute(busyMs: number): Promise<number>;
   /** Calls `joinCluster` once more in this page; the same member answers through that handle. */
   joinAgain(): Promise<{ readonly sameMember: boolean; readonly read: unknown }>;
   close(): Promise<void>;
@@ -140,6 +142,13 @@ export function startApp(joinCluster: Join): void {
     countHere: () => Number(cluster.kv.peek('total') ?? 0),
     add: (by) => cluster.counter('clicks').add(by),
     sum: () => cluster.counter('clicks').get(),
+    async clickAndCompute(busyMs) {
+      const fromMs = now();
+      const written = cluster.counter('clicks').add(1);
+      while (now() - fromMs < busyMs);
+      await written;
+      return now() - fromMs;
+    },
     async joinAgain() {
       const again = joinCluster(options);
       await again.kv.put('again', writer);

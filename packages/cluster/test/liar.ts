@@ -40,6 +40,7 @@ export class Liar implements HostedReplica {
       clock: world.clock,
       rendezvous: world.meetingPoint.rendezvous(cipher.topic),
       onRefused: () => undefined,
+      onBroken: () => undefined,
       onChange: () => undefined,
     });
     this.#host.add(this);
@@ -53,6 +54,10 @@ export class Liar implements HostedReplica {
 
   isLinked(member: Member): boolean {
     return member.status.nodeId !== null && this.#host.isLinked(member.status.nodeId);
+  }
+
+  returns(): null {
+    return null;
   }
 
   say(message: Message): void {

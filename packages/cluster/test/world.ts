@@ -260,6 +260,10 @@ export class World {
     return this.#process(member).machine.lines;
   }
 
+  machine(member: Member): LineMachine {
+    return this.#process(member).machine;
+  }
+
   /** Proposes a line and waits for it. */
   async append(member: Member, text: string): Promise<void> {
     await this.wait(member.propose(this.line(text)));

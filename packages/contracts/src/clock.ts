@@ -9,6 +9,11 @@ export interface Clock {
    * of the kind can be relied on. It can only end a lease sooner (Z23), and decides nothing else.
    */
   wallNow?(): number;
+  /**
+   * Unix milliseconds at `now() === 0`, as far as the machine knew at the start; left out for 0. For
+   * telling people moments; it decides nothing.
+   */
+  readonly originMs?: number;
   /** Runs `callback` once, not before `delayMs`. The returned function cancels it; idempotent. */
   setTimeout(callback: () => void, delayMs: number): () => void;
   /** Runs `callback` after the current turn of the event loop, so that its work forms one batch. */

@@ -31,11 +31,18 @@ export type {
 } from './cipher.ts';
 export type { Clock, RandomBytes } from './clock.ts';
 export type { RegisterTest } from './conformance-runner.ts';
-export type { Applied, BarrierOptions, CallOptions, Consensus } from './consensus.ts';
+export type {
+  Applied,
+  BarrierOptions,
+  CallOptions,
+  Consensus,
+  ProposeOptions,
+} from './consensus.ts';
 export { sleep, withDeadline } from './deadline.ts';
 export { QuorateError, asFatal, assert, isErrorCode, isQuorateError } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
+export { patient } from './patient-clock.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
 export type { Announcement, Rendezvous } from './rendezvous.ts';
 export type { ApplyContext, StateMachine } from './state-machine.ts';

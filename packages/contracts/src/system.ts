@@ -7,6 +7,9 @@ const platform = globalThis as Platform;
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  get originMs() {
+    return performance.timeOrigin;
+  },
   setTimeout: (callback, delayMs) => {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);

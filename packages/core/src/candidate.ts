@@ -37,6 +37,7 @@ export function releaseRequests(m: Machine): void {
 
 export function tickCandidate(m: Machine): void {
   m.electionElapsedTicks++;
+  if (m.isExempt) return m.becomeFollower(m.currentTerm, null);
   if (m.electionElapsedTicks < m.electionTimeoutTicks) return;
   if (m.promotable) startPreVote(m);
   else m.becomeFollower(m.currentTerm, null);

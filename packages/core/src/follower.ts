@@ -18,6 +18,10 @@ import type { Entry, EntryId, SnapshotMeta } from './types.ts';
 export function tickFollower(m: Machine): void {
   m.electionElapsedTicks++;
   m.forwardedReads.expire(m.nowTick, m.reads);
+  if (m.isExempt) {
+    m.electionElapsedTicks = Math.min(m.electionElapsedTicks, 0);
+    return;
+  }
   if (m.electionElapsedTicks < m.electionTimeoutTicks) return;
   if (m.promotable && !m.isBound) return startPreVote(m);
   // Nobody's candidate, but no longer sure of its leader either.

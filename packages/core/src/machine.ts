@@ -9,6 +9,7 @@ import type { Leadership } from './leadership.ts';
 import { Log } from './log.ts';
 import { MembershipHistory, emptyMembership, isVoter } from './membership.ts';
 import type { Message } from './message.ts';
+import { Neighbours } from './neighbours.ts';
 import { Prng } from './prng.ts';
 import type { Fatal, ReadState, RefusedMessage } from './ready.ts';
 import type { Settings } from './settings.ts';
@@ -23,6 +24,7 @@ export class Machine {
   readonly log: Log;
   readonly memberships: MembershipHistory;
   readonly forwardedReads: ForwardedReads;
+  readonly neighbours: Neighbours = new Neighbours();
 
   role: Role = 'follower';
   currentTerm: number;
@@ -131,11 +133,22 @@ export class Machine {
     return !this.hardStateDirty && this.hardStateBatch <= this.persistedNumber;
   }
 
-  /** A leader was heard within the shortest election timeout: votes are refused (thesis §4.2.3). */
+  /**
+   * A leader was heard within the shortest election timeout: votes are refused (thesis §4.2.3). One
+   * of this host is fresh exactly while it leads (Z61).
+   */
   get leaderIsFresh(): boolean {
+    if (this.leader === null) return false;
+    const { electionTimeoutTicksMin } = this.settings;
     return (
-      this.leader !== null && this.electionElapsedTicks < this.settings.electionTimeoutTicksMin
+      this.neighbours.leads(this.leader, this.currentTerm) ??
+      this.electionElapsedTicks < electionTimeoutTicksMin
     );
+  }
+
+  /** A neighbour leads this term, or one that is still to be heard of here: nobody stands (Z61). */
+  get isExempt(): boolean {
+    return this.neighbours.someLeadsFrom(this.currentTerm);
   }
 
   /**
@@ -229,6 +242,17 @@ export class Machine {
   restartElectionTimer(): void {
     this.electionElapsedTicks = 0;
     this.redrawElectionTimeout();
+  }
+
+  /** Nobody leads, as far as is known: listens to candidates, and stands after a short while. */
+  hastenElection(): void {
+    const { electionTimeoutTicksMin: min } = this.settings;
+    this.electionElapsedTicks = Math.max(this.electionElapsedTicks, min);
+    // Drawn anew, so that several who noticed at once do not split their votes.
+    const brief = 1 + Math.ceil(min / 4);
+    const patience = this.prng.between(1, 1 + brief) + this.courtesyOf(brief);
+    const { electionElapsedTicks, electionTimeoutTicks } = this;
+    this.electionTimeoutTicks = Math.min(electionTimeoutTicks, electionElapsedTicks + patience);
   }
 
   redrawElectionTimeout(): void {

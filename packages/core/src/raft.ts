@@ -187,13 +187,13 @@ export class Raft {
   }
 
   /**
-   * A hint that the leader is gone: asks for pre-votes now. Ignored by leaders, by non-voters, and
-   * while a lease may rest on this member (Z23).
+   * A hint that the leader is gone: asks for pre-votes now. Ignored by leaders, by non-voters, while
+   * a lease may rest on this member (Z23), and while a neighbour leads (Z61).
    */
   campaign(): void {
     const m = this.#m;
     if (m.fatal !== null || m.leadership !== null || !m.promotable || m.isBound) return;
-    if (m.role === 'candidate') return;
+    if (m.role === 'candidate' || m.isExempt) return;
     startPreVote(m);
     checkInvariants(m);
   }
@@ -221,12 +221,36 @@ export class Raft {
   leaderLost(leader: NodeId): void {
     const m = this.#m;
     if (m.fatal !== null || m.role !== 'follower' || m.leader !== leader || m.isBound) return;
-    const { electionTimeoutTicksMin: min } = m.settings;
-    m.electionElapsedTicks = Math.max(m.electionElapsedTicks, min);
-    const brief = 1 + Math.ceil(min / 4);
-    const patience = m.prng.between(1, 1 + brief) + m.courtesyOf(brief);
-    m.electionTimeoutTicks = Math.min(m.electionTimeoutTicks, m.electionElapsedTicks + patience);
+    m.hastenElection();
     checkInvariants(m);
+  }
+
+  /**
+   * What the driver sees of another replica of its host, in memory: the term that `nodeId` leads just
+   * now, or null. To be told before every other input whose judgement may rest on it, and at once when
+   * it ends: a follower of this neighbour then has no leader, and stands for election after a short
+   * while. While it leads nobody here stands against it, and its followers elect nobody else (Z61).
+   */
+  neighbour(nodeId: NodeId, term: number | null): void {
+    const m = this.#m;
+    if (m.fatal !== null || nodeId === m.nodeId) return;
+    m.neighbours.set(nodeId, term);
+    if (m.leader !== nodeId || term === m.currentTerm) return;
+    m.setLeader(null);
+    if (!m.isBound) m.hastenElection();
+    checkInvariants(m);
+  }
+
+  /** `nodeId` is no neighbour any more: it led nothing at the end, and only messages tell of it now. */
+  neighbourGone(nodeId: NodeId): void {
+    this.neighbour(nodeId, null);
+    this.#m.neighbours.delete(nodeId);
+  }
+
+  /** The term in which this replica leads; null: none. What neighbours look at (Z61). */
+  get leads(): number | null {
+    const { leadership, currentTerm, fatal } = this.#m;
+    return leadership === null || fatal !== null ? null : currentTerm;
   }
 
   /**

@@ -266,6 +266,13 @@ function disk(world: World, args: Args): void {
   }
 }
 
+/** Without a term the neighbour leads nothing. */
+function neighbour(world: World, args: Args): void {
+  const raft = world.raft(args.node());
+  const peer = id(args.node('peer'));
+  raft.neighbour(peer, args.has('leads') ? args.number('leads') : null);
+}
+
 function lease(world: World, args: Args): void {
   const number = args.node();
   const held = world.raft(number).lease();
@@ -294,6 +301,14 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     {
       usage: 'NODE LEADER',
       run: (world, args) => world.raft(args.node()).leaderLost(id(args.node('leader'))),
+    },
+  ],
+  ['neighbour', { usage: 'NODE PEER [leads=TERM]', run: neighbour }],
+  [
+    'neighbour-gone',
+    {
+      usage: 'NODE PEER',
+      run: (world, args) => world.raft(args.node()).neighbourGone(id(args.node('peer'))),
     },
   ],
   [

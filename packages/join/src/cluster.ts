@@ -1,6 +1,6 @@
 /** The handle that `joinCluster` gives out: what an application sees of its cluster. */
 import { QuorateError } from '@quorate/contracts';
-import type { Applied, BarrierOptions, CallOptions, Consensus } from '@quorate/contracts';
+import type { Applied, BarrierOptions, Consensus, ProposeOptions } from '@quorate/contracts';
 import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
@@ -21,7 +21,7 @@ export type ClusterEvents = {
 
 export interface Cluster {
   readonly namespace: string;
-  /** How this member and its cluster are; a new object at each change. */
+  /** How this member and its cluster are; a new object when something changed, and only then. */
   readonly status: ClusterStatus;
   /** The key-value state. Calls queue until the member is ready. */
   readonly kv: KeyValue;
@@ -111,7 +111,7 @@ export class ClusterCore implements Consensus {
     await this.#running().ready(signal);
   }
 
-  async propose(command: Uint8Array, options?: CallOptions): Promise<Applied> {
+  async propose(command: Uint8Array, options?: ProposeOptions): Promise<Applied> {
     return this.#running().propose(command, options);
   }
 

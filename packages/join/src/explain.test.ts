@@ -28,7 +28,7 @@ function status(voterCount: number, missingCount: number): ClusterStatus {
     members,
     missing: members
       .slice(0, missingCount)
-      .map(({ nodeId, label }, i) => ({ nodeId, label, lastSeenMs: i === 0 ? null : 2_400 })),
+      .map(({ nodeId, label }, i) => ({ nodeId, label, lastSeenAt: i === 0 ? null : 7_600 })),
     durability: 'disk',
     copies: 2,
   };
@@ -44,13 +44,13 @@ describe('explainStatus()', () => {
     [1, 1, 'm1 is back'],
     [2, 2, 'all of them are back'],
   ])('says who must be back: %i voters, %i missing', (voters, missing, words) => {
-    expect(explainStatus(status(voters, missing))).toMatch(
+    expect(explainStatus(status(voters, missing), 10_000)).toMatch(
       new RegExp(`Writes go on once ${words}\\.$`),
     );
   });
 
   test('names who is missing, and since when', () => {
-    expect(explainStatus(status(3, 2))).toBe(
+    expect(explainStatus(status(3, 2), 10_000)).toBe(
       'No quorum. m1 votes and cannot be reached (not met since this member started). ' +
         'm2 votes and cannot be reached (last seen 2 s ago). ' +
         'Writes go on once one of them is back.',

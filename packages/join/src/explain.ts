@@ -1,16 +1,17 @@
 /** A status in sentences: why it is as it is, and what would end it. */
 import type { ClusterStatus, MissingMember } from '@quorate/cluster';
 
-export function explainStatus(status: ClusterStatus): string {
+/** `now`: Unix milliseconds. */
+export function explainStatus(status: ClusterStatus, now: number = Date.now()): string {
   const { phase, message, members, missing, durability, copies } = status;
   const sentences = [`${message}.`];
   const leader = members.find((member) => member.leader);
   if (leader !== undefined) sentences.push(`${leader.label} leads ${members.length} member(s).`);
   for (const member of missing) {
     const seen =
-      member.lastSeenMs === null
+      member.lastSeenAt === null
         ? 'not met since this member started'
-        : `last seen ${Math.round(member.lastSeenMs / 1000)} s ago`;
+        : `last seen ${Math.max(0, Math.round((now - member.lastSeenAt) / 1000))} s ago`;
     sentences.push(`${member.label} votes and cannot be reached (${seen}).`);
   }
   if (phase === 'read-only') {

@@ -69,7 +69,11 @@ describe('get(), getEntry(), peek()', () => {
     const { kv, consensus } = setUp();
     const { signal } = new AbortController();
     await kv.put('a', 1, { signal, timeoutMs: 5, ifAbsent: true });
-    expect(consensus.lastOptions).toEqual({ signal, timeoutMs: 5 });
+    expect(consensus.lastOptions).toEqual({
+      signal,
+      timeoutMs: 5,
+      applied: expect.any(Function),
+    });
     await kv.get('a', { consistency: 'linearizable', timeoutMs: 7 });
     expect(consensus.lastOptions).toEqual({ timeoutMs: 7 });
     await kv.get('a', { consistency: 'lease', timeoutMs: 7 });

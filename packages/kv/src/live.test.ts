@@ -28,8 +28,31 @@ describe('live(key)', () => {
     await kv.put('a', 2);
     stop();
     await kv.put('a', 3);
-    // Once more for each end of `pending`.
-    expect(values).toEqual([undefined, undefined, 1, 1, 1, 2, 2]);
+    // Once more for each beginning of `pending`, which ends together with the change.
+    expect(values).toEqual([undefined, undefined, 1, 1, 2]);
+  });
+
+  it('T13 one add calls a counter’s listener once with its committed value', async () => {
+    const { kv } = setUp();
+    const seen: [number, boolean][] = [];
+    const clicks = kv.counter('clicks');
+    clicks.subscribe((value, { pending }) => seen.push([value, pending]));
+    await clicks.add(5);
+    expect(seen).toEqual([
+      [0, false],
+      [0, true],
+      [5, false],
+    ]);
+  });
+
+  it('T13 pending ends also where a write changed nothing', async () => {
+    const { kv } = setUp();
+    await kv.put('a', 1);
+    const live = kv.live('a');
+    const seen: boolean[] = [];
+    live.subscribe((_, { pending }) => seen.push(pending));
+    await expect(kv.put('a', 2, { ifAbsent: true })).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(seen).toEqual([false, true, false]);
   });
 
   it('gives the same snapshot until something changes', async () => {

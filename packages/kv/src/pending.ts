@@ -3,6 +3,13 @@ import { overlap } from './ordered-map.ts';
 
 export type Target = { readonly key: string } | { readonly prefix: string };
 
+export type PendingWrite = {
+  /** To be called before the change of state is told: both are one change to whoever looks. */
+  readonly applied: () => void;
+  /** Idempotent. */
+  readonly end: () => void;
+};
+
 export class PendingWrites {
   readonly #targets = new Set<readonly Target[]>();
   readonly #changed: () => void;
@@ -11,14 +18,18 @@ export class PendingWrites {
     this.#changed = changed;
   }
 
-  /** Notes writes until the returned function is called. */
-  begin(targets: readonly Target[]): () => void {
+  /** Notes writes until they are applied, or end in another way. */
+  begin(targets: readonly Target[]): PendingWrite {
     // A list of its own: the same one may be under way twice.
     const noted = [...targets];
     this.#targets.add(noted);
     this.#changed();
-    return () => {
-      if (this.#targets.delete(noted)) this.#changed();
+    return {
+      applied: () => this.#targets.delete(noted),
+      end: () => {
+        this.#targets.delete(noted);
+        this.#changed();
+      },
     };
   }
 

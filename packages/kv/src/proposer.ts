@@ -70,9 +70,9 @@ export class Proposer {
     options: CallOptions,
     read: (result: Uint8Array) => T,
   ): Promise<T> {
-    const end = this.#pending.begin(targets);
+    const { applied, end } = this.#pending.begin(targets);
     try {
-      const { result } = await this.#consensus.propose(command, options);
+      const { result } = await this.#consensus.propose(command, { ...options, applied });
       return read(result);
     } catch (error) {
       throw inDoubt(error, read);

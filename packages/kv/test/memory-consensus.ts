@@ -1,4 +1,10 @@
-import type { Applied, CallOptions, Consensus, StateMachine } from '@quorate/contracts';
+import type {
+  Applied,
+  CallOptions,
+  Consensus,
+  ProposeOptions,
+  StateMachine,
+} from '@quorate/contracts';
 import { QuorateError } from '@quorate/contracts';
 
 /**
@@ -18,13 +24,14 @@ export class MemoryConsensus implements Consensus {
     this.machine = machine;
   }
 
-  async propose(command: Uint8Array, options?: CallOptions): Promise<Applied> {
+  async propose(command: Uint8Array, options?: ProposeOptions): Promise<Applied> {
     this.lastOptions = options;
     this.before('propose');
     this.log.push(command);
     const index = this.log.length;
     await Promise.resolve();
     const result = this.machine.apply(command, { index, time: index });
+    options?.applied?.();
     this.machine.flush();
     return { result, appliedHere: true };
   }

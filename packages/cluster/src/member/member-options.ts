@@ -9,6 +9,7 @@ import type {
   StateMachine,
   Transport,
 } from '@quorate/contracts';
+import type { Neighbours } from '../replica/neighbours.ts';
 import type { Policy, Runtime } from '../state/policy.ts';
 
 export type MemberOptions = {
@@ -50,6 +51,8 @@ export type MemberOptions = {
    * core's `Config.priority`). Default 2.
    */
   readonly priority?: () => number;
+  /** Members of one page share one, and look at each other in memory (Z61). */
+  readonly neighbours?: Neighbours;
   /** Named in the status: what drives the ticks. */
   readonly clockName?: () => string;
 };

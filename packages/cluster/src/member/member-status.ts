@@ -36,6 +36,10 @@ export class MemberStatus {
   readonly #heardAt = new Map<NodeId, number>();
   readonly #counters = new Map<string, number>();
   #current: ClusterStatus | null = null;
+  /** The parts may say something else by now. */
+  #isOld = false;
+  /** What listeners were called with last. */
+  #told: ClusterStatus | null = null;
   #failure: QuorateError | null = null;
   #forming: FormationProgress | null = null;
   #isFull = false;
@@ -48,8 +52,13 @@ export class MemberStatus {
   }
 
   get current(): ClusterStatus {
-    this.#current ??= this.#derive();
-    return this.#current;
+    const known = this.#current;
+    if (known !== null && !this.#isOld) return known;
+    this.#isOld = false;
+    const status = this.#derive();
+    // One object for as long as nobody could tell it from the next.
+    if (known === null || !looksAlike(known, status)) this.#current = status;
+    return this.#current ?? status;
   }
 
   /** What ended this member, if anything did. */
@@ -57,12 +66,16 @@ export class MemberStatus {
     return this.#failure;
   }
 
+  /** Something may have changed; listeners hear of it if that shows. */
   changed(): void {
-    this.#current = null;
+    this.#isOld = true;
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#options.clock.defer(() => {
       this.#scheduled = false;
+      const { current } = this;
+      if (current === this.#told) return;
+      this.#told = current;
       for (const listener of [...this.#listeners]) listener();
     });
   }
@@ -230,14 +243,29 @@ export class MemberStatus {
   }
 
   #missing(members: readonly MemberInfo[]): MissingMember[] {
-    const now = this.#options.clock.now();
+    const { originMs = 0 } = this.#options.clock;
     return members
       .filter((member) => member.kind === 'voter' && !member.reachable)
       .map(({ nodeId, label }) => {
         const heardAt = this.#heardAt.get(nodeId);
-        return { nodeId, label, lastSeenMs: heardAt === undefined ? null : now - heardAt };
+        const lastSeenAt = heardAt === undefined ? null : Math.round(originMs + heardAt);
+        return { nodeId, label, lastSeenAt };
       });
   }
+}
+
+/** Equal for whoever looks: a round trip is measured all the time, and its digits are no news (T13). */
+function looksAlike(a: unknown, b: unknown, name: string = ''): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
+    return name === 'roundTripMs' && a !== null && b !== null;
+  }
+  const entries = Object.entries(a);
+  const other = b as Readonly<Record<string, unknown>>;
+  return (
+    entries.length === Object.keys(b).length &&
+    entries.every(([key, value]) => looksAlike(value, other[key], key))
+  );
 }
 
 function membersOf(

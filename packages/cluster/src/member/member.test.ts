@@ -23,6 +23,63 @@ async function failure(world: World, promise: Promise<unknown>): Promise<Quorate
   return reason;
 }
 
+describe('Member.status', () => {
+  test('T13 in an idle cluster it stays the same object, and nobody is called', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'x');
+    await world.clock.advance(5_000);
+    const before = members.map(({ status }) => status);
+    let callCount = 0;
+    for (const member of members) member.subscribe(() => callCount++);
+    // Round trips go on being measured meanwhile, and sessions being seen.
+    await world.clock.advance(10_000);
+    expect(members.map(({ status }) => status)).toEqual(before);
+    for (const [at, member] of members.entries()) expect(member.status).toBe(before[at]);
+    expect(callCount).toBe(0);
+    await world.append(members[0] as Member, 'y');
+    await world.until(() => members.every(({ status }, at) => status !== before[at]));
+    expect(callCount).toBeGreaterThan(0);
+  });
+
+  test('T13 it names the moment at which a missing voter was last heard, and does not count on', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    const [a, b, c] = members as [Member, Member, Member];
+    world.kill(c);
+    await world.until(() => a.status.missing.length === 1 && b.status.missing.length === 1, 20_000);
+    const missing = a.status.missing[0];
+    expect(missing).toMatchObject({ nodeId: c.status.nodeId, label: 'c' });
+    expect(missing?.lastSeenAt).toBeLessThanOrEqual(world.clock.now());
+    await world.clock.advance(3_000);
+    const settled = a.status;
+    await world.clock.advance(1_000);
+    expect(a.status).toBe(settled);
+    expect(a.status.missing[0]).toEqual(missing);
+  });
+});
+
+describe('Member.propose()', () => {
+  test('T13 tells that a command is applied before the observers of the state hear of it', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    for (const member of members) {
+      const seen: string[] = [];
+      const applied = (): void => void seen.push(`applied ${world.log(member).at(-1)}`);
+      const machine = world.machine(member);
+      const flush = machine.flush.bind(machine);
+      machine.flush = (): void => {
+        seen.push('flush');
+        flush();
+      };
+      await world.wait(member.propose(world.line('x'), { applied }));
+      const at = seen.indexOf('applied x');
+      expect(seen[at + 1]).toBe('flush');
+      expect(seen.filter((one) => one === 'applied x')).toHaveLength(1);
+    }
+  });
+});
+
 describe('Member, formation', () => {
   test('M9 two that were forgotten and met each other first knock at other doors and are let in', async () => {
     const world = new World({ maxVoters: 3, forgetAfterMs: 4_000 });

@@ -11,6 +11,7 @@ import {
   encodeCbor,
   hexFromBytes,
   isQuorateError,
+  patient,
   QuorateError,
   withDeadline,
 } from '@quorate/contracts';
@@ -18,9 +19,10 @@ import { ClaimKeeper } from '../formation/claim.ts';
 import type {
   Applied,
   BarrierOptions,
-  CallOptions,
+  Clock,
   Consensus,
   LogStorage,
+  ProposeOptions,
 } from '@quorate/contracts';
 import { dialUntilAnswered } from '../links/dial.ts';
 import { form } from '../formation/formation.ts';
@@ -43,6 +45,7 @@ import { persistFounding } from '../replica/turn.ts';
 
 export class Member implements Consensus, HostedReplica {
   readonly #options: MemberOptions;
+  readonly #clock: Clock;
   readonly #policyWishes: Policy;
   readonly #writeTimeoutMs: number;
   readonly #readTimeoutMs: number;
@@ -70,8 +73,11 @@ export class Member implements Consensus, HostedReplica {
 
   /** Throws `RangeError` for a policy that cannot be meant. */
   constructor(options: MemberOptions) {
+    // Z44: of all that this member judges by time, nothing is judged before the waiting input.
+    const clock = patient(options.clock);
     this.#options = options;
-    this.#cache = new MemberCache(options.clock);
+    this.#clock = clock;
+    this.#cache = new MemberCache(clock);
     this.#policyWishes = createPolicy(options.policy);
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
@@ -79,7 +85,7 @@ export class Member implements Consensus, HostedReplica {
     this.#status = new MemberStatus({
       namespace: options.namespace,
       label: options.label,
-      clock: options.clock,
+      clock,
       clockName: options.clockName ?? (() => 'timer'),
       view: () => ({
         run: this.#opened?.run ?? null,
@@ -123,9 +129,9 @@ export class Member implements Consensus, HostedReplica {
     return this.#status.whenReady(signal);
   }
 
-  async propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+  async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<Applied> {
     const timeoutMs = options.timeoutMs ?? this.#writeTimeoutMs;
-    const startedAt = this.#options.clock.now();
+    const startedAt = this.#clock.now();
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
     this.#status.throwIfReadOnly();
     return replica.propose(command, { ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
@@ -133,7 +139,7 @@ export class Member implements Consensus, HostedReplica {
 
   async readBarrier(options: BarrierOptions = {}): Promise<void> {
     const timeoutMs = options.timeoutMs ?? this.#readTimeoutMs;
-    const startedAt = this.#options.clock.now();
+    const startedAt = this.#clock.now();
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
     this.#status.throwIfReadOnly();
     await replica.readBarrier({ ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
@@ -152,7 +158,7 @@ export class Member implements Consensus, HostedReplica {
     }
     try {
       await withDeadline(
-        this.#options.clock,
+        this.#clock,
         leaveTimeoutMs,
         options.signal ?? this.#stopping.signal,
         (signal) => replica.leave(target, signal),
@@ -302,7 +308,7 @@ export class Member implements Consensus, HostedReplica {
     const host = new Host({
       transport: network.transport,
       cipher: network.cipher,
-      clock: this.#options.clock,
+      clock: this.#clock,
       rendezvous: network.rendezvous,
       onRefused: (_host, error) => {
         this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
@@ -332,13 +338,14 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async #dial({ transport }: MemberNetwork, host: Host, address: string): Promise<void> {
-    const { clock } = this.#options;
+    const clock = this.#clock;
     const met = await dialUntilAnswered({ clock, transport }, address, this.#stopping.signal);
     if (met !== null) host.want({ host: met, addresses: [address] });
   }
 
   async #form(): Promise<Genesis> {
-    const { clock, random, formation, memoryMayFound = true, isLogHere } = this.#options;
+    const clock = this.#clock;
+    const { random, formation, memoryMayFound = true, isLogHere } = this.#options;
     const opened = this.#opened;
     const host = this.#host;
     const register = this.#network?.register ?? null;
@@ -372,7 +379,8 @@ export class Member implements Consensus, HostedReplica {
       this.#genesis = result.genesis;
       return result.genesis;
     }
-    const { namespace, formation, clock } = this.#options;
+    const { namespace, formation } = this.#options;
+    const clock = this.#clock;
     const register = this.#network?.register ?? null;
     const { run, storage } = opened;
     const genesis: Genesis = {
@@ -403,7 +411,8 @@ export class Member implements Consensus, HostedReplica {
   }
 
   #startReplica(genesis: Genesis): void {
-    const { clock, random } = this.#options;
+    const clock = this.#clock;
+    const { random } = this.#options;
     const register = this.#network?.register ?? null;
     const opened = this.#opened;
     const host = this.#host;
@@ -439,6 +448,8 @@ export class Member implements Consensus, HostedReplica {
       state,
       initial,
       policy: genesis.policy,
+      cluster: `${genesis.clusterId} ${genesis.generation}`,
+      neighbours: this.#options.neighbours ?? null,
       priority: this.#options.priority ?? ((): number => 2),
       writeTimeoutMs: this.#writeTimeoutMs,
       readTimeoutMs: this.#readTimeoutMs,
@@ -492,7 +503,7 @@ export class Member implements Consensus, HostedReplica {
   /** What the log says of this member is told in the middle of a turn: it ends after that. */
   #endIfRemoved(state: ReplicatedState): void {
     if (!state.hasLeft(this.nodeId)) return;
-    this.#options.clock.defer(() => this.#removed());
+    this.#clock.defer(() => this.#removed());
   }
 
   /** Somebody had this member removed for good, now or while it was away (Z18). */
@@ -515,7 +526,7 @@ export class Member implements Consensus, HostedReplica {
 
   /** Looks after what has no event of its own: the phase, the cache, a leader that stays away. */
   #watch(): void {
-    const { clock } = this.#options;
+    const clock = this.#clock;
     const look = (): void => {
       if (this.#stopping.signal.aborted || this.#replica === null) return;
       this.#host?.announce();
@@ -531,7 +542,7 @@ export class Member implements Consensus, HostedReplica {
 
   /** One that was forgotten while it was away is not told of anything: it asks to be let in again. */
   #knockIfLeaderless(replica: Replica): void {
-    const { clock } = this.#options;
+    const clock = this.#clock;
     const genesis = this.#genesis;
     if (replica.softState.leader !== null) this.#leaderlessSince = clock.now();
     const patienceMs = 3 * (genesis?.policy.electionTimeoutMsMax ?? 0);
@@ -587,7 +598,7 @@ export class Member implements Consensus, HostedReplica {
     const failure = this.#status.failure;
     if (failure !== null) return Promise.reject(failure);
     return this.#running.wait({
-      clock: this.#options.clock,
+      clock: this.#clock,
       timeoutMs,
       signal,
       timedOut: () => this.#status.formationError(),
@@ -596,7 +607,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   #left(timeoutMs: number, startedAt: number): number {
-    return Math.max(1, timeoutMs - (this.#options.clock.now() - startedAt));
+    return Math.max(1, timeoutMs - (this.#clock.now() - startedAt));
   }
 
   #stopReplica(error: QuorateError): void {
@@ -615,7 +626,7 @@ export class Member implements Consensus, HostedReplica {
   async #close(handOver: boolean): Promise<void> {
     const replica = this.#replica;
     if (handOver && replica !== null) {
-      await withDeadline(this.#options.clock, handOverTimeoutMs, this.#stopping.signal, (signal) =>
+      await withDeadline(this.#clock, handOverTimeoutMs, this.#stopping.signal, (signal) =>
         replica.handOver(signal),
       ).catch((error: unknown) => {
         // A courtesy: what did not work out, the others mend by an election.

@@ -91,4 +91,5 @@ async function restoreSnapshot(storage: LogStorage, state: ReplicatedState): Pro
   const chunks: Uint8Array[] = [];
   for await (const chunk of stored.chunks) chunks.push(chunk);
   state.decode(concatBytes(chunks), stored.meta)();
+  state.flush();
 }

@@ -32,6 +32,7 @@ export type MemberInfo = {
   readonly runtime: Runtime;
   /** How this member is linked to it; null: no link. */
   readonly link: LinkKind | null;
+  /** As of the last change of anything else: its digits alone are none. */
   readonly roundTripMs: number | null;
   /** Known at the leader only; null elsewhere. */
   readonly matchIndex: number | null;
@@ -40,8 +41,8 @@ export type MemberInfo = {
 export type MissingMember = {
   readonly nodeId: NodeId;
   readonly label: string;
-  /** Milliseconds since it was last heard, null if never by this run. */
-  readonly lastSeenMs: number | null;
+  /** When it was last heard, in Unix milliseconds by this machine's clock; null if never by this run. */
+  readonly lastSeenAt: number | null;
 };
 
 export type RaftStatus = {

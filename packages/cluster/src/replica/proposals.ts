@@ -10,7 +10,7 @@
  *   which ends in "applied" or in "never".
  */
 import { hexFromBytes, QuorateError } from '@quorate/contracts';
-import type { Applied, CallOptions, Clock, RandomBytes, Settled } from '@quorate/contracts';
+import type { Applied, Clock, ProposeOptions, RandomBytes, Settled } from '@quorate/contracts';
 import { encodeBody } from '../state/envelope.ts';
 import type { AppliedEntry } from '../state/replicated-state.ts';
 import type { CommandOutcome, SessionTable } from '../state/sessions.ts';
@@ -51,6 +51,8 @@ type Slot = {
   told: Uint8Array | null;
   settled: Settled | null;
   readonly onSettled: ((settled: Settled) => void)[];
+  /** See `ProposeOptions.applied`. */
+  readonly applied: (() => void) | undefined;
   resolve: (applied: Applied) => void;
   reject: (error: QuorateError) => void;
 };
@@ -88,7 +90,7 @@ export class Proposals {
     return this.#session;
   }
 
-  propose(command: Uint8Array, options: CallOptions): Promise<Applied> {
+  propose(command: Uint8Array, options: ProposeOptions): Promise<Applied> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     if (options.signal?.aborted === true) {
       return Promise.reject(new QuorateError('ABORTED', 'Stopped before the command was sent'));
@@ -189,7 +191,7 @@ export class Proposals {
 
   #enqueue(
     command: Uint8Array,
-    options: CallOptions,
+    options: ProposeOptions,
     resolve: (applied: Applied) => void,
     reject: (error: QuorateError) => void,
   ): void {
@@ -205,6 +207,7 @@ export class Proposals {
       told: null,
       settled: null,
       onSettled: [],
+      applied: options.applied,
       resolve: (applied) => {
         cleanUp();
         resolve(applied);
@@ -356,7 +359,9 @@ export class Proposals {
       case 'result':
         if (here) this.#settle(slot, { outcome: 'applied', result: outcome.result });
         else slot.told = outcome.result;
-        if (here) slot.resolve({ result: outcome.result, appliedHere: true });
+        if (!here) return;
+        slot.applied?.();
+        slot.resolve({ result: outcome.result, appliedHere: true });
         return;
       case 'dead':
         if (!here) return;

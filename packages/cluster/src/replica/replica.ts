@@ -20,10 +20,10 @@ import { asFatal, ByteReader, ByteWriter, isQuorateError, QuorateError } from '@
 import type {
   Applied,
   BarrierOptions,
-  CallOptions,
   Clock,
   Consensus,
   LogStorage,
+  ProposeOptions,
   RandomBytes,
 } from '@quorate/contracts';
 import { stamp } from '../state/envelope.ts';
@@ -32,6 +32,8 @@ import type { RunFacts } from '../links/hello.ts';
 import { Lease, silentTicksOf } from './lease.ts';
 import { MembershipRequests } from '../membership/membership-requests.ts';
 import type { Policy } from '../state/policy.ts';
+import { Neighbourhood } from './neighbours.ts';
+import type { Neighbours } from './neighbours.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
@@ -54,6 +56,10 @@ export type ReplicaOptions = {
   readonly state: ReplicatedState;
   readonly initial: InitialState;
   readonly policy: Policy;
+  /** Names cluster and generation. */
+  readonly cluster: string;
+  /** See `MemberOptions.neighbours`. */
+  readonly neighbours: Neighbours | null;
   /** See `MemberOptions.priority`. */
   readonly priority: () => number;
   readonly writeTimeoutMs: number;
@@ -102,6 +108,7 @@ export class Replica implements Consensus {
   readonly #raft: Raft;
   readonly #state: ReplicatedState;
   readonly #turn: Turn;
+  readonly #neighbourhood: Neighbourhood;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   /** Null where the policy has no leases. */
@@ -152,6 +159,13 @@ export class Replica implements Consensus {
     this.#time = new ReplicatedTime(clock, state.time);
     this.#time.note(options.initial.entries);
     const schedule = (): void => this.#turn.schedule();
+    this.#neighbourhood = new Neighbourhood({
+      nodeId,
+      cluster: options.cluster,
+      raft: this.#raft,
+      neighbours: options.neighbours,
+      learnt: schedule,
+    });
     this.#forwarding = new Forwarding({
       nodeId,
       leader: () => this.#softState.leader,
@@ -241,6 +255,8 @@ export class Replica implements Consensus {
     });
     this.#turn = new Turn(this.#raft, options.storage, clock, options.network, {
       collect: () => {
+        // What a disk confirmed may have begun or ended a leadership.
+        this.#neighbourhood.show();
         this.#lease?.observe();
         this.#proposals.collect();
         // Z10: until it is active this may be the cluster that loses, so a read waits like a write.
@@ -287,7 +303,7 @@ export class Replica implements Consensus {
     return this.#raft.status();
   }
 
-  async propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+  async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<Applied> {
     return this.#proposals.propose(command, options);
   }
 
@@ -326,7 +342,9 @@ export class Replica implements Consensus {
     if (this.#silence?.withholds(message) === true) return;
     // A lease counts from here in this member's ticks: none of those still owed may shorten it (Z23).
     if (this.#lease !== null) this.#advance();
+    this.#neighbourhood.look();
     this.#raft.step(message);
+    this.#neighbourhood.show();
   }
 
   receiveBulk(from: NodeId, body: Uint8Array): void {
@@ -395,6 +413,8 @@ export class Replica implements Consensus {
           throw new QuorateError('NO_LEADER', 'Cannot renew: this member does not lead');
         }
         this.#autopilot.sessionSeen(new ByteReader(request.body).varint());
+        // Z44: it may have stood still, and lead nobody any more: it asks before it answers (K5).
+        await this.readBarrier({ timeoutMs: this.#options.policy.electionTimeoutMsMax, signal });
         return noBytes;
       default:
         throw new QuorateError('BAD_REQUEST', `Cannot answer ${request.method}: unknown method`);
@@ -452,6 +472,7 @@ export class Replica implements Consensus {
   /** A hint that nobody leads, such as all the locks of a profile: asks for votes now (DESIGN §13). */
   campaign(): void {
     if (this.#stopped !== null || this.#softState.leader !== null) return;
+    this.#neighbourhood.look();
     if (this.#silence === null) this.#raft.campaign();
     else this.#silence.campaign();
     this.#turn.schedule();
@@ -462,6 +483,7 @@ export class Replica implements Consensus {
     if (this.#stopped !== null) return;
     this.#stopped = error;
     this.#cancelTick();
+    this.#neighbourhood.leave();
     this.#turn.stop();
     this.#transfer.close();
     this.#snapshotter.stop();
@@ -551,6 +573,7 @@ export class Replica implements Consensus {
     this.#time.restored(this.#state.time);
     this.#forwarding.restored(meta.index);
     this.#proposals.restored();
+    this.#state.flush();
     // What was confirmed at an index that the snapshot holds waits for nothing more.
     this.#reads.applied();
     this.#autopilot.applied();
@@ -631,16 +654,21 @@ export class Replica implements Consensus {
   #advance(): void {
     const { clock, policy } = this.#options;
     const now = clock.now();
-    let ticks = Math.floor((now - this.#tickedAt) / policy.tickMs);
-    this.#tickedAt += ticks * policy.tickMs;
-    if (this.#softState.role !== 'leader') {
-      // After a pause its leader's heartbeats may wait unread: listen before asking for votes.
-      const most = Math.floor(policy.electionTimeoutMsMin / policy.tickMs / 2);
-      ticks = Math.min(ticks, Math.max(1, most));
-    }
+    const passed = Math.floor((now - this.#tickedAt) / policy.tickMs);
+    this.#tickedAt += passed * policy.tickMs;
+    // Z44: while this one stood still it heard nobody, and the disk as little: that is no silence of
+    // theirs. A leader asked nobody either, and asks now; a follower lets its leader ask.
+    const { tickMs, electionTimeoutMsMin, heartbeatMs } = policy;
+    const lateMs = electionTimeoutMsMin / 2;
+    const countedMs = this.#softState.role === 'leader' ? heartbeatMs : lateMs;
+    const isLate = passed * tickMs > lateMs;
+    const ticks = isLate ? Math.max(1, Math.floor(countedMs / tickMs)) : passed;
+    this.#turn.passed(ticks * policy.tickMs);
     this.#lease?.observe();
     this.#raft.setPriority(this.#options.priority());
-    for (let i = 0; i < Math.min(ticks, ticksAtOnceMax); i++) this.#raft.tick();
+    this.#neighbourhood.look();
+    for (let i = 0; i < ticks; i++) this.#raft.tick();
+    this.#neighbourhood.show();
   }
 
   #renewSession(now: number): void {
@@ -694,4 +722,3 @@ function asStorageError(error: unknown): QuorateError {
 }
 
 const noBytes = new Uint8Array(0);
-const ticksAtOnceMax = 1_000;

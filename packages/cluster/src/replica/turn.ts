@@ -62,8 +62,8 @@ export class Turn {
   readonly #events: TurnEvents;
   readonly #diskQueue: DiskWork[] = [];
   #diskBusy = false;
-  /** When the work in flight was first tried; null: nothing is in flight. */
-  #diskBusySince: number | null = null;
+  /** Since the work in flight was first tried; null: nothing is in flight. */
+  #diskStalledMs: number | null = null;
   #isFull = false;
   #scheduled = false;
   #stopped = false;
@@ -78,7 +78,12 @@ export class Turn {
 
   /** For how many milliseconds the disk has owed an answer; 0 when it owes none. */
   get diskStalledMs(): number {
-    return this.#diskBusySince === null ? 0 : this.#clock.now() - this.#diskBusySince;
+    return this.#diskStalledMs ?? 0;
+  }
+
+  /** So much time has passed in which an answer of the disk would have been heard (Z44). */
+  passed(ms: number): void {
+    if (this.#diskStalledMs !== null) this.#diskStalledMs += ms;
   }
 
   /** Asks for a turn at the end of this turn of the event loop. Idempotent. */
@@ -155,9 +160,9 @@ export class Turn {
     this.#diskBusy = true;
     try {
       for (let work = this.#diskQueue[0]; work !== undefined; work = this.#diskQueue[0]) {
-        this.#diskBusySince ??= this.#clock.now();
+        this.#diskStalledMs ??= 0;
         if (!(await this.#tryDisk(work))) continue;
-        this.#diskBusySince = null;
+        this.#diskStalledMs = null;
         // Meanwhile the node may have been stopped; the core is not told of anything then.
         if (this.#stopped) return;
         this.#diskQueue.shift();

@@ -131,7 +131,7 @@ export class ReplicatedState {
     return { index: entry.index, term: entry.term, event };
   }
 
-  /** Wakes the state machine's observers after a run of `apply`. */
+  /** Wakes the state machine's observers after a run of `apply`, or a `restore`. */
   flush(): void {
     this.#machine.flush();
   }
@@ -195,7 +195,6 @@ export class ReplicatedState {
       this.#membershipIndex = at.membershipIndex;
       this.#appliedIndex = at.index;
       this.#appliedTerm = at.term;
-      this.#machine.flush();
     };
   }
 

@@ -1,19 +1,18 @@
 /** The environment that a real page gives. */
-import { systemRandom } from '@quorate/contracts';
+import { patient, systemRandom } from '@quorate/contracts';
 import type { Environment } from './environment.ts';
 import { createPageClock } from './worker-clock.ts';
-import type { PageClock } from './worker-clock.ts';
 
-let pageClock: PageClock | null = null;
+let shared: ReturnType<typeof sharedClock> | null = null;
 let profile: string | null = null;
 
 /** One clock for the whole page. */
 export function browserEnvironment(): Environment {
-  const clock = (pageClock ??= createPageClock({ workerAfterMs: workerAfterMs() }));
+  const { clock, kind } = (shared ??= sharedClock());
   const { locks, storage } = navigator as Partial<Navigator>;
   return {
     clock,
-    clockName: () => clock.kind,
+    clockName: kind,
     random: systemRandom,
     isSecure: isSecureContext,
     locks,
@@ -25,6 +24,12 @@ export function browserEnvironment(): Environment {
     // Asked, never requested: a request would put a question to the person (DESIGN §13).
     isPersisted: async () => (await storage?.persisted?.().catch(() => false)) ?? false,
   };
+}
+
+/** Links judge by silence as members do: all of them let waiting input in first (Z44). */
+function sharedClock() {
+  const pageClock = createPageClock({ workerAfterMs: workerAfterMs() });
+  return { clock: patient(pageClock), kind: () => pageClock.kind };
 }
 
 /** Kept where every page of the origin reads it at once; a hint for spreading votes, nothing more. */

@@ -8,7 +8,7 @@
  * neighbours along.
  */
 import { isQuorateError } from '@quorate/contracts';
-import { Member } from '@quorate/cluster';
+import { Member, Neighbours } from '@quorate/cluster';
 import type { LogStorage, QuorateError, StateMachine, Transport } from '@quorate/contracts';
 import type { ClusterStatus, MemberNetwork, MemberOptions } from '@quorate/cluster';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
@@ -34,6 +34,7 @@ export class TabLife {
   /** What the page reads and writes through. */
   readonly primary: Member;
   readonly #options: TabLifeOptions;
+  readonly #neighbours = new Neighbours();
   /** Replicas beside the primary, by slot. */
   readonly #others = new Map<number, Member>();
   readonly #unsubscribe: () => void;
@@ -163,6 +164,7 @@ export class TabLife {
     );
     this.#others.set(slot, member);
     member.subscribe(() => {
+      this.#campaignIfAlone(this.primary.status);
       if (!hasEnded(member.status) || this.#others.get(slot) !== member || this.#over) return;
       // It says why in its own status only; another tab, or this one later, tries again.
       this.#others.delete(slot);
@@ -242,6 +244,7 @@ export class TabLife {
       priority: () => (this.#isVisible() ? 2 : this.#isSlow() ? 0 : 1),
       random: environment.random,
       createStorage,
+      neighbours: this.#neighbours,
       memoryMayFound: false,
       ...(realm.isOneProfile ? { isLogHere: () => this.#isLogHere() } : {}),
       network,

@@ -3,7 +3,7 @@
  * back/forward cache, or thaws, goes on as new runs of the same replicas (Z1, Z6), and the handles
  * that the application holds go on with it.
  */
-import type { Applied, BarrierOptions, CallOptions, StateMachine } from '@quorate/contracts';
+import type { Applied, BarrierOptions, ProposeOptions, StateMachine } from '@quorate/contracts';
 import type { ClusterStatus, Member } from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from '../options.ts';
@@ -29,6 +29,7 @@ export class TabRunner implements Runner {
   #closed = false;
   #persisted = false;
   #stopWatching: () => void = () => undefined;
+  #told: ClusterStatus | null = null;
   #status: { readonly of: ClusterStatus; readonly shown: ClusterStatus } | null = null;
 
   /** `machine` is fresh. */
@@ -49,8 +50,13 @@ export class TabRunner implements Runner {
   get status(): ClusterStatus {
     const status = this.#life.primary.status;
     const durability = this.#durability();
-    if (this.#status?.of !== status || this.#status.shown.durability !== durability) {
-      const message = this.#message(status);
+    const message = this.#message(status);
+    const shown = this.#status?.shown;
+    if (
+      this.#status?.of !== status ||
+      shown?.durability !== durability ||
+      shown.message !== message
+    ) {
       this.#status = { of: status, shown: { ...status, durability, message } };
     }
     return this.#status.shown;
@@ -93,7 +99,7 @@ export class TabRunner implements Runner {
     return this.#calls.run((member) => member.ready(signal), null, signal);
   }
 
-  propose(command: Uint8Array, options: CallOptions = {}): Promise<Applied> {
+  propose(command: Uint8Array, options: ProposeOptions = {}): Promise<Applied> {
     return this.#calls.run(
       (member, left) => member.propose(command, { ...options, ...left }),
       timeoutOf(options, this.#options.writeTimeoutMs, writeTimeoutMs),
@@ -194,6 +200,9 @@ export class TabRunner implements Runner {
   }
 
   #changed(): void {
+    const { status } = this;
+    if (status === this.#told) return;
+    this.#told = status;
     for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -86,6 +86,10 @@ class WorkerClock implements PageClock {
     return this.#workerAnswers ? 'worker' : 'page';
   }
 
+  get originMs(): number {
+    return this.#clock.originMs ?? 0;
+  }
+
   now(): number {
     return this.#clock.now();
   }
