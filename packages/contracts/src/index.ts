@@ -37,7 +37,7 @@ export { QuorateError, asFatal, assert, isErrorCode, isQuorateError } from './er
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
-export type { Announcement, Rendezvous } from './rendezvous.ts';
+export type { ActiveCluster, Announcement, Rendezvous } from './rendezvous.ts';
 export type { ApplyContext, StateMachine } from './state-machine.ts';
 export { systemClock, systemRandom } from './system.ts';
 export type { Channel, HostId, Link, LinkKind, Transport, TransportHandler } from './transport.ts';
