@@ -39,6 +39,9 @@ export class MemberStatus {
   #failure: QuorateError | null = null;
   #forming: FormationProgress | null = null;
   #isFull = false;
+  #registerLost: string | null = null;
+  /** Something said aloud for as long as this run lasts. */
+  #notice: string | null = null;
   #leaderSeenAt: number;
   #scheduled = false;
 
@@ -87,6 +90,17 @@ export class MemberStatus {
 
   setFull(isFull: boolean): void {
     this.#isFull = isFull;
+    this.changed();
+  }
+
+  setRegisterLost(what: string | null): void {
+    if (this.#registerLost === what) return;
+    this.#registerLost = what;
+    this.changed();
+  }
+
+  say(notice: string | null): void {
+    this.#notice = notice;
     this.changed();
   }
 
@@ -166,6 +180,7 @@ export class MemberStatus {
       durability: durable ? 'disk' : 'memory',
       copies: copiesOf(members, status),
       pendingWrites: replica?.pendingWrites ?? 0,
+      registerLost: this.#registerLost,
       members,
       raft: {
         ...raftOf(run, state, status),
@@ -203,7 +218,8 @@ export class MemberStatus {
     if (phase === 'electing') return 'NO_LEADER';
     if (this.#isFull) return 'STORAGE_FULL';
     if (phase === 'joining' && view.state?.formed === false) return 'FORMATION_WAITING';
-    return phase === 'ready' ? null : (this.#forming?.reason ?? null);
+    if (phase === 'ready') return this.#registerLost === null ? null : 'REGISTER_LOST';
+    return this.#forming?.reason ?? null;
   }
 
   #message(phase: Phase, missing: readonly MissingMember[], view: MemberView): string {
@@ -225,8 +241,18 @@ export class MemberStatus {
         return `No quorum: read-only until a majority is back (missing: ${names})`;
       default:
         if (this.#isFull) return 'The disk is full: writes wait until there is room';
-        return names === '' ? 'Ready' : `Ready (not reachable: ${names})`;
+        return this.#readyMessage(names);
     }
+  }
+
+  #readyMessage(missing: string): string {
+    const ready = missing === '' ? 'Ready' : `Ready (not reachable: ${missing})`;
+    const notice = this.#notice === null ? '' : `, ${this.#notice}`;
+    if (this.#registerLost === null) return ready + notice;
+    return (
+      `${ready}${notice}, but nobody new can join: the register has forgotten this cluster ` +
+      `(${this.#registerLost}); "quorate register restore" at a member writes it back`
+    );
   }
 
   #missing(members: readonly MemberInfo[]): MissingMember[] {

@@ -16,6 +16,7 @@ import {
 } from '@quorate/contracts';
 import { ClaimKeeper } from '../formation/claim.ts';
 import type {
+  ActiveCluster,
   Applied,
   BarrierOptions,
   CallOptions,
@@ -25,6 +26,7 @@ import type {
 import { dialUntilAnswered } from '../links/dial.ts';
 import { form } from '../formation/formation.ts';
 import type { FormationProgress, FormationResult } from '../formation/formation.ts';
+import type { RegisterCare, RegisterView, RestoredRegister } from '../formation/register-care.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
 import type { HostedReplica } from '../links/host.ts';
@@ -62,6 +64,8 @@ export class Member implements Consensus, HostedReplica {
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
   #leaderlessSince = 0;
+  /** Others were told that this member's cluster acknowledges. */
+  #announced = false;
   #knocking = false;
   #knockCount = 0;
   #started: Promise<void> | null = null;
@@ -196,6 +200,57 @@ export class Member implements Consensus, HostedReplica {
     this.#replica?.campaign();
   }
 
+  /** What the register holds, and who is announced (Z41). Errors: `UNREACHABLE`, `UNSUPPORTED`. */
+  async showRegister(signal?: AbortSignal): Promise<RegisterView> {
+    return this.#withRegister(signal, (care, within) => care.show(within));
+  }
+
+  /**
+   * Writes this cluster back into a register that has forgotten it (Z58): after a quorum read, and
+   * where nothing else stands only. Errors: as `RegisterCare.restore`, `NO_LEADER`, `UNSUPPORTED`.
+   */
+  async restoreRegister(signal?: AbortSignal): Promise<RestoredRegister> {
+    const [replica, genesis, state] = [this.#replica, this.#genesis, this.#opened?.state];
+    if (replica === null || genesis === null || state?.activated !== true) {
+      throw new QuorateError(
+        'NO_LEADER',
+        'Cannot restore the register: this member knows of no cluster that acknowledges',
+      );
+    }
+    const { clusterId, generation, founder } = genesis;
+    const restored = await this.#withRegister(signal, (care, within) =>
+      care.restore(
+        {
+          ...{ clusterId, generation, founder },
+          group: () => state.register ?? genesis.register,
+          confirm: (asked) => this.readBarrier({ signal: asked, timeoutMs: registerCallMs }),
+          propose: (body, asked) => replica.proposeMove(body, asked),
+        },
+        within,
+      ),
+    );
+    this.#claim?.look();
+    return restored;
+  }
+
+  #withRegister<T>(
+    signal: AbortSignal | undefined,
+    run: (care: RegisterCare, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const care = this.#network?.care;
+    if (care === undefined) {
+      return Promise.reject(
+        new QuorateError('UNSUPPORTED', 'Cannot ask a register: this member has no relay (yet)'),
+      );
+    }
+    return withDeadline(
+      this.#options.clock,
+      registerCallMs,
+      signal ?? this.#stopping.signal,
+      (within) => run(care, within),
+    );
+  }
+
   // What the host asks of the replica it runs.
 
   facts(): RunFacts {
@@ -213,6 +268,14 @@ export class Member implements Consensus, HostedReplica {
 
   leader(): NodeId | null {
     return this.#replica?.softState.leader ?? null;
+  }
+
+  cluster(): ActiveCluster | null {
+    const genesis = this.#genesis;
+    if (this.#replica === null || genesis === null) return null;
+    if (this.#opened?.state.activated !== true) return null;
+    const { clusterId, generation } = genesis;
+    return { clusterId, generation, label: this.#options.label };
   }
 
   receive(message: Message, sender: RunFacts): void {
@@ -335,15 +398,16 @@ export class Member implements Consensus, HostedReplica {
     const host = this.#host;
     const register = this.#network?.register ?? null;
     if (opened === null || host === null) throw new RangeError('Cannot form: not open');
-    if ((formation ?? 'auto') === 'auto' && register === null) {
-      throw new TypeError(
-        `Cannot form with formation ${formation ?? 'auto'}: no register is given`,
-      );
+    const wanted = formation ?? 'auto';
+    if ((wanted === 'auto' || wanted === 'new') && register === null) {
+      throw new TypeError(`Cannot form with formation ${wanted}: no register is given`);
     }
     const { run, storage } = opened;
     const result = await form({
       register: formation === 'isolated' ? null : register,
       mayFound: formation !== 'join' && (storage.durable || memoryMayFound),
+      inSpite: formation === 'new',
+      care: this.#network?.care ?? null,
       ...(isLogHere === undefined ? {} : { isLogHere }),
       nodeId: run.nodeId,
       facts: this.#facts(storage),
@@ -369,7 +433,7 @@ export class Member implements Consensus, HostedReplica {
     const { run, storage } = opened;
     const genesis: Genesis = {
       clusterId: result.clusterId,
-      generation: 1,
+      generation: result.generation,
       namespace,
       founder: run.nodeId,
       register: formation === 'isolated' || register === null ? 'isolated' : register.group,
@@ -383,6 +447,8 @@ export class Member implements Consensus, HostedReplica {
       full: (isFull) => this.#status.setFull(isFull),
     });
     opened.state.apply(founding.entry);
+    const { beside } = result;
+    if (beside.length > 0) this.#status.say(this.#network?.care?.beside(beside) ?? null);
     this.#genesis = genesis;
     const { hardState, entry } = founding;
     this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
@@ -410,8 +476,11 @@ export class Member implements Consensus, HostedReplica {
           clusterId: genesis.clusterId,
           generation: genesis.generation,
           founder: genesis.founder,
-          group: genesis.register,
+          group: () => state.register ?? genesis.register,
+          activated: () => state.activated,
           mayRestore: () => isStillThere(storage),
+          lost: (what) => this.#status.setRegisterLost(what),
+          pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
           superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
           refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
         },
@@ -444,7 +513,12 @@ export class Member implements Consensus, HostedReplica {
           this.#status.changed();
           this.#endIfRemoved(state);
         },
-        progressed: () => this.#status.changed(),
+        progressed: () => {
+          // Z41: said at once, for a fresh member may look just then.
+          if (state.activated && !this.#announced) host.announce();
+          this.#announced = state.activated;
+          this.#status.changed();
+        },
         activate: () => this.#claim?.activate() ?? Promise.resolve(true),
         full: (isFull) => this.#status.setFull(isFull),
         failed: (error) => this.#fail(error),
@@ -640,6 +714,11 @@ async function isStillThere(storage: LogStorage): Promise<boolean> {
   return storage.durable;
 }
 
+function ignoreExpected(error: unknown): void {
+  if (!isQuorateError(error)) throw error;
+}
+
+const registerCallMs = 30_000;
 const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;

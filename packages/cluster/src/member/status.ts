@@ -77,6 +77,8 @@ export type ClusterStatus = {
   /** Replicas known to hold everything committed; where another member leads, the voters in reach. */
   readonly copies: number;
   readonly pendingWrites: number;
+  /** What the register holds in place of this cluster, in words; null while it names it (Z41). */
+  readonly registerLost: string | null;
   readonly members: readonly MemberInfo[];
   readonly raft: RaftStatus;
 };
