@@ -39,7 +39,12 @@ export const commands: readonly Command[] = [
       {
         name: 'init',
         type: 'boolean',
-        help: 'Make the directory a register, if it is none yet; never overwrites one',
+        help: 'Once in a relay’s life: make the directory a register; never overwrites one',
+      },
+      {
+        name: 'fresh',
+        type: 'boolean',
+        help: 'With a new register: no cluster of it can be alive, so take the first claim at once',
       },
       {
         name: 'listen',
@@ -62,7 +67,10 @@ export const commands: readonly Command[] = [
       { name: 'ephemeral', type: 'boolean', help: 'Keep nothing: for trying things out' },
       json,
     ],
-    examples: ['quorate relay --init --listen 127.0.0.1:7800'],
+    examples: [
+      'quorate relay --init --fresh --listen 127.0.0.1:7800',
+      'quorate relay --listen 127.0.0.1:7800',
+    ],
     longRunning: true,
     load: async () => (await import('./commands/relay.ts')).runRelay,
   },
