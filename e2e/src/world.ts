@@ -43,6 +43,11 @@ export class World {
     return new RelaySeat(this, name, await freePort(), flags);
   }
 
+  /** The same relay's port and directory, for a start with other flags. */
+  async relayAt(relay: RelaySeat, flags: readonly string[]): Promise<RelaySeat> {
+    return new RelaySeat(this, relay.label, relay.port, flags);
+  }
+
   /** A member, not started yet, with a gateway port and data of its own. */
   async member(label: string, relay: RelaySeat, options: MemberOptions = {}): Promise<MemberSeat> {
     return new MemberSeat(this, label, relay, await freePort(), options);

@@ -156,6 +156,11 @@ export const commands: readonly Command[] = [
         help: 'Of a founder: writes wait until N members with a disk hold the data (default 1)',
       },
       {
+        name: 'new',
+        type: 'boolean',
+        help: 'Found another cluster although members of one are announced: only if it is given up',
+      },
+      {
         name: 'take-over',
         type: 'boolean',
         help: 'Open data that another machine held and did not close: only if it is gone for good',
@@ -309,6 +314,43 @@ export const commands: readonly Command[] = [
     examples: [`quorate watch --prefix jobs/ ${example}`],
     longRunning: false,
     load: async () => (await import('./commands/keys.ts')).runWatch,
+  },
+  {
+    name: 'register',
+    parameters: 'show|restore|release [TOPIC]',
+    summary: 'Look at what a relay’s register says of a namespace, write it back, or give it up',
+    details:
+      'show     what it holds and who is announced: through a member’s --gateway, or with --relay,\n' +
+      '         --namespace and --secret-file from anywhere\n' +
+      'restore  at a member’s --gateway: writes its cluster into a register that has forgotten it\n' +
+      'release  at the relay’s own machine, with its --data: takes a namespace out of the register,\n' +
+      '         so that whoever comes next founds; typed by TOPIC, or by --namespace and\n' +
+      '         --secret-file; --force TOPIC while hosts of it are announced',
+    flags: [
+      ...gateway,
+      { name: 'relay', type: 'list', value: 'ADDR', help: 'Ask this relay, without a member' },
+      { name: 'namespace', type: 'text', value: 'N', help: 'With --relay, or in place of TOPIC' },
+      {
+        name: 'secret-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'The secret of the namespace (default: it is public)',
+      },
+      { name: 'data', type: 'text', value: 'DIR', help: 'Of release: the relay’s directory' },
+      {
+        name: 'force',
+        type: 'text',
+        value: 'TOPIC',
+        help: 'Of release: although hosts of it are announced, typed once more',
+      },
+    ],
+    examples: [
+      `quorate register show ${example}`,
+      `quorate register restore ${example}`,
+      'quorate register release --namespace shop --secret-file shop.secret --data /var/lib/relay',
+    ],
+    longRunning: false,
+    load: async () => (await import('./commands/register.ts')).runRegister,
   },
   {
     name: 'secret',

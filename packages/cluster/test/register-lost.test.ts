@@ -94,8 +94,13 @@ describe('a register that has forgotten', () => {
   });
 
   test('Z58 from empty only: what stands there stays, whatever its counter', async () => {
-    for (const state of ['claimed', 'active'] as const) {
-      const { world, members } = await forgotten();
+    for (const [state, group] of [
+      ['claimed', undefined],
+      ['active', undefined],
+      ['claimed', 'another'],
+      ['active', 'another'],
+    ] as const) {
+      const { world, members } = await forgotten(group);
       const other: Claim = {
         state,
         clusterId: 'cd'.repeat(16),
@@ -107,6 +112,9 @@ describe('a register that has forgotten', () => {
       const error = await failureOf(world, members[0]!.restoreRegister());
       expect(error).toMatchObject({ code: 'CONFLICT' });
       expect(await claimIn(world)).toEqual(other);
+      // What was refused changed nothing here either.
+      await world.clock.advance(60_000);
+      for (const { status } of members) expect(status.reason).toBe('REGISTER_LOST');
     }
   });
 

@@ -47,6 +47,8 @@ export type RegisterCare = {
   living(signal: AbortSignal): Promise<readonly ActiveCluster[]>;
   /** Why a fresh replica waits, and who can end that. */
   waiting(living: readonly ActiveCluster[]): string;
+  /** What a member says whose cluster it has forgotten, for `what` stands there instead. */
+  forgotten(what: string): string;
   /** What somebody did who founded all the same. */
   beside(living: readonly ActiveCluster[]): string;
   show(signal: AbortSignal): Promise<RegisterView>;
@@ -76,6 +78,9 @@ export function registerCare(options: RegisterCareOptions): RegisterCare {
       'Run "quorate register restore" where one of them runs. If that cluster is given up: stop ' +
       'them, or say "quorate register release" at the relay, or found another one here with --new ' +
       "(formation: 'new')",
+    forgotten: (what) =>
+      `but nobody new can join: the register has forgotten this cluster (${what}); ` +
+      '"quorate register restore" at a member writes it back',
     beside: (members) => `founded in spite of ${namesOf(members)}`,
     show: async (signal) => ({
       ...(await look(options.register, signal)),
@@ -147,6 +152,7 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const group = await groupOf(register, signal);
+  if (group !== member.group()) await refuseTaken(register, group, member, signal);
   const body = encodeBody({ type: 'registerMoved', group });
   for (let count = 0; member.group() !== group; count += 1) {
     // Said again now and then: it may be lost together with a leader.
@@ -157,6 +163,22 @@ async function follow(
     }
   }
   register.follow?.(group);
+}
+
+/** Before the log follows it: what lives there would supersede this cluster then. */
+async function refuseTaken(
+  register: Register,
+  group: string,
+  member: RestoringMember,
+  signal: AbortSignal,
+): Promise<void> {
+  register.follow?.(group);
+  try {
+    const { record } = await readClaim(register, signal);
+    if (record !== null && !isOurs(record, member)) throw takenBy(record, member);
+  } finally {
+    register.follow?.(member.group());
+  }
 }
 
 /** The group that answers now, whichever this register has followed so far. */

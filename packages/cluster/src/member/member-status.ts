@@ -40,8 +40,8 @@ export class MemberStatus {
   #forming: FormationProgress | null = null;
   #isFull = false;
   #registerLost: string | null = null;
-  /** Something said aloud for as long as this run lasts. */
-  #notice: string | null = null;
+  /** What is said beside "Ready", by what it is about. */
+  readonly #notices = new Map<string, string>();
   #leaderSeenAt: number;
   #scheduled = false;
 
@@ -93,14 +93,17 @@ export class MemberStatus {
     this.changed();
   }
 
-  setRegisterLost(what: string | null): void {
+  /** `notice` says it in words for a person. */
+  setRegisterLost(what: string | null, notice = ''): void {
     if (this.#registerLost === what) return;
     this.#registerLost = what;
-    this.changed();
+    this.say('lost', notice);
   }
 
-  say(notice: string | null): void {
-    this.#notice = notice;
+  /** Empty: no longer. */
+  say(about: string, notice = ''): void {
+    if (notice === '') this.#notices.delete(about);
+    else this.#notices.set(about, notice);
     this.changed();
   }
 
@@ -209,7 +212,8 @@ export class MemberStatus {
   }
 
   #canWrite(phase: Phase): boolean {
-    return this.#failure === null && phase !== 'read-only' && phase !== 'server';
+    // T6: who has not joined takes nothing; a write that waits for an election is taken.
+    return this.#failure === null && (phase === 'ready' || phase === 'electing');
   }
 
   #reason(phase: Phase, view: MemberView): ClusterStatus['reason'] {
@@ -247,12 +251,7 @@ export class MemberStatus {
 
   #readyMessage(missing: string): string {
     const ready = missing === '' ? 'Ready' : `Ready (not reachable: ${missing})`;
-    const notice = this.#notice === null ? '' : `, ${this.#notice}`;
-    if (this.#registerLost === null) return ready + notice;
-    return (
-      `${ready}${notice}, but nobody new can join: the register has forgotten this cluster ` +
-      `(${this.#registerLost}); "quorate register restore" at a member writes it back`
-    );
+    return [ready, ...this.#notices.values()].join(', ');
   }
 
   #missing(members: readonly MemberInfo[]): MissingMember[] {

@@ -448,11 +448,15 @@ export class Member implements Consensus, HostedReplica {
     });
     opened.state.apply(founding.entry);
     const { beside } = result;
-    if (beside.length > 0) this.#status.say(this.#network?.care?.beside(beside) ?? null);
+    if (beside.length > 0) this.#status.say('beside', this.#network?.care?.beside(beside));
     this.#genesis = genesis;
     const { hardState, entry } = founding;
     this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
     return genesis;
+  }
+
+  #forgotten(what: string | null): string | undefined {
+    return what === null ? undefined : this.#network?.care?.forgotten(what);
   }
 
   #facts(storage: LogStorage): MemberFacts {
@@ -479,7 +483,7 @@ export class Member implements Consensus, HostedReplica {
           group: () => state.register ?? genesis.register,
           activated: () => state.activated,
           mayRestore: () => isStillThere(storage),
-          lost: (what) => this.#status.setRegisterLost(what),
+          lost: (what) => this.#status.setRegisterLost(what, this.#forgotten(what)),
           pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
           superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
           refused: (count) => this.#status.setCounter('badSecretAtRegister', count),

@@ -66,7 +66,7 @@ export type ClusterStatus = {
   readonly nodeId: NodeId | null;
   readonly label: string;
   readonly phase: Phase;
-  /** A write now would not be rejected at once. */
+  /** A write now would be taken, if need be after an election; false until this member has joined. */
   readonly canWrite: boolean;
   readonly reason: ErrorCode | null;
   /** One sentence for a person. */

@@ -80,9 +80,7 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
   const { clock, random } = environment;
   // Fetched and compiled while the store opens, for a page waits for both; used after it (decision 9).
   // What fails here fails again below, where it is told.
-  void Promise.all([import('@quorate/transport-libp2p/browser'), import('@quorate/crypto')]).catch(
-    () => undefined,
-  );
+  void Promise.all([import('./relays.ts'), import('@quorate/crypto')]).catch(() => undefined);
   return {
     name: `relays ${namespace}`,
     slotCount: slots,
@@ -90,8 +88,8 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
     maySpareDisks: true,
     policy: {},
     network: async () => {
-      const [{ createLibp2pHost }, cipher] = await Promise.all([
-        import('@quorate/transport-libp2p/browser'),
+      const [{ createLibp2pHost, registerCare }, cipher] = await Promise.all([
+        import('./relays.ts'),
         cipherOf({ ...join, secret: join.secret ?? 'public' }, environment, true),
       ]);
       const host = await createLibp2pHost({
@@ -101,11 +99,13 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
         ...(iceServers === undefined ? {} : { iceServers: iceServers.map(asRtcIceServer) }),
         ...(direct === undefined ? {} : { direct }),
       });
+      const [register, rendezvous] = [host.register(cipher), host.rendezvous(cipher)];
       return {
         transport: host.transport(cipher.topic),
         cipher,
-        register: host.register(cipher),
-        rendezvous: host.rendezvous(cipher),
+        register,
+        rendezvous,
+        care: registerCare({ register, rendezvous, clock }),
         close: () => host.close(),
       };
     },
