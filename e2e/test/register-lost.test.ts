@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { quorateJson, quorate } from '../src/command.ts';
-import { demand, entry } from '../src/gateway.ts';
+import { call, demand, entry } from '../src/gateway.ts';
 import { inWorld } from '../src/world.ts';
 import type { MemberSeat, RelaySeat, World } from '../src/world.ts';
 
@@ -37,7 +37,7 @@ async function whenAllSay(
 }
 
 describe('a register that has forgotten', () => {
-  it('T3 Z41 Z58 a fresh member waits, the others say REGISTER_LOST and go on, one command heals', () =>
+  it('T3 T6 Z41 Z58 a fresh member waits, the others say REGISTER_LOST and go on, one command heals', () =>
     inWorld(async (world) => {
       const beganMs = performance.now();
       const { relay, members } = await forgotten(world);
@@ -74,6 +74,17 @@ describe('a register that has forgotten', () => {
         clusterId: null,
         canWrite: false,
       });
+      // T6: it has nothing to say, and says so.
+      for (const [name, request] of [
+        ['get', { key: 'before', consistency: 'local' }],
+        ['range', { prefix: '', consistency: 'local' }],
+      ] as const) {
+        expect(await call(fresh.gateway, name, request)).toMatchObject({
+          ok: false,
+          code: 'FORMATION_WAITING',
+          outcome: 'not-applied',
+        });
+      }
       const shown = await quorate(['register', 'show', '--gateway', b.gateway, '--json']);
       expect(shown.code).toBe(1);
       expect(JSON.parse(shown.stdout)).toMatchObject({ record: null });

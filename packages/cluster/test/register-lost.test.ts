@@ -39,7 +39,9 @@ describe('a register that has forgotten', () => {
       const fresh = world.member('d');
       void fresh.start();
       await world.clock.advance(30_000);
-      expect(fresh.status).toMatchObject({ phase: 'discovering', reason: 'FORMATION_WAITING' });
+      expect(fresh.status).toMatchObject({
+        ...{ phase: 'discovering', reason: 'FORMATION_WAITING', canWrite: false },
+      });
       expect(fresh.status.message).toContain('a, b, c of cluster');
       for (const { status } of members) {
         expect(status).toMatchObject({ phase: 'ready', reason: 'REGISTER_LOST', canWrite: true });

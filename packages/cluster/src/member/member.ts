@@ -26,13 +26,15 @@ import type {
 import { dialUntilAnswered } from '../links/dial.ts';
 import { form } from '../formation/formation.ts';
 import type { FormationProgress, FormationResult } from '../formation/formation.ts';
-import type { RegisterCare, RegisterView, RestoredRegister } from '../formation/register-care.ts';
+import type { RegisterView, RestoredRegister } from '../formation/register-care.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
 import type { HostedReplica } from '../links/host.ts';
-import { MemberCache, readMemberCache } from './member-cache.ts';
+import { isStillThere, MemberCache, readMemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
+import { restoreRegister, withRegister } from './member-register.ts';
+import type { RegisterParts } from './member-register.ts';
 import { foundingOf, genesisOf, openReplica } from './opening.ts';
 import type { Opened } from './opening.ts';
 import { createPolicy, featureLevel } from '../state/policy.ts';
@@ -202,53 +204,27 @@ export class Member implements Consensus, HostedReplica {
 
   /** What the register holds, and who is announced (Z41). Errors: `UNREACHABLE`, `UNSUPPORTED`. */
   async showRegister(signal?: AbortSignal): Promise<RegisterView> {
-    return this.#withRegister(signal, (care, within) => care.show(within));
+    return withRegister(this.#registerParts(signal), (care, within) => care.show(within));
   }
 
-  /**
-   * Writes this cluster back into a register that has forgotten it (Z58): after a quorum read, and
-   * where nothing else stands only. Errors: as `RegisterCare.restore`, `NO_LEADER`, `UNSUPPORTED`.
-   */
+  /** Writes this cluster back into a register that has forgotten it; see `restoreRegister`. */
   async restoreRegister(signal?: AbortSignal): Promise<RestoredRegister> {
-    const [replica, genesis, state] = [this.#replica, this.#genesis, this.#opened?.state];
-    if (replica === null || genesis === null || state?.activated !== true) {
-      throw new QuorateError(
-        'NO_LEADER',
-        'Cannot restore the register: this member knows of no cluster that acknowledges',
-      );
-    }
-    const { clusterId, generation, founder } = genesis;
-    const restored = await this.#withRegister(signal, (care, within) =>
-      care.restore(
-        {
-          ...{ clusterId, generation, founder },
-          group: () => state.register ?? genesis.register,
-          confirm: (asked) => this.readBarrier({ signal: asked, timeoutMs: registerCallMs }),
-          propose: (body, asked) => replica.proposeMove(body, asked),
-        },
-        within,
-      ),
-    );
+    const restored = await restoreRegister({
+      ...this.#registerParts(signal),
+      replica: this.#replica,
+      genesis: this.#genesis,
+      state: this.#opened?.state ?? null,
+    });
     this.#claim?.look();
     return restored;
   }
 
-  #withRegister<T>(
-    signal: AbortSignal | undefined,
-    run: (care: RegisterCare, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const care = this.#network?.care;
-    if (care === undefined) {
-      return Promise.reject(
-        new QuorateError('UNSUPPORTED', 'Cannot ask a register: this member has no relay (yet)'),
-      );
-    }
-    return withDeadline(
-      this.#options.clock,
-      registerCallMs,
-      signal ?? this.#stopping.signal,
-      (within) => run(care, within),
-    );
+  #registerParts(signal: AbortSignal | undefined): RegisterParts {
+    return {
+      clock: this.#options.clock,
+      care: this.#network?.care ?? null,
+      signal: signal ?? this.#stopping.signal,
+    };
   }
 
   // What the host asks of the replica it runs.
@@ -712,17 +688,10 @@ export class Member implements Consensus, HostedReplica {
   }
 }
 
-/** Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
-async function isStillThere(storage: LogStorage): Promise<boolean> {
-  await storage.readCache();
-  return storage.durable;
-}
-
 function ignoreExpected(error: unknown): void {
   if (!isQuorateError(error)) throw error;
 }
 
-const registerCallMs = 30_000;
 const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;

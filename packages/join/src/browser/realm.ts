@@ -77,7 +77,6 @@ export function tabsRealm(join: JoinOptions, environment: Environment): Realm {
 /** Members of any device. What this takes is loaded by the pages that use it, and by no other. */
 export function relaysRealm(join: JoinOptions, environment: Environment): Realm {
   const { namespace, relays = [], slots = 1, iceServers, direct } = join;
-  const { clock, random } = environment;
   // Fetched and compiled while the store opens, for a page waits for both; used after it (decision 9).
   // What fails here fails again below, where it is told.
   void Promise.all([import('./relays.ts'), import('@quorate/crypto')]).catch(() => undefined);
@@ -88,26 +87,16 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
     maySpareDisks: true,
     policy: {},
     network: async () => {
-      const [{ createLibp2pHost, registerCare }, cipher] = await Promise.all([
+      const [{ networkOverRelays }, cipher] = await Promise.all([
         import('./relays.ts'),
         cipherOf({ ...join, secret: join.secret ?? 'public' }, environment, true),
       ]);
-      const host = await createLibp2pHost({
+      const options = {
         relays: relays.map(String),
-        clock,
-        random,
         ...(iceServers === undefined ? {} : { iceServers: iceServers.map(asRtcIceServer) }),
         ...(direct === undefined ? {} : { direct }),
-      });
-      const [register, rendezvous] = [host.register(cipher), host.rendezvous(cipher)];
-      return {
-        transport: host.transport(cipher.topic),
-        cipher,
-        register,
-        rendezvous,
-        care: registerCare({ register, rendezvous, clock }),
-        close: () => host.close(),
       };
+      return networkOverRelays(options, cipher, environment);
     },
   };
 }
