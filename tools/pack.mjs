@@ -295,6 +295,7 @@ function startRelay(app) {
         `${app}/node_modules/quorate/bin/quorate.js`,
         'relay',
         '--init',
+        '--fresh',
         '--json',
         ...['--data', `${place}/relay`],
         ...['--listen', '127.0.0.1:0'],

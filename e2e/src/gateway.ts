@@ -20,6 +20,9 @@ export type Status = {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly members: readonly MemberRow[];
+  readonly canWrite: boolean;
+  readonly reason: string | null;
+  readonly message: string;
 };
 
 export type Entry = {

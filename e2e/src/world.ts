@@ -36,8 +36,16 @@ export class World {
   }
 
   /** A relay, not started yet, with a port and data of its own. */
-  async relay(name = 'relay', flags: readonly string[] = ['--init']): Promise<RelaySeat> {
+  async relay(
+    name = 'relay',
+    flags: readonly string[] = ['--init', '--fresh'],
+  ): Promise<RelaySeat> {
     return new RelaySeat(this, name, await freePort(), flags);
+  }
+
+  /** The same relay's port and directory, for a start with other flags. */
+  async relayAt(relay: RelaySeat, flags: readonly string[]): Promise<RelaySeat> {
+    return new RelaySeat(this, relay.label, relay.port, flags);
   }
 
   /** A member, not started yet, with a gateway port and data of its own. */
@@ -328,5 +336,6 @@ export async function freePort(): Promise<number> {
   throw new Error('Cannot find a free port');
 }
 
-const expectedAside = /^(Namespace \S+ is public|This relay only carries traffic)/;
+const expectedAside =
+  /^(Namespace \S+ is public|This relay only carries traffic|The register is new)/;
 const taken = new Set<number>();

@@ -9,7 +9,7 @@ it('three members meet over wss:// and are one cluster; the relay tells others i
   await inWorld(async (world) => {
     const port = await freePort();
     const announced = `wss://localhost:${port}`;
-    const relay = await world.relay('relay', ['--init', '--announce', announced]);
+    const relay = await world.relay('relay', ['--init', '--fresh', '--announce', announced]);
     const { addresses } = await relay.start();
     expect(String(addresses)).toMatch(
       new RegExp(`^/dns[46]?/localhost/tcp/${port}/(tls/ws|wss)/p2p/\\w+$`),

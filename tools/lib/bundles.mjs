@@ -141,13 +141,13 @@ const dependenciesStayImports = {
 /** What a page loads only when it is called for, and the file beside quorate.js that holds it. */
 const asides = {
   '@quorate/crypto': 'quorate-secret',
-  '@quorate/transport-libp2p/browser': 'quorate-relays',
+  './relays.ts': 'quorate-relays',
 };
 
 const asidesStayAside = {
   name: 'asides stay aside',
   setup({ onResolve }) {
-    onResolve({ filter: /^@quorate\// }, ({ path, kind }) =>
+    onResolve({ filter: /^(@quorate\/|\.\/relays\.ts)/ }, ({ path, kind }) =>
       kind === 'dynamic-import' && asides[path] !== undefined
         ? { path: `./${asides[path]}.js`, external: true }
         : undefined,
@@ -233,6 +233,8 @@ export function bundledPackages({ inputs }) {
 
 /** The source of a part, by the name under which others import it. */
 function resolvePart(path) {
+  // What a page with relays loads is gathered in one module beside the one that wants it.
+  if (path.startsWith('./')) return `${root}/packages/join/src/browser/${path.slice(2)}`;
   const [scope, name, ...rest] = path.split('/');
   const { exports } = readJson(`packages/${name}/package.json`);
   const target = exports[rest.length === 0 ? '.' : `./${rest.join('/')}`];

@@ -39,7 +39,12 @@ export const commands: readonly Command[] = [
       {
         name: 'init',
         type: 'boolean',
-        help: 'Make the directory a register, if it is none yet; never overwrites one',
+        help: 'Once in a relay’s life: make the directory a register; never overwrites one',
+      },
+      {
+        name: 'fresh',
+        type: 'boolean',
+        help: 'With a new register: no cluster of it can be alive, so take the first claim at once',
       },
       {
         name: 'listen',
@@ -62,7 +67,10 @@ export const commands: readonly Command[] = [
       { name: 'ephemeral', type: 'boolean', help: 'Keep nothing: for trying things out' },
       json,
     ],
-    examples: ['quorate relay --init --listen 127.0.0.1:7800'],
+    examples: [
+      'quorate relay --init --fresh --listen 127.0.0.1:7800',
+      'quorate relay --listen 127.0.0.1:7800',
+    ],
     longRunning: true,
     load: async () => (await import('./commands/relay.ts')).runRelay,
   },
@@ -146,6 +154,11 @@ export const commands: readonly Command[] = [
         type: 'number',
         value: 'N',
         help: 'Of a founder: writes wait until N members with a disk hold the data (default 1)',
+      },
+      {
+        name: 'new',
+        type: 'boolean',
+        help: 'Found another cluster although members of one are announced: only if it is given up',
       },
       {
         name: 'take-over',
@@ -301,6 +314,43 @@ export const commands: readonly Command[] = [
     examples: [`quorate watch --prefix jobs/ ${example}`],
     longRunning: false,
     load: async () => (await import('./commands/keys.ts')).runWatch,
+  },
+  {
+    name: 'register',
+    parameters: 'show|restore|release [TOPIC]',
+    summary: 'Look at what a relay’s register says of a namespace, write it back, or give it up',
+    details:
+      'show     what it holds and who is announced: through a member’s --gateway, or with --relay,\n' +
+      '         --namespace and --secret-file from anywhere\n' +
+      'restore  at a member’s --gateway: writes its cluster into a register that has forgotten it\n' +
+      'release  at the relay’s own machine, with its --data: takes a namespace out of the register,\n' +
+      '         so that whoever comes next founds; typed by TOPIC, or by --namespace and\n' +
+      '         --secret-file; --force TOPIC while hosts of it are announced',
+    flags: [
+      ...gateway,
+      { name: 'relay', type: 'list', value: 'ADDR', help: 'Ask this relay, without a member' },
+      { name: 'namespace', type: 'text', value: 'N', help: 'With --relay, or in place of TOPIC' },
+      {
+        name: 'secret-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'The secret of the namespace (default: it is public)',
+      },
+      { name: 'data', type: 'text', value: 'DIR', help: 'Of release: the relay’s directory' },
+      {
+        name: 'force',
+        type: 'text',
+        value: 'TOPIC',
+        help: 'Of release: although hosts of it are announced, typed once more',
+      },
+    ],
+    examples: [
+      `quorate register show ${example}`,
+      `quorate register restore ${example}`,
+      'quorate register release --namespace shop --secret-file shop.secret --data /var/lib/relay',
+    ],
+    longRunning: false,
+    load: async () => (await import('./commands/register.ts')).runRegister,
   },
   {
     name: 'secret',

@@ -18,6 +18,7 @@ export type Started = {
 export class NodeReporter {
   readonly #output: Output;
   #started = false;
+  #waiting = '';
   #role = '';
   #members = '';
   /** What a person read last: the same words twice say nothing. */
@@ -42,6 +43,7 @@ export class NodeReporter {
     if (!this.#started || this.#ending) return;
     this.#tellRole(status);
     this.#tellMembers(status);
+    this.#tellWaiting(status);
     // For people only: programs read it from the status.
     if (status.raft.role !== 'none') this.#tell(null, status.message);
   }
@@ -63,6 +65,14 @@ export class NodeReporter {
 
   stopped(): void {
     this.#output.result({ event: 'stopped' }, 'Stopped');
+  }
+
+  /** Who waits says for what, or nobody would know that something has to be done. */
+  #tellWaiting({ reason, message }: ClusterStatus): void {
+    const waiting = reason === 'FORMATION_WAITING' ? message : '';
+    if (waiting === this.#waiting) return;
+    this.#waiting = waiting;
+    if (waiting !== '') this.#tell({ event: 'waiting', code: reason, message }, message);
   }
 
   #tellRole(status: ClusterStatus): void {

@@ -27,7 +27,7 @@ function start(...args: readonly string[]): RunningCommand {
 const named = (name: string) => (event: Record<string, unknown>) => event['event'] === name;
 
 async function startRelay(): Promise<string> {
-  const relay = start('relay', '--init', '--ephemeral', '--listen', '127.0.0.1:0');
+  const relay = start('relay', '--init', '--fresh', '--ephemeral', '--listen', '127.0.0.1:0');
   const { addresses } = await relay.event(named('listening'));
   return (addresses as string[])[0] ?? '';
 }

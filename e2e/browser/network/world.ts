@@ -64,7 +64,12 @@ export class NetworkWorld extends World {
     const port = await freePort();
     const front = options.gated ? await gate.before(port) : port;
     const relayAddress = `ws://127.0.0.1:${front}`;
-    const relay = new RelaySeat(processes, 'relay', port, ['--init', '--announce', relayAddress]);
+    const relay = new RelaySeat(processes, 'relay', port, [
+      '--init',
+      '--fresh',
+      '--announce',
+      relayAddress,
+    ]);
     const [secret] = await Promise.all([newSecret(processes), relay.start()]);
     return new NetworkWorld({ ...options, processes, relay, relayAddress, gate, secret });
   }

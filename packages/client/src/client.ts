@@ -20,6 +20,8 @@ import type {
   RangeOptions,
   RangeResult,
   ReadOptions,
+  RegisterInfo,
+  RestoredRegister,
   Txn,
   TxnResult,
   Value,
@@ -68,6 +70,10 @@ export interface Client {
   members(options?: CallOptions): Promise<readonly MemberSummary[]>;
   /** Removes a member from the cluster for good; default: the one behind the gateway. */
   leave(options?: CallOptions & { readonly nodeId?: string }): Promise<{ readonly nodeId: string }>;
+  /** What the register holds of the cluster behind the gateway. */
+  showRegister(options?: CallOptions): Promise<RegisterInfo>;
+  /** Has the member behind the gateway write its cluster into a register that has forgotten it. */
+  restoreRegister(options?: CallOptions): Promise<RestoredRegister>;
   /** Ends watches and later calls with `CLOSED`; calls under way finish. Idempotent. */
   close(): void;
 }
@@ -114,6 +120,14 @@ class GatewayClient implements Client, ClientKeyValue {
   ): Promise<{ readonly nodeId: string }> {
     const result = await this.#call('leave', 'write', { nodeId: options.nodeId }, options);
     return result as { readonly nodeId: string };
+  }
+
+  async showRegister(options: CallOptions = {}): Promise<RegisterInfo> {
+    return (await this.#call('showRegister', 'read', {}, options)) as RegisterInfo;
+  }
+
+  async restoreRegister(options: CallOptions = {}): Promise<RestoredRegister> {
+    return (await this.#call('restoreRegister', 'write', {}, options)) as RestoredRegister;
   }
 
   async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {

@@ -24,6 +24,8 @@ export type {
   RangeOptions,
   RangeResult,
   ReadOptions,
+  RegisterInfo,
+  RestoredRegister,
   Txn,
   TxnResult,
   Value,

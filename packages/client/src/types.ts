@@ -185,6 +185,33 @@ export type MemberSummary = {
 };
 
 /** What the member behind a gateway says of itself and of its cluster. */
+/** What the relay's register holds of a namespace, and which members are announced there. */
+export type RegisterInfo = {
+  readonly group: string | null;
+  readonly record: {
+    readonly state: string;
+    readonly clusterId: string;
+    readonly generation: number;
+    readonly founder: string;
+    readonly version: number;
+  } | null;
+  /** Why there is no answer that counts, in words; null where there is one. */
+  readonly trouble: string | null;
+  readonly announced: readonly {
+    readonly clusterId: string;
+    readonly generation: number;
+    readonly label: string;
+  }[];
+};
+
+/** The cluster that the register names now; `changed` is false where it did before. */
+export type RestoredRegister = {
+  readonly group: string;
+  readonly clusterId: string;
+  readonly generation: number;
+  readonly changed: boolean;
+};
+
 export type GatewayStatus = {
   readonly namespace: string;
   readonly clusterId: string | null;

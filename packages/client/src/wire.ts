@@ -29,7 +29,9 @@ export type CallName =
   | 'txn'
   | 'status'
   | 'members'
-  | 'leave';
+  | 'leave'
+  | 'showRegister'
+  | 'restoreRegister';
 
 export type WireError = {
   readonly code: string;

@@ -60,6 +60,10 @@ export class Liar implements HostedReplica {
     return null;
   }
 
+  cluster(): null {
+    return null;
+  }
+
   say(message: Message): void {
     this.#host.post([message]);
     this.#host.flush();

@@ -11,6 +11,7 @@ import {
   MemoryRegisters,
   MemoryStorage,
 } from '@quorate/contracts/memory';
+import { registerCare } from '../src/formation/register-care.ts';
 import type { Policy } from '../src/state/policy.ts';
 import { ManualClock, seededBytes } from './manual-clock.ts';
 
@@ -95,6 +96,8 @@ export type WorldMemberOptions = Partial<MemberOptions> & {
   readonly secret?: string;
   /** Default true. */
   readonly durable?: boolean;
+  /** The application names the register's group of now. Default false. */
+  readonly pinned?: boolean;
   /** Each sync and each answer of the register takes a millisecond. Default false. */
   readonly slow?: boolean;
 };
@@ -121,7 +124,7 @@ export class World {
 
   /** A member on its own disk; the same name gets the same disk again, unless it is in memory. */
   member(name: string, options: WorldMemberOptions = {}): Member {
-    const { secret = 'secret', durable = true, slow = false, ...rest } = options;
+    const { secret = 'secret', durable = true, slow = false, pinned = false, ...rest } = options;
     const known = durable ? this.#disks.get(name) : undefined;
     const pause = (done: () => void): void => void this.clock.setTimeout(done, 1);
     const sync = slow
@@ -144,15 +147,19 @@ export class World {
       clock,
       random: seededBytes(this.#runCount),
       createStorage: () => new MemoryStorage(disk),
-      network: () =>
-        Promise.resolve({
+      network: () => {
+        const { topic, nameTag } = cipher;
+        const plain = this.registers.register({ topic, nameTag, pinned });
+        const register = slow ? slowed(plain, pause) : plain;
+        const rendezvous = this.meetingPoint.rendezvous(cipher.topic);
+        return Promise.resolve({
           transport: this.network.transport(host),
           cipher,
-          register: slow
-            ? slowed(this.registers.register(cipher), pause)
-            : this.registers.register(cipher),
-          rendezvous: this.meetingPoint.rendezvous(cipher.topic),
-        }),
+          register,
+          rendezvous,
+          care: registerCare({ register, rendezvous, clock }),
+        });
+      },
       stateMachine: machine,
       policy: this.#policy,
       ...rest,

@@ -44,7 +44,7 @@ export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.
 export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
 export { patient } from './patient-clock.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
-export type { Announcement, Rendezvous } from './rendezvous.ts';
+export type { ActiveCluster, Announcement, Rendezvous } from './rendezvous.ts';
 export type { ApplyContext, StateMachine } from './state-machine.ts';
 export { systemClock, systemRandom } from './system.ts';
 export type { Channel, HostId, Link, LinkKind, Transport, TransportHandler } from './transport.ts';

@@ -30,6 +30,8 @@ export interface Register {
    * register means what it says, for a person may have released the name. Default false.
    */
   readonly restorable?: boolean;
+  /** True where the application names the group: `follow` then changes nothing. Default false. */
+  readonly pinned?: boolean;
   read(signal: AbortSignal): Promise<RegisterRecord | null>;
   /** Sets `value` if the current version is `expectedVersion` (0: no value yet). At most 16 KiB. */
   compareAndSet(
@@ -37,4 +39,9 @@ export interface Register {
     value: Uint8Array,
     signal: AbortSignal,
   ): Promise<CompareAndSetResult>;
+  /**
+   * From now on this group decides, for the log says so (Z58), whichever was met first. Another one
+   * that answers is `REGISTER_LOST` with `details.group`.
+   */
+  follow?(group: string): void;
 }

@@ -144,6 +144,16 @@ const calls: Readonly<Record<CallName, Call>> = {
     await target.leave(withoutUndefined({ nodeId }));
     return { nodeId: leaving };
   },
+
+  async showRegister(target, request, context) {
+    new Shape(request, 'request').finish();
+    return target.showRegister({ signal: context.gone });
+  },
+
+  async restoreRegister(target, request) {
+    new Shape(request, 'request').finish();
+    return target.restoreRegister();
+  },
 };
 
 function readOptions(

@@ -41,6 +41,8 @@ export function metricsText(status: ClusterStatus, gateway: GatewayCounters): st
   gauge('snapshot_index', 'Last entry covered by the snapshot.', raft.snapshotIndex);
   gauge('epoch', 'How often this replica was opened.', raft.epoch);
   gauge('pending_writes', 'Writes under way at this member.', status.pendingWrites);
+  const forgotten = status.registerLost !== null;
+  gauge('register_lost', '1 if the register does not name this cluster.', forgotten ? 1 : 0);
   gauge('copies', 'Replicas known to hold everything committed.', status.copies);
   metric(
     'members',

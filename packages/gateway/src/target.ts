@@ -1,5 +1,6 @@
 /** What a gateway needs of the member it stands in front of. */
 import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
+import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import type { KeyValue } from '@quorate/kv';
 
 export type LeaveOptions = {
@@ -16,4 +17,6 @@ export type GatewayTarget = {
   >;
   members(): readonly MemberInfo[];
   leave(options?: LeaveOptions): Promise<void>;
+  showRegister(options?: { readonly signal?: AbortSignal }): Promise<RegisterView>;
+  restoreRegister(options?: { readonly signal?: AbortSignal }): Promise<RestoredRegister>;
 };

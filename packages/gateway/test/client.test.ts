@@ -219,6 +219,8 @@ describe('the client through a gateway', () => {
     const second = new LocalMember(log);
     const gateway = await start({
       ...{ status: first.status, members: () => first.members(), leave: () => first.leave() },
+      showRegister: () => first.showRegister(),
+      restoreRegister: () => first.restoreRegister(),
       kv: Object.assign(Object.create(first.kv) as KeyValue, {
         increment: async (key: string, by?: number) => {
           await first.kv.increment(key, by);

@@ -1,6 +1,7 @@
 /** A member that is a map in memory: enough of `kv` to see what a gateway makes of it. */
 import { QuorateError } from '@quorate/contracts';
 import type { ClusterStatus } from '@quorate/cluster';
+import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import type {
   DeleteResult,
   KvEntry,
@@ -29,6 +30,14 @@ export class FakeTarget implements GatewayTarget {
 
   async leave(options: LeaveOptions = {}): Promise<void> {
     this.left.push(options);
+  }
+
+  async showRegister(): Promise<RegisterView> {
+    return { group: 'fake', record: null, trouble: null, announced: [] };
+  }
+
+  async restoreRegister(): Promise<RestoredRegister> {
+    return { group: 'fake', clusterId: 'c0'.repeat(16), generation: 1, changed: true };
   }
 }
 
@@ -216,6 +225,7 @@ export const fakeStatus: ClusterStatus = {
   durability: 'disk',
   copies: 3,
   pendingWrites: 0,
+  registerLost: null,
   members: [
     {
       ...{ nodeId, label: 'one', kind: 'voter', reachable: true, leader: true, self: true },

@@ -2,6 +2,7 @@
 import { QuorateError } from '@quorate/contracts';
 import type { Applied, Consensus, ErrorCode } from '@quorate/contracts';
 import type { ClusterStatus } from '@quorate/cluster';
+import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import { KvStateMachine, createKv } from '@quorate/kv';
 import type { KeyValue } from '@quorate/kv';
 import type { GatewayTarget } from '../src/index.ts';
@@ -29,6 +30,14 @@ export class LocalMember implements GatewayTarget {
 
   members(): ClusterStatus['members'] {
     return this.status.members;
+  }
+
+  async showRegister(): Promise<RegisterView> {
+    return { group: null, record: null, trouble: null, announced: [] };
+  }
+
+  async restoreRegister(): Promise<RestoredRegister> {
+    throw new QuorateError('UNSUPPORTED', 'Cannot restore: no register here');
   }
 
   async leave(): Promise<void> {

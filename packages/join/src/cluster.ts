@@ -2,6 +2,7 @@
 import { QuorateError } from '@quorate/contracts';
 import type { Applied, BarrierOptions, Consensus, ProposeOptions } from '@quorate/contracts';
 import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
+import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
 import { explainStatus } from './explain.ts';
@@ -48,6 +49,18 @@ export interface Cluster {
    * data become an archive. Errors: `NO_LEADER`, `MEMBERSHIP_REFUSED`, `CLOSED`.
    */
   leave(options?: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * What the relay's register holds of this namespace, and which members are announced. Errors:
+   * `UNREACHABLE`, `UNSUPPORTED` without relays.
+   */
+  showRegister(options?: { readonly signal?: AbortSignal }): Promise<RegisterView>;
+  /**
+   * Writes this cluster into a register that has forgotten it (`status.reason` `REGISTER_LOST`), once
+   * a quorum of its own members confirmed a read, and only where nothing else stands. Errors:
+   * `CONFLICT`, `REGISTER_LOST`, `FORMATION_WAITING`, `NO_LEADER`, `NO_QUORUM`, `UNREACHABLE`,
+   * `UNSUPPORTED`.
+   */
+  restoreRegister(options?: { readonly signal?: AbortSignal }): Promise<RestoredRegister>;
   /** Hands leadership over and stops; the replica and its seat stay. Idempotent. */
   close(): Promise<void>;
 }
@@ -60,6 +73,7 @@ export class ClusterCore implements Consensus {
   readonly #assembled: Assembled | null;
   readonly #inert: ClusterStatus;
   readonly #listeners = new Set<(status: ClusterStatus) => void>();
+  #hasJoined = false;
   #closing: Promise<void> | null = null;
 
   /** `assemble` null: an inert handle. */
@@ -74,6 +88,7 @@ export class ClusterCore implements Consensus {
       machine,
       status: {
         isStale: () => this.status.phase !== 'ready',
+        notJoined: () => this.#notJoined(),
         isLoaded: () => this.status.raft.appliedIndex > 0,
         subscribe: (listener) => this.subscribe(listener),
       },
@@ -123,12 +138,34 @@ export class ClusterCore implements Consensus {
     await this.#running().leave(options);
   }
 
+  async showRegister(signal: AbortSignal | undefined): Promise<RegisterView> {
+    return this.#running().showRegister(signal);
+  }
+
+  async restoreRegister(signal: AbortSignal | undefined): Promise<RestoredRegister> {
+    return this.#running().restoreRegister(signal);
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#assembled?.runner.close();
       this.kv.close();
     })();
     return this.#closing;
+  }
+
+  /** T6: a member that was wiped, or is new, has nothing to say until it is one. */
+  #notJoined(): QuorateError | null {
+    const { status } = this;
+    // A later life of a page shows what an earlier one had.
+    this.#hasJoined ||= status.members.some(({ self }) => self);
+    if (this.#hasJoined) return null;
+    const { reason, message } = status;
+    return new QuorateError(
+      reason ?? 'NO_LEADER',
+      `Cannot read: this member has not joined yet (${message})`,
+      { outcome: 'not-applied' },
+    );
   }
 
   #running(): Runner {
@@ -222,6 +259,18 @@ export class ClusterHandle implements Cluster {
     await this.#core.leave(options);
   }
 
+  async showRegister(options: { readonly signal?: AbortSignal } = {}): Promise<RegisterView> {
+    this.#throwIfClosed();
+    return this.#core.showRegister(options.signal);
+  }
+
+  async restoreRegister(
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<RestoredRegister> {
+    this.#throwIfClosed();
+    return this.#core.restoreRegister(options.signal);
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       // Listeners hear how it ends, and nothing after it.
@@ -256,8 +305,11 @@ function eventOf(
     case 'error': {
       const { reason, message, phase } = status;
       const ended = phase === 'stopped' || phase === 'outdated';
-      const matters = ended || reason === 'NO_QUORUM' || reason === 'STORAGE_FULL';
+      const matters = ended || (reason !== null && worthTelling.has(reason));
       return reason !== null && reason !== 'CLOSED' && matters ? { code: reason, message } : null;
     }
   }
 }
+
+/** What goes on, and somebody should know of. */
+const worthTelling: ReadonlySet<string> = new Set(['NO_QUORUM', 'STORAGE_FULL', 'REGISTER_LOST']);

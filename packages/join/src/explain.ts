@@ -19,6 +19,9 @@ export function explainStatus(status: ClusterStatus, now: number = Date.now()): 
     const needed = Math.floor(voters / 2) + 1 - (voters - missing.length);
     sentences.push(`Writes go on once ${whoIsBack(needed, missing)}.`);
   }
+  if (status.registerLost !== null && status.phase !== 'ready') {
+    sentences.push(`The register has forgotten this cluster (${status.registerLost}).`);
+  }
   if (durability === 'memory') sentences.push('This member keeps its copy in memory only.');
   if (copies === 1) sentences.push('There is one copy of the data.');
   return sentences.join(' ');

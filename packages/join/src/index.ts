@@ -3,3 +3,4 @@ export type { Cluster, ClusterEvents } from './cluster.ts';
 export type { JoinOptions } from './options.ts';
 export { createSecret } from './secret.ts';
 export { deriveSecret } from '@quorate/crypto';
+export { lookAtRegister } from './node/look-at-register.ts';

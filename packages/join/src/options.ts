@@ -26,9 +26,11 @@ export type JoinOptions = {
   readonly label?: string;
   /**
    * `auto`: joins what the register names, founds where it is empty. `join` never founds.
-   * `isolated` founds without asking any register. Default `auto`.
+   * `isolated` founds without asking any register. `new` founds where the register is empty although
+   * members of an active cluster are announced, which `auto` waits for: say it only when that cluster
+   * is given up. Default `auto`.
    */
-  readonly formation?: 'auto' | 'join' | 'isolated';
+  readonly formation?: 'auto' | 'join' | 'isolated' | 'new';
   /** The founder's wishes for the whole cluster; ignored where it exists. */
   readonly policy?: Partial<Policy>;
   /** Where this member keeps its replica, in Node: without it and without `storage: 'memory'` the handle is inert. */
@@ -88,8 +90,10 @@ export function checkJoinOptions(options: JoinOptions): void {
       `Cannot join as ${JSON.stringify(label)}: wanted a label of 1 to 64 characters`,
     );
   }
-  if (!['auto', 'join', 'isolated'].includes(formation)) {
-    throw new TypeError(`Cannot join with formation ${formation}: wanted auto, join or isolated`);
+  if (!['auto', 'join', 'isolated', 'new'].includes(formation)) {
+    throw new TypeError(
+      `Cannot join with formation ${formation}: wanted auto, join, isolated or new`,
+    );
   }
   if (relays !== undefined && !Array.isArray(relays)) {
     throw new TypeError('Cannot join: wanted relays as a list of addresses');
@@ -129,6 +133,7 @@ export function inertStatus(namespace: string, label: string): ClusterStatus {
     durability: 'memory',
     copies: 0,
     pendingWrites: 0,
+    registerLost: null,
     members: [],
     raft: {
       role: 'none',

@@ -1,6 +1,7 @@
 /** What a handle needs of whatever runs its member: one replica in Node, a page's share in a tab. */
 import type { Consensus } from '@quorate/contracts';
 import type { ClusterStatus } from '@quorate/cluster';
+import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from './options.ts';
 
@@ -12,6 +13,9 @@ export type Runner = Consensus & {
   start(): Promise<void>;
   ready(signal?: AbortSignal): Promise<void>;
   leave(options: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void>;
+  /** See `Cluster`. */
+  showRegister(signal?: AbortSignal): Promise<RegisterView>;
+  restoreRegister(signal?: AbortSignal): Promise<RestoredRegister>;
   close(): Promise<void>;
 };
 

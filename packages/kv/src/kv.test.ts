@@ -55,6 +55,23 @@ describe('get(), getEntry(), peek()', () => {
     expect(await kv.get('bytes')).toEqual(Uint8Array.of(1));
   });
 
+  it('T6 read nothing locally before this member has joined', async () => {
+    const machine = new KvStateMachine();
+    let notJoined: QuorateError | null = new QuorateError('NO_LEADER', 'not joined yet');
+    const status = {
+      isStale: () => false,
+      notJoined: () => notJoined,
+      subscribe: () => () => undefined,
+    };
+    const kv = createKv({ consensus: new MemoryConsensus(machine), machine, status });
+    const local = { consistency: 'local' } as const;
+    await expect(kv.get('a', local)).rejects.toThrow(code('NO_LEADER'));
+    await expect(kv.range({ prefix: '', ...local })).rejects.toThrow(code('NO_LEADER'));
+    notJoined = null;
+    await kv.put('a', 1);
+    expect(await kv.get('a', local)).toBe(1);
+  });
+
   it('wait for a barrier unless asked for the local state', async () => {
     const { kv, consensus } = setUp();
     await kv.put('a', 1);

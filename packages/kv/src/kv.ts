@@ -317,7 +317,12 @@ class ClusterKeyValue implements KeyValue {
   async #catchUp(options: ReadOptions | undefined, action: string): Promise<void> {
     const calls = this.#check(options, action);
     const consistency = checkConsistency(options?.consistency, action);
-    if (consistency === 'local') return;
+    if (consistency === 'local') {
+      // Not an empty state: what others have may be anything.
+      const notJoined = this.#status?.notJoined?.() ?? null;
+      if (notJoined !== null) throw notJoined;
+      return;
+    }
     await this.#consensus.readBarrier(consistency === 'lease' ? { ...calls, lease: true } : calls);
   }
 

@@ -1,4 +1,5 @@
 /** Live handles: values that follow the local state, one immutable snapshot per change. */
+import type { QuorateError } from '@quorate/contracts';
 import type { KvRecord } from './record.ts';
 import type { PendingWrites, Target } from './pending.ts';
 import type { KvStateMachine } from './state-machine.ts';
@@ -11,6 +12,8 @@ export type KvStatus = {
   isStale(): boolean;
   /** True once its state was read from disk or came from the cluster. Default: the machine's word. */
   isLoaded?(): boolean;
+  /** Why there is nothing to read yet (T6); null once this member has joined. Default: null. */
+  notJoined?(): QuorateError | null;
   /** Calls back when one of the above changes. The returned function ends it. */
   subscribe(listener: () => void): () => void;
 };

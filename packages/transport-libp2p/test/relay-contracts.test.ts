@@ -14,7 +14,7 @@ registerConformance({
     const directory = await mkdtemp(join(tmpdir(), 'quorate-relay-'));
     let listen = '/ip4/127.0.0.1/tcp/0/ws';
     const open = async () =>
-      startRelay({ directory, listen: [listen], init: true, verify: verifyRecord });
+      startRelay({ directory, listen: [listen], init: true, fresh: true, verify: verifyRecord });
     let relay = await open();
     listen = relay.addresses()[0]!.split('/p2p/')[0]!;
     const host = await createLibp2pHost({ relays: [listen], reserve: false });

@@ -21,7 +21,9 @@ async function open(options: Libp2pHostOptions): Promise<Libp2pHost> {
 }
 
 async function relayIn(directory: string, init: boolean, listen = anyPort): Promise<Relay> {
-  return closing(await startRelay({ directory, init, listen: [listen], verify: verifyRecord }));
+  return closing(
+    await startRelay({ directory, init, fresh: true, listen: [listen], verify: verifyRecord }),
+  );
 }
 
 type RelayProcess = {
@@ -33,7 +35,7 @@ type RelayProcess = {
 async function relayProcess(directory: string, listen: string): Promise<RelayProcess> {
   const child: ChildProcess = runProgram(
     './relay-main.ts',
-    JSON.stringify({ directory, listen, init: true }),
+    JSON.stringify({ directory, listen, init: true, fresh: true }),
   );
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -159,12 +161,18 @@ describe('who decides (Z11)', () => {
       const relay = await startRelay({
         directory,
         init,
+        fresh: true,
         listen: relays,
         verify: verifyRecord,
         onEvent: (event) => events.push(event),
       });
       expect(relay.lost).toContain('register/GROUP is missing');
-      expect(events).toContainEqual({ type: 'register', group: relay.group, lost: relay.lost });
+      expect(events).toContainEqual({
+        type: 'register',
+        group: relay.group,
+        lost: relay.lost,
+        heldMs: 0,
+      });
       const host = await createLibp2pHost({ relays });
       const register = host.register(testCipher('one', 'secret'));
       const read = register.read(patience());
@@ -199,7 +207,9 @@ describe('who decides (Z11)', () => {
     await expect(read).rejects.toMatchObject({ code: 'REGISTER_LOST' });
     expect((await again.register(two).read(patience()))?.version).toBe(1);
     const files = await readdir(join(directory, 'register'));
-    expect(files.sort()).toEqual(['GROUP', `${one.topic}.cbor`, `${two.topic}.cbor`].sort());
+    expect(files.sort()).toEqual(
+      ['GROUP', 'topics', `${one.topic}.cbor`, `${two.topic}.cbor`].sort(),
+    );
   });
 
   test('another group than the pinned one is refused', async () => {

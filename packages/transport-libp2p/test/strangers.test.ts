@@ -127,7 +127,13 @@ describe('bytes from strangers', () => {
 
   test('garbage on the relay protocol ends that stream and nothing else', async () => {
     const relay = closing(
-      await startRelay({ ephemeral: true, init: true, listen: [anyPort], verify: verifyRecord }),
+      await startRelay({
+        ephemeral: true,
+        init: true,
+        fresh: true,
+        listen: [anyPort],
+        verify: verifyRecord,
+      }),
     );
     const connection = await stranger(relay.addresses()[0]!);
     for (let turn = 0; turn < 8; turn += 1) {

@@ -94,9 +94,16 @@ export function parseMeetMessage(data: unknown): MeetMessage | null {
   if (type === 'who') return { type };
   if (type === 'gone') return isName(host) ? { type, host } : null;
   if (type !== 'here' || !isRecord(announcement)) return null;
-  const { host: who, addresses } = announcement;
+  const { host: who, addresses, cluster } = announcement;
   if (!isName(who) || !Array.isArray(addresses) || !addresses.every(isName)) return null;
-  return { type, announcement: { host: who, addresses } };
+  if (cluster === undefined) return { type, announcement: { host: who, addresses } };
+  if (!isRecord(cluster)) return null;
+  const { clusterId, generation, label } = cluster;
+  if (!isName(clusterId) || !isCount(generation) || !isName(label)) return null;
+  return {
+    type,
+    announcement: { host: who, addresses, cluster: { clusterId, generation, label } },
+  };
 }
 
 function isRecord(data: unknown): data is Readonly<Record<string, unknown>> {

@@ -35,9 +35,9 @@ class TabsRendezvous implements Rendezvous {
     this.#wire.onmessage = ({ data }: MessageEvent) => this.#receive(parseMeetMessage(data));
   }
 
-  announce({ host, addresses }: Announcement): void {
+  announce(announcement: Announcement): void {
     if (this.#closed) return;
-    this.#own = { host, addresses: [...addresses] };
+    this.#own = announcement;
     this.#post({ type: 'here', announcement: this.#own });
   }
 
@@ -104,7 +104,7 @@ class TabsRendezvous implements Rendezvous {
     const { host } = announcement;
     if (host === this.#own?.host) return;
     for (const found of this.#gathering) found.set(host, announcement);
-    const text = JSON.stringify(announcement.addresses);
+    const text = JSON.stringify(announcement);
     if (this.#listeners.size === 0 || this.#told.get(host) === text) return;
     this.#told.set(host, text);
     for (const listener of [...this.#listeners]) listener(announcement);

@@ -61,6 +61,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
     ...(label === undefined ? {} : { label }),
     ...(zone === undefined ? {} : { zone }),
     ...(expect === undefined ? {} : { policy: { expect } }),
+    ...(flags.boolean('new') ? { formation: 'new' as const } : {}),
     ...(flags.boolean('take-over') ? { takeOver: true } : {}),
     ...(listen.length === 0 ? {} : { listen }),
     ...(announce.length === 0 ? {} : { announce }),

@@ -21,6 +21,7 @@ export const runRelay: Run = async (flags, { output, stop }) => {
   const relay = await startRelay({
     ...(ephemeral ? { ephemeral } : { directory }),
     init: flags.boolean('init'),
+    fresh: flags.boolean('fresh'),
     listen: listen.length === 0 ? ['ws://127.0.0.1:7700'] : listen,
     ...(announce.length === 0 ? {} : { announce }),
     verify: verifyRecord,
@@ -32,7 +33,15 @@ export const runRelay: Run = async (flags, { output, stop }) => {
       const message = `The register is lost: ${relay.lost}`;
       output.result({ event: 'error', code: 'REGISTER_LOST', message }, `Error: ${message}`);
     } else if (relay.group === null) {
-      output.note('This relay only carries traffic; with --init it would also keep a register');
+      output.note(
+        'This relay only carries traffic: it has no register, so nobody can found or join a cluster ' +
+          'here. Started once with --init it makes one and keeps it',
+      );
+    } else if (relay.heldMs > 0) {
+      output.note(
+        `The register is new: first claims wait ${relay.heldMs / 1_000} s for members of clusters ` +
+          'that may be alive (--fresh: there are none)',
+      );
     }
     await whenAborted(stop);
   } finally {

@@ -12,7 +12,7 @@ import {
   QuorateError,
   withDeadline,
 } from '@quorate/contracts';
-import type { Clock, Register, RegisterRecord } from '@quorate/contracts';
+import type { Clock, ErrorCode, Register, RegisterRecord } from '@quorate/contracts';
 
 /**
  * `claimed`: somebody is founding, and refreshes `beat`; one who falls silent is superseded, for
@@ -77,10 +77,16 @@ export type ClaimKeeperOptions = {
   readonly clusterId: string;
   readonly generation: number;
   readonly founder: string;
-  /** The register's group as the genesis names it (Z11); another group decides nothing here. */
-  readonly group: string;
+  /** The register's group as the log names it (Z11, Z58); another group decides nothing here. */
+  readonly group: () => string;
+  /** Does the log say that the cluster acknowledges? */
+  readonly activated: () => boolean;
   /** Is this member's own log still where it was? Asked before a lost record is set again. */
   readonly mayRestore: () => Promise<boolean>;
+  /** The register has forgotten this cluster, in words; null: it has not (Z41). */
+  readonly lost: (what: string | null) => void;
+  /** The application names another group than the log: a person has decided (Z58). */
+  readonly pinnedElsewhere: () => void;
   /** The register names another cluster: this one acknowledges nothing (any more). */
   readonly superseded: () => void;
   /** How often strangers with another secret were refused. */
@@ -94,15 +100,20 @@ export type ClaimKeeperOptions = {
 export class ClaimKeeper {
   readonly #options: ClaimKeeperOptions;
   readonly #stopped = new AbortController();
-  #active: boolean;
+  #isActive: boolean;
   #activating: Promise<boolean> | null = null;
   #cancelTimer: () => void = () => undefined;
   #beat = 0;
 
   constructor(options: ClaimKeeperOptions, active: boolean) {
     this.#options = options;
-    this.#active = active;
-    this.#schedule(options.register.restorable === true ? refreshIntervalMs / 2 : undefined);
+    this.#isActive = active;
+    this.#schedule(refreshIntervalMs / 2);
+  }
+
+  get #active(): boolean {
+    this.#isActive ||= this.#options.activated();
+    return this.#isActive;
   }
 
   /** Makes the claim active; true once the register says so, false when it cannot be reached now. */
@@ -110,13 +121,18 @@ export class ClaimKeeper {
     if (this.#active) return Promise.resolve(true);
     this.#activating ??= this.#set('active')
       .then((ok) => {
-        if (ok) this.#active = true;
+        if (ok) this.#isActive = true;
         return ok;
       })
       .finally(() => {
         this.#activating = null;
       });
     return this.#activating;
+  }
+
+  /** Looks now, as when somebody has changed the register. */
+  look(): void {
+    this.#schedule(0);
   }
 
   stop(): void {
@@ -126,6 +142,7 @@ export class ClaimKeeper {
 
   #schedule(delayMs: number = this.#active ? lookIntervalMs : refreshIntervalMs): void {
     if (this.#stopped.signal.aborted) return;
+    this.#cancelTimer();
     this.#cancelTimer = this.#options.clock.setTimeout(
       () => void this.#look().finally(() => this.#schedule()),
       delayMs,
@@ -133,28 +150,61 @@ export class ClaimKeeper {
   }
 
   async #look(): Promise<void> {
-    if (!this.#active && this.#activating === null) await this.#set('claimed');
-    else if ((await this.#read()) === 'empty' && this.#active) await this.#set('active');
+    if (!this.#active) {
+      if (this.#activating === null) await this.#set('claimed');
+      return;
+    }
+    const found = await this.#read();
+    // Either got lost where members may set it again, or was put back to before the activation.
+    if (found === 'empty' || (found !== null && found.claim.state === 'claimed')) {
+      await this.#set('active');
+    }
   }
 
   /** Null: no answer, or none that counts. `empty`: the record got lost, and is to be set again. */
   async #read(): Promise<ClaimRecord | 'empty' | null> {
-    const { register, clusterId, group } = this.#options;
+    const { register, group } = this.#options;
     try {
+      register.follow?.(group());
       const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
       if (this.#stopped.signal.aborted) return null;
-      if (register.group !== group) return null;
+      if (register.group !== group()) {
+        if (register.pinned === true && this.#active) this.#options.pinnedElsewhere();
+        return this.#lose(`it is of group ${register.group}, wanted ${group()}`);
+      }
       this.#options.refused(refusedCount);
-      const other = record !== null && record.claim.clusterId !== clusterId;
-      // Whoever joined, or restarted, may learn here first that its cluster acknowledges.
-      if (record?.claim.state === 'active' && !other) this.#active = true;
-      // A claim in the making supersedes nothing that is active; an active one of another cluster does.
-      if (other && (record.claim.state === 'active' || !this.#active)) this.#options.superseded();
-      return record === null && register.restorable === true ? 'empty' : record;
+      return this.#judge(record);
     } catch (error) {
-      if (isQuorateError(error)) return null;
-      throw error;
+      if (!isQuorateError(error)) throw error;
+      return forgetful.has(error.code) ? this.#lose(error.message) : null;
     }
+  }
+
+  #judge(record: ClaimRecord | null): ClaimRecord | 'empty' | null {
+    const { register, clusterId, generation, lost } = this.#options;
+    if (record === null) {
+      if (register.restorable === true) return 'empty';
+      return this.#lose('it holds nothing of this namespace');
+    }
+    const { state, clusterId: named, generation: counter } = record.claim;
+    if (named === clusterId && counter === generation) {
+      // Whoever joined, or restarted, may learn here first that its cluster acknowledges.
+      if (state === 'active') this.#isActive = true;
+      lost(null);
+      return record;
+    }
+    // A claim in the making supersedes nothing that is active, nor does a generation of before (Z58).
+    const supersedes = state === 'active' && counter >= generation;
+    const isOpen = !this.#active && named !== clusterId;
+    if (supersedes || isOpen) this.#options.superseded();
+    else this.#lose(`it names generation ${counter} of ${named.slice(0, 8)} (${state})`);
+    return null;
+  }
+
+  #lose(what: string): null {
+    // A cluster in the making has nothing to lose, and one that joins does not know its group yet.
+    if (this.#active && !this.#stopped.signal.aborted) this.#options.lost(what);
+    return null;
   }
 
   async #set(state: Claim['state']): Promise<boolean> {
@@ -162,7 +212,6 @@ export class ClaimKeeper {
     const current = await this.#read();
     if (this.#stopped.signal.aborted || current === null) return false;
     const { version, claim: known } = current === 'empty' ? { version: 0, claim: null } : current;
-    if (known !== null && known.clusterId !== clusterId) return false;
     if (known?.state === 'active') return true;
     try {
       if (current === 'empty' && !(await this.#options.mayRestore())) return false;
@@ -185,4 +234,11 @@ export class ClaimKeeper {
 export const refreshIntervalMs = 2_000;
 export const claimSilenceMs = 10_000;
 export const registerTimeoutMs = 5_000;
-const lookIntervalMs = 30_000;
+/** Several times within the 30 s in which a lost register is to be said (T3). */
+const lookIntervalMs = 10_000;
+/** What a register says that has not this cluster's record; silence says nothing. */
+const forgetful: ReadonlySet<ErrorCode> = new Set([
+  'REGISTER_LOST',
+  'FORMATION_WAITING',
+  'BAD_SECRET',
+]);

@@ -6,9 +6,10 @@ import type { Register } from '@quorate/contracts';
 import { QuorateError } from '@quorate/contracts';
 import { encodeJoinAnswer } from '../membership/join-request.ts';
 import { form } from './formation.ts';
+import { registerCare } from './register-care.ts';
 import type { FormationOptions, FormationProgress, FormationResult } from './formation.ts';
 import type { RunFacts } from '../links/hello.ts';
-import { createPlainCipher, MemoryRegisters } from '@quorate/contracts/memory';
+import { createPlainCipher, MemoryMeetingPoint, MemoryRegisters } from '@quorate/contracts/memory';
 import { createPolicy } from '../state/policy.ts';
 import type { Genesis } from '../state/policy.ts';
 
@@ -25,6 +26,10 @@ function genesisOf(clusterId: string): Genesis {
     featureLevel: 1,
     policy: createPolicy(),
   };
+}
+
+function foundedAs(clusterId: string): FormationResult {
+  return { type: 'found', clusterId, generation: 1, beside: [] };
 }
 
 function memberOf(clusterId: string | null): RunFacts {
@@ -44,8 +49,11 @@ class Bench {
   readonly clock = new ManualClock();
   readonly registers = new MemoryRegisters('test');
   readonly register: Register = this.registers.register(createPlainCipher({ namespace: 'test' }));
+  readonly meetingPoint = new MemoryMeetingPoint();
   readonly linked: RunFacts[] = [];
   readonly asked: string[] = [];
+  /** What keepers said of the register. */
+  readonly lost: (string | null)[] = [];
   /** What a member that is asked to take somebody in says. */
   answer: (to: string) => Promise<Uint8Array> = () =>
     Promise.reject(new QuorateError('NO_LEADER', 'no leader'));
@@ -54,6 +62,12 @@ class Bench {
     return new Forming({
       register: this.register,
       mayFound: true,
+      inSpite: false,
+      care: registerCare({
+        register: this.register,
+        rendezvous: this.meetingPoint.rendezvous('test'),
+        clock: this.clock,
+      }),
       nodeId: idOf(nodeId),
       facts: { label: nodeId, durable: true, runtime: 'node', domain: '', mayVote: true },
       clock: this.clock,
@@ -91,6 +105,19 @@ class Bench {
     if (!ok) throw new Error('the claim was not set');
   }
 
+  /** Hosts that say they are members of cluster `ab`; the returned function ends them. */
+  announce(...labels: readonly string[]): () => Promise<void> {
+    const places = labels.map((label) => {
+      const place = this.meetingPoint.rendezvous('test');
+      const cluster = { clusterId: idOf('ab'), generation: 4, label };
+      place.announce({ host: `host of ${label}`, addresses: ['/somewhere'], cluster });
+      return place;
+    });
+    return async () => {
+      for (const place of places) await place.close();
+    };
+  }
+
   keeper(
     clusterId: string,
     active = false,
@@ -100,7 +127,7 @@ class Bench {
     const keeper = new ClaimKeeper(
       {
         ...this.keeperOptions(clusterId),
-        group,
+        group: () => group,
         superseded: () => superseded.push(this.clock.now()),
       },
       active,
@@ -115,7 +142,10 @@ class Bench {
       clusterId,
       generation: 1,
       founder: idOf('f'),
-      group: 'test',
+      group: () => 'test',
+      activated: () => false,
+      lost: (what) => this.lost.push(what),
+      pinnedElsewhere: () => undefined,
       superseded: () => undefined,
       refused: () => undefined,
       mayRestore: () => Promise.resolve(true),
@@ -151,7 +181,7 @@ describe('form()', () => {
     expect(forming.reports.at(-1)?.reason).toBe('FORMATION_WAITING');
     bench.registers.setReachable(true);
     await bench.clock.advance(1_000);
-    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+    expect(forming.result).toEqual(foundedAs(idOf('ac')));
   });
 
   test('Z9 F6 a register that falls silent between two questions: wait, and found later', async () => {
@@ -173,7 +203,7 @@ describe('form()', () => {
     expect(await bench.claim()).toBe(null);
     isSilent = false;
     await bench.clock.advance(2_000);
-    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+    expect(forming.result).toEqual(foundedAs(idOf('ac')));
   });
 
   test('Z9 what is waited for has its name: a relay, or what the register calls itself', async () => {
@@ -220,7 +250,7 @@ describe('form()', () => {
     expect(forming.reports.at(-1)?.reason).toBe('FORMATION_WAITING');
     isLogHere = false;
     await bench.clock.advance(1_000);
-    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+    expect(forming.result).toEqual(foundedAs(idOf('ac')));
   });
 
   test('Z10 a record whose cluster is gone with all its logs is superseded, by one founder', async () => {
@@ -285,7 +315,7 @@ describe('form()', () => {
     const forming = names.map((name) => bench.form(name));
     await bench.clock.advance(1_000);
     const founders = forming.flatMap(({ result }) => (result === null ? [] : [result]));
-    expect(founders).toEqual([{ type: 'found', clusterId: (await bench.claim())?.clusterId }]);
+    expect(founders).toEqual([foundedAs((await bench.claim())?.clusterId ?? 'nobody')]);
   });
 
   test('Z10 a claim refreshed in time is never superseded', async () => {
@@ -306,7 +336,7 @@ describe('form()', () => {
     await bench.clock.advance(claimSilenceMs - 1_000);
     expect(forming.result).toBeNull();
     await bench.clock.advance(2_000);
-    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+    expect(forming.result).toEqual(foundedAs(idOf('ac')));
     expect(await bench.claim()).toMatchObject({ founder: idOf('a'), state: 'claimed' });
   });
 
@@ -333,7 +363,7 @@ describe('form()', () => {
     await bench.set({ founder: idOf('a'), clusterId: idOf('cd') });
     const forming = bench.form('a');
     await bench.clock.settle();
-    expect(forming.result).toEqual({ type: 'found', clusterId: idOf('cd') });
+    expect(forming.result).toEqual(foundedAs(idOf('cd')));
   });
 
   test('Z12 it joins only what the register names, and through nobody who is not a member of that', async () => {
@@ -379,12 +409,83 @@ describe('form()', () => {
     expect(forming.error).toMatchObject({ code: 'BAD_SECRET' });
   });
 
+  test('T3 Z41 an empty register beside announced members: wait, naming them and the ways out', async () => {
+    const bench = new Bench();
+    const stop = bench.announce('shelf', 'door');
+    const forming = bench.form('a');
+    await bench.clock.advance(120_000);
+    expect([forming.result, forming.error, await bench.claim()]).toEqual([null, null, null]);
+    const { reason, message } = forming.reports.at(-1) ?? {};
+    expect(reason).toBe('FORMATION_WAITING');
+    expect(message).toContain('door, shelf of cluster abababab');
+    for (const way of ['quorate register restore', 'quorate register release', '--new']) {
+      expect(message).toContain(way);
+    }
+    // One forgotten page shall not hold everybody up once it is gone.
+    await stop();
+    await bench.clock.advance(2_000);
+    expect(forming.result).toEqual(foundedAs(idOf('ac')));
+  });
+
+  test('Z41 nor is a silent claim superseded where members of an active cluster are announced', async () => {
+    const bench = new Bench();
+    await bench.set({ clusterId: idOf('cd') });
+    bench.announce('shelf');
+    const forming = bench.form('a');
+    await bench.clock.advance(4 * claimSilenceMs);
+    expect(forming.result).toBeNull();
+    expect((await bench.claim())?.clusterId).toBe(idOf('cd'));
+  });
+
+  test('Z41 hosts that are members of nothing active keep nobody from founding', async () => {
+    const bench = new Bench();
+    bench.meetingPoint.rendezvous('test').announce({ host: 'h', addresses: ['/h'] });
+    const forming = bench.form('a');
+    await bench.clock.advance(1_000);
+    expect(forming.result).toEqual(foundedAs(idOf('ac')));
+  });
+
+  test('Z41 where nobody can tell who is announced, nobody founds', async () => {
+    const bench = new Bench();
+    bench.meetingPoint.setReachable(false);
+    const forming = bench.form('a');
+    await bench.clock.advance(60_000);
+    expect([forming.result, await bench.claim()]).toEqual([null, null]);
+    expect(forming.reports.at(-1)?.reason).toBe('FORMATION_WAITING');
+    bench.meetingPoint.setReachable(true);
+    await bench.clock.advance(2_000);
+    expect(forming.result).toEqual(foundedAs(idOf('ac')));
+  });
+
+  test('Z41 new founds in spite of them, no lower than they are, and tells whom', async () => {
+    const bench = new Bench();
+    bench.announce('shelf');
+    const forming = bench.form('a', { inSpite: true });
+    await bench.clock.advance(1_000);
+    expect(forming.result).toEqual({
+      ...foundedAs(idOf('ac')),
+      generation: 4,
+      beside: [{ clusterId: idOf('ab'), generation: 4, label: 'shelf' }],
+    });
+    expect(await bench.claim()).toMatchObject({ state: 'claimed', generation: 4 });
+  });
+
+  test('Z41 new founds nothing over the active record of a cluster that lives', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'active' });
+    bench.announce('shelf');
+    const forming = bench.form('a', { inSpite: true });
+    await bench.clock.advance(120_000);
+    expect(forming.result).toBeNull();
+    expect((await bench.claim())?.clusterId).toBe(idOf('ab'));
+  });
+
   test('isolated founds without a register; join without one waits for somebody to ask', async () => {
     const bench = new Bench();
     const isolated = bench.form('a', { register: null });
     const joining = bench.form('b', { register: null, mayFound: false });
     await bench.clock.advance(5_000);
-    expect(isolated.result).toEqual({ type: 'found', clusterId: idOf('ac') });
+    expect(isolated.result).toEqual(foundedAs(idOf('ac')));
     expect(joining.result).toBeNull();
     bench.linked.push(memberOf(idOf('ab')));
     bench.answer = () => Promise.resolve(encodeJoinAnswer(genesisOf(idOf('ab'))));
@@ -489,12 +590,77 @@ describe('ClaimKeeper', () => {
     keeper.stop();
   });
 
-  test('a register that was emptied after the activation is left to a person', async () => {
+  test('T3 Z41 a register that was emptied after the activation is said within 30 s, and left to a person', async () => {
     const bench = new Bench();
     const { keeper, superseded } = bench.keeper(idOf('ab'), true);
-    await bench.clock.advance(120_000);
+    await bench.clock.advance(29_000);
+    expect(bench.lost.at(-1)).toContain('holds nothing');
+    await bench.clock.advance(91_000);
     expect(await bench.claim()).toBeNull();
     expect(superseded).toEqual([]);
     keeper.stop();
+  });
+
+  test('Z41 another group, no register at all, a damaged one: forgotten; silence is not', async () => {
+    for (const [error, isLost] of [
+      [new QuorateError('REGISTER_LOST', 'another group'), true],
+      [new QuorateError('FORMATION_WAITING', 'it only carries traffic'), true],
+      [new QuorateError('BAD_SECRET', 'the name is of another secret'), true],
+      [new QuorateError('UNREACHABLE', 'no answer'), false],
+      [new QuorateError('OVERLOADED', 'asked too often'), false],
+    ] as const) {
+      const bench = new Bench();
+      bench.register.read = () => Promise.reject(error);
+      const { keeper } = bench.keeper(idOf('ab'), true);
+      await bench.clock.advance(29_000);
+      expect(bench.lost).toEqual(isLost ? bench.lost.map(() => error.message) : []);
+      expect(bench.lost.length > 0).toBe(isLost);
+      keeper.stop();
+    }
+  });
+
+  test('Z41 once the register names it again, nothing is lost any more', async () => {
+    const bench = new Bench();
+    const { keeper } = bench.keeper(idOf('ab'), true);
+    await bench.clock.advance(29_000);
+    await bench.set({ state: 'active' });
+    keeper.look();
+    await bench.clock.advance(100);
+    expect(bench.lost.at(-1)).toBeNull();
+    keeper.stop();
+  });
+
+  test('Z41 a record put back to before the activation becomes active again by itself', async () => {
+    const bench = new Bench();
+    await bench.set({ state: 'claimed' });
+    const { keeper, superseded } = bench.keeper(idOf('ab'), true);
+    await bench.clock.advance(29_000);
+    expect((await bench.claim())?.state).toBe('active');
+    expect(superseded).toEqual([]);
+    keeper.stop();
+  });
+
+  test('Z58 a generation of before supersedes nobody; an equal or later one does', async () => {
+    for (const [generation, isOver] of [
+      [2, false],
+      [3, true],
+      [4, true],
+    ] as const) {
+      const bench = new Bench();
+      await bench.set({ clusterId: idOf('cd'), state: 'active', generation });
+      const superseded: number[] = [];
+      const keeper = new ClaimKeeper(
+        {
+          ...bench.keeperOptions(idOf('ab')),
+          generation: 3,
+          superseded: () => superseded.push(bench.clock.now()),
+        },
+        true,
+      );
+      await bench.clock.advance(29_000);
+      expect(superseded.length > 0).toBe(isOver);
+      expect(bench.lost.length > 0).toBe(!isOver);
+      keeper.stop();
+    }
   });
 });

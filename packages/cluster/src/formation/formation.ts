@@ -13,13 +13,20 @@ import {
   setClaim,
 } from './claim.ts';
 import type { Claim, ClaimRecord } from './claim.ts';
-import type { Clock, ErrorCode, Register } from '@quorate/contracts';
+import type { ActiveCluster, Clock, ErrorCode, Register } from '@quorate/contracts';
+import type { RegisterCare } from './register-care.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { decodeJoinAnswer, encodeJoinRequest } from '../membership/join-request.ts';
 import type { Genesis, MemberFacts } from '../state/policy.ts';
 
 export type FormationResult =
-  | { readonly type: 'found'; readonly clusterId: string }
+  | {
+      readonly type: 'found';
+      readonly clusterId: string;
+      readonly generation: number;
+      /** Members of another cluster that were announced, and founded in spite of (`new`). */
+      readonly beside: readonly ActiveCluster[];
+    }
   | { readonly type: 'join'; readonly genesis: Genesis };
 
 /** Where formation stands, for the status. */
@@ -34,6 +41,10 @@ export type FormationOptions = {
   readonly register: Register | null;
   /** `join` never founds. */
   readonly mayFound: boolean;
+  /** A person said so: founds although members of an active cluster are announced (Z41). */
+  readonly inSpite: boolean;
+  /** Of a register that may forget a cluster that lives; null: this one cannot. */
+  readonly care: RegisterCare | null;
   /**
    * Is there a log of any cluster where all its durable replicas are kept? Given where replicas and
    * the record can get lost apart: with a log and no record nobody founds, for members set it again;
@@ -64,7 +75,7 @@ export type FormationOptions = {
  */
 export async function form(options: FormationOptions): Promise<FormationResult> {
   if (options.register === null && options.mayFound) {
-    return { type: 'found', clusterId: options.newClusterId() };
+    return { type: 'found', clusterId: options.newClusterId(), generation: 1, beside: [] };
   }
   const watch = new ClaimWatch(options.clock);
   for (;;) {
@@ -121,7 +132,15 @@ async function attempt(
     return null;
   }
   if (record === null || supersedes || record.claim.founder === options.nodeId) {
-    if (options.mayFound) return tryToFound(options, register, record);
+    const { care } = options;
+    // Z41: whom a claim would leave behind.
+    const living = care === null ? [] : await asking(options, (signal) => care.living(signal));
+    if (care !== null && living.length > 0 && !options.inSpite) {
+      const message = care.waiting(living);
+      options.report({ phase: 'discovering', reason: 'FORMATION_WAITING', message });
+      return null;
+    }
+    if (options.mayFound) return tryToFound(options, register, record, living);
     options.report({
       phase: 'discovering',
       reason: 'FORMATION_WAITING',
@@ -140,7 +159,7 @@ async function attempt(
   const joined = await tryToJoin(options, record.claim);
   if (record.claim.state === 'active') {
     if (joined !== null || (await isLogHere()) !== false) return joined;
-    return tryToFound(options, register, record);
+    return tryToFound(options, register, record, []);
   }
   if (joined === null) return null;
   // Z12: only the register's value makes a member, so read it again after the knock.
@@ -163,6 +182,7 @@ async function tryToFound(
   options: FormationOptions,
   register: Register,
   record: ClaimRecord | null,
+  living: readonly ActiveCluster[],
 ): Promise<FormationResult | null> {
   const own = record?.claim.founder === options.nodeId ? record.claim : null;
   if (own?.state === 'active') {
@@ -177,14 +197,16 @@ async function tryToFound(
   const claim: Claim = {
     state: 'claimed',
     clusterId: own?.clusterId ?? options.newClusterId(),
-    generation: 1,
+    // Not below those that live: a lower counter would supersede nobody, and two would go on.
+    generation: Math.max(1, ...living.map(({ generation }) => generation)),
     founder: options.nodeId,
     beat: (own?.beat ?? 0) + 1,
   };
   const { ok } = await asking(options, (signal) =>
     setClaim(register, record?.version ?? 0, claim, signal),
   );
-  return ok ? { type: 'found', clusterId: claim.clusterId } : null;
+  const { clusterId, generation } = claim;
+  return ok ? { type: 'found', clusterId, generation, beside: living } : null;
 }
 
 async function tryToJoin(

@@ -3,6 +3,7 @@ import type { Message } from '@quorate/core';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.ts';
 import { QuorateError } from '@quorate/contracts';
+import type { ActiveCluster } from '@quorate/contracts';
 import type { RunFacts } from './hello.ts';
 import { Host } from './host.ts';
 import type { HostedReplica } from './host.ts';
@@ -19,6 +20,7 @@ class FakeReplica implements HostedReplica {
   readonly received: { message: Message; sender: RunFacts }[] = [];
   readonly bulk: { from: string; body: Uint8Array }[] = [];
   readonly events: string[] = [];
+  active: ActiveCluster | null = null;
   opening: Opening = { term: 0, votedFor: null, lastIndex: 0 };
 
   constructor(digit: string, epoch = 1, nonce = '00'.repeat(8)) {
@@ -49,6 +51,10 @@ class FakeReplica implements HostedReplica {
 
   returns(id: string): boolean | null {
     return this.members === null ? null : this.members.has(id);
+  }
+
+  cluster(): ActiveCluster | null {
+    return this.active;
   }
 
   receive(message: Message, sender: RunFacts): void {
@@ -144,6 +150,25 @@ describe('Host', () => {
     await expect(bench.clock.wait(refused)).rejects.toMatchObject({ code: 'NO_LEADER' });
     const nobody = hostA.request(nodeId('9'), 'echo', new Uint8Array(0), { timeoutMs: 100 });
     await expect(nobody).rejects.toMatchObject({ code: 'UNREACHABLE', outcome: 'not-applied' });
+  });
+
+  test('Z41 it announces of which active cluster it hosts a member, and takes that back', async () => {
+    const bench = new Bench();
+    const [fresh, member] = [new FakeReplica('a'), new FakeReplica('b')];
+    const host = await bench.host('A', [fresh, member]);
+    const watcher = bench.meetingPoint.rendezvous('t');
+    const told = async (): Promise<unknown> => {
+      const [one] = await watcher.list(new AbortController().signal);
+      return one?.cluster;
+    };
+    expect(await told()).toBeUndefined();
+    member.active = { clusterId: nodeId('c'), generation: 2, label: 'b' };
+    host.announce();
+    expect(await told()).toEqual(member.active);
+    member.active = null;
+    host.announce();
+    expect(await told()).toBeUndefined();
+    await host.close();
   });
 
   test('F12 two replicas of one host talk without a link', async () => {

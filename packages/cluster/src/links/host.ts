@@ -13,6 +13,7 @@ import {
   withDeadline,
 } from '@quorate/contracts';
 import type {
+  ActiveCluster,
   Announcement,
   Channel,
   Cipher,
@@ -39,6 +40,8 @@ export interface HostedReplica {
    * is a member of nothing and cannot know.
    */
   returns(nodeId: NodeId): boolean | null;
+  /** The cluster that this replica is a member of, once that acknowledges; null: none (Z41). */
+  cluster(): ActiveCluster | null;
   /** A message, and the run that says it. */
   receive(message: Message, sender: RunFacts): void;
   receiveBulk(from: NodeId, body: Uint8Array): void;
@@ -77,7 +80,7 @@ export class Host {
   #cancelLook: () => void = () => undefined;
   readonly #closing = new AbortController();
   #announced = '';
-  #announcedAddresses: string | null = null;
+  #announcedToAll: string | null = null;
   #closed = false;
 
   constructor(options: HostOptions) {
@@ -124,17 +127,23 @@ export class Host {
   announce(): void {
     if (this.#closed) return;
     const hello = this.#hello();
+    this.#announceToAll(hello);
     // What it has seen of others is said along with the rest, and is no reason to speak.
     const text = JSON.stringify({ ...hello, witnesses: [] });
     if (text === this.#announced) return;
     this.#announced = text;
-    const { host, addresses } = hello;
-    if (addresses.join() !== this.#announcedAddresses) {
-      // Signed and sent to every relay: only when there is something new to say.
-      this.#announcedAddresses = addresses.join();
-      this.#options.rendezvous?.announce({ host, addresses });
-    }
     for (const peer of this.#peers.values()) peer.sendHello();
+  }
+
+  /** Signed and sent to every relay: only when there is something new to say. */
+  #announceToAll({ host, addresses }: Hello): void {
+    let cluster: ActiveCluster | null = null;
+    for (const replica of this.#replicas.values()) cluster ??= replica.cluster();
+    const announcement = { host, addresses, ...(cluster === null ? {} : { cluster }) };
+    const text = JSON.stringify(announcement);
+    if (text === this.#announcedToAll) return;
+    this.#announcedToAll = text;
+    this.#options.rendezvous?.announce(announcement);
   }
 
   /** Wants links to these hosts. */

@@ -76,3 +76,9 @@ export class MemberCache {
 
 const acquaintancesMax = 1_024;
 const progressSaveMs = 1_000;
+
+/** Is the replica's store where it was? Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
+export async function isStillThere(storage: LogStorage): Promise<boolean> {
+  await storage.readCache();
+  return storage.durable;
+}

@@ -10,6 +10,7 @@ import type {
   Transport,
 } from '@quorate/contracts';
 import type { Neighbours } from '../replica/neighbours.ts';
+import type { RegisterCare } from '../formation/register-care.ts';
 import type { Policy, Runtime } from '../state/policy.ts';
 
 export type MemberOptions = {
@@ -23,8 +24,11 @@ export type MemberOptions = {
   readonly network: () => Promise<MemberNetwork>;
   /** Fresh: nothing was applied to it. */
   readonly stateMachine: StateMachine;
-  /** `join` never founds a cluster; `isolated` founds one without a register. Default `auto`. */
-  readonly formation?: 'auto' | 'join' | 'isolated';
+  /**
+   * `join` never founds a cluster; `isolated` founds one without a register; `new` founds where the
+   * register is empty although members of an active cluster are announced (Z41). Default `auto`.
+   */
+  readonly formation?: 'auto' | 'join' | 'isolated' | 'new';
   /** May a replica in memory found a cluster where the register is empty? Default true. */
   readonly memoryMayFound?: boolean;
   /**
@@ -64,6 +68,8 @@ export type MemberNetwork = {
   /** Null only with formation `isolated`. */
   readonly register: Register | null;
   readonly rendezvous: Rendezvous | null;
+  /** Where the register can forget a cluster that lives (Z41): over relays. */
+  readonly care?: RegisterCare;
   /** Closes what carries these, last of all. */
   readonly close?: () => Promise<void>;
 };

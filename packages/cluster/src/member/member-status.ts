@@ -43,6 +43,9 @@ export class MemberStatus {
   #failure: QuorateError | null = null;
   #forming: FormationProgress | null = null;
   #isFull = false;
+  #registerLost: string | null = null;
+  /** What is said beside "Ready", by what it is about. */
+  readonly #notices = new Map<string, string>();
   #leaderSeenAt: number;
   #scheduled = false;
 
@@ -100,6 +103,20 @@ export class MemberStatus {
 
   setFull(isFull: boolean): void {
     this.#isFull = isFull;
+    this.changed();
+  }
+
+  /** `notice` says it in words for a person. */
+  setRegisterLost(what: string | null, notice = ''): void {
+    if (this.#registerLost === what) return;
+    this.#registerLost = what;
+    this.say('lost', notice);
+  }
+
+  /** Empty: no longer. */
+  say(about: string, notice = ''): void {
+    if (notice === '') this.#notices.delete(about);
+    else this.#notices.set(about, notice);
     this.changed();
   }
 
@@ -179,6 +196,7 @@ export class MemberStatus {
       durability: durable ? 'disk' : 'memory',
       copies: copiesOf(members, status),
       pendingWrites: replica?.pendingWrites ?? 0,
+      registerLost: this.#registerLost,
       members,
       raft: {
         ...raftOf(run, state, status),
@@ -207,7 +225,8 @@ export class MemberStatus {
   }
 
   #canWrite(phase: Phase): boolean {
-    return this.#failure === null && phase !== 'read-only' && phase !== 'server';
+    // T6: who has not joined takes nothing; a write that waits for an election is taken.
+    return this.#failure === null && (phase === 'ready' || phase === 'electing');
   }
 
   #reason(phase: Phase, view: MemberView): ClusterStatus['reason'] {
@@ -216,7 +235,8 @@ export class MemberStatus {
     if (phase === 'electing') return 'NO_LEADER';
     if (this.#isFull) return 'STORAGE_FULL';
     if (phase === 'joining' && view.state?.formed === false) return 'FORMATION_WAITING';
-    return phase === 'ready' ? null : (this.#forming?.reason ?? null);
+    if (phase === 'ready') return this.#registerLost === null ? null : 'REGISTER_LOST';
+    return this.#forming?.reason ?? null;
   }
 
   #message(phase: Phase, missing: readonly MissingMember[], view: MemberView): string {
@@ -238,8 +258,13 @@ export class MemberStatus {
         return `No quorum: read-only until a majority is back (missing: ${names})`;
       default:
         if (this.#isFull) return 'The disk is full: writes wait until there is room';
-        return names === '' ? 'Ready' : `Ready (not reachable: ${names})`;
+        return this.#readyMessage(names);
     }
+  }
+
+  #readyMessage(missing: string): string {
+    const ready = missing === '' ? 'Ready' : `Ready (not reachable: ${missing})`;
+    return [ready, ...this.#notices.values()].join(', ');
   }
 
   #missing(members: readonly MemberInfo[]): MissingMember[] {

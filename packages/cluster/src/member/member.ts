@@ -17,6 +17,7 @@ import {
 } from '@quorate/contracts';
 import { ClaimKeeper } from '../formation/claim.ts';
 import type {
+  ActiveCluster,
   Applied,
   BarrierOptions,
   Clock,
@@ -27,12 +28,15 @@ import type {
 import { dialUntilAnswered } from '../links/dial.ts';
 import { form } from '../formation/formation.ts';
 import type { FormationProgress, FormationResult } from '../formation/formation.ts';
+import type { RegisterView, RestoredRegister } from '../formation/register-care.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
 import type { HostedReplica } from '../links/host.ts';
-import { MemberCache, readMemberCache } from './member-cache.ts';
+import { isStillThere, MemberCache, readMemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
+import { restoreRegister, withRegister } from './member-register.ts';
+import type { RegisterParts } from './member-register.ts';
 import { foundingOf, genesisOf, openReplica } from './opening.ts';
 import type { Opened } from './opening.ts';
 import { createPolicy, featureLevel } from '../state/policy.ts';
@@ -65,6 +69,8 @@ export class Member implements Consensus, HostedReplica {
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
   #leaderlessSince = 0;
+  /** Others were told that this member's cluster acknowledges. */
+  #announced = false;
   #knocking = false;
   #knockCount = 0;
   #started: Promise<void> | null = null;
@@ -202,6 +208,31 @@ export class Member implements Consensus, HostedReplica {
     this.#replica?.campaign();
   }
 
+  /** What the register holds, and who is announced (Z41). Errors: `UNREACHABLE`, `UNSUPPORTED`. */
+  async showRegister(signal?: AbortSignal): Promise<RegisterView> {
+    return withRegister(this.#registerParts(signal), (care, within) => care.show(within));
+  }
+
+  /** Writes this cluster back into a register that has forgotten it; see `restoreRegister`. */
+  async restoreRegister(signal?: AbortSignal): Promise<RestoredRegister> {
+    const restored = await restoreRegister({
+      ...this.#registerParts(signal),
+      replica: this.#replica,
+      genesis: this.#genesis,
+      state: this.#opened?.state ?? null,
+    });
+    this.#claim?.look();
+    return restored;
+  }
+
+  #registerParts(signal: AbortSignal | undefined): RegisterParts {
+    return {
+      clock: this.#options.clock,
+      care: this.#network?.care ?? null,
+      signal: signal ?? this.#stopping.signal,
+    };
+  }
+
   // What the host asks of the replica it runs.
 
   facts(): RunFacts {
@@ -219,6 +250,14 @@ export class Member implements Consensus, HostedReplica {
 
   leader(): NodeId | null {
     return this.#replica?.softState.leader ?? null;
+  }
+
+  cluster(): ActiveCluster | null {
+    const genesis = this.#genesis;
+    if (this.#replica === null || genesis === null) return null;
+    if (this.#opened?.state.activated !== true) return null;
+    const { clusterId, generation } = genesis;
+    return { clusterId, generation, label: this.#options.label };
   }
 
   receive(message: Message, sender: RunFacts): void {
@@ -350,15 +389,16 @@ export class Member implements Consensus, HostedReplica {
     const host = this.#host;
     const register = this.#network?.register ?? null;
     if (opened === null || host === null) throw new RangeError('Cannot form: not open');
-    if ((formation ?? 'auto') === 'auto' && register === null) {
-      throw new TypeError(
-        `Cannot form with formation ${formation ?? 'auto'}: no register is given`,
-      );
+    const wanted = formation ?? 'auto';
+    if ((wanted === 'auto' || wanted === 'new') && register === null) {
+      throw new TypeError(`Cannot form with formation ${wanted}: no register is given`);
     }
     const { run, storage } = opened;
     const result = await form({
       register: formation === 'isolated' ? null : register,
       mayFound: formation !== 'join' && (storage.durable || memoryMayFound),
+      inSpite: formation === 'new',
+      care: this.#network?.care ?? null,
       ...(isLogHere === undefined ? {} : { isLogHere }),
       nodeId: run.nodeId,
       facts: this.#facts(storage),
@@ -385,7 +425,7 @@ export class Member implements Consensus, HostedReplica {
     const { run, storage } = opened;
     const genesis: Genesis = {
       clusterId: result.clusterId,
-      generation: 1,
+      generation: result.generation,
       namespace,
       founder: run.nodeId,
       register: formation === 'isolated' || register === null ? 'isolated' : register.group,
@@ -399,10 +439,16 @@ export class Member implements Consensus, HostedReplica {
       full: (isFull) => this.#status.setFull(isFull),
     });
     opened.state.apply(founding.entry);
+    const { beside } = result;
+    if (beside.length > 0) this.#status.say('beside', this.#network?.care?.beside(beside));
     this.#genesis = genesis;
     const { hardState, entry } = founding;
     this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
     return genesis;
+  }
+
+  #forgotten(what: string | null): string | undefined {
+    return what === null ? undefined : this.#network?.care?.forgotten(what);
   }
 
   #facts(storage: LogStorage): MemberFacts {
@@ -427,8 +473,11 @@ export class Member implements Consensus, HostedReplica {
           clusterId: genesis.clusterId,
           generation: genesis.generation,
           founder: genesis.founder,
-          group: genesis.register,
+          group: () => state.register ?? genesis.register,
+          activated: () => state.activated,
           mayRestore: () => isStillThere(storage),
+          lost: (what) => this.#status.setRegisterLost(what, this.#forgotten(what)),
+          pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
           superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
           refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
         },
@@ -463,7 +512,12 @@ export class Member implements Consensus, HostedReplica {
           this.#status.changed();
           this.#endIfRemoved(state);
         },
-        progressed: () => this.#status.changed(),
+        progressed: () => {
+          // Z41: said at once, for a fresh member may look just then.
+          if (state.activated && !this.#announced) host.announce();
+          this.#announced = state.activated;
+          this.#status.changed();
+        },
         activate: () => this.#claim?.activate() ?? Promise.resolve(true),
         full: (isFull) => this.#status.setFull(isFull),
         refused: () => {
@@ -657,10 +711,8 @@ export class Member implements Consensus, HostedReplica {
   }
 }
 
-/** Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
-async function isStillThere(storage: LogStorage): Promise<boolean> {
-  await storage.readCache();
-  return storage.durable;
+function ignoreExpected(error: unknown): void {
+  if (!isQuorateError(error)) throw error;
 }
 
 const leaveTimeoutMs = 20_000;

@@ -67,7 +67,7 @@ export type ClusterStatus = {
   readonly nodeId: NodeId | null;
   readonly label: string;
   readonly phase: Phase;
-  /** A write now would not be rejected at once. */
+  /** A write now would be taken, if need be after an election; false until this member has joined. */
   readonly canWrite: boolean;
   readonly reason: ErrorCode | null;
   /** One sentence for a person. */
@@ -78,6 +78,8 @@ export type ClusterStatus = {
   /** Replicas known to hold everything committed; where another member leads, the voters in reach. */
   readonly copies: number;
   readonly pendingWrites: number;
+  /** What the register holds in place of this cluster, in words; null while it names it (Z41). */
+  readonly registerLost: string | null;
   readonly members: readonly MemberInfo[];
   readonly raft: RaftStatus;
 };

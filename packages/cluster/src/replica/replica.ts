@@ -26,7 +26,7 @@ import type {
   ProposeOptions,
   RandomBytes,
 } from '@quorate/contracts';
-import { stamp } from '../state/envelope.ts';
+import { decodeBody, stamp } from '../state/envelope.ts';
 import { Forwarding } from './forwarding.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { Lease, silentTicksOf } from './lease.ts';
@@ -416,9 +416,25 @@ export class Replica implements Consensus {
         // Z44: it may have stood still, and lead nobody any more: it asks before it answers (K5).
         await this.readBarrier({ timeoutMs: this.#options.policy.electionTimeoutMsMax, signal });
         return noBytes;
+      case 'move-register':
+        if (this.#softState.role !== 'leader') {
+          throw new QuorateError('NO_LEADER', 'Cannot move: this member does not lead');
+        }
+        await this.proposeMove(request.body);
+        return noBytes;
       default:
         throw new QuorateError('BAD_REQUEST', `Cannot answer ${request.method}: unknown method`);
     }
+  }
+
+  /** Proposes `registerMoved` as leader, or has the leader do it; whether it is committed shows. */
+  async proposeMove(body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const { leader } = this.#softState;
+    if (leader === null) throw this.#excuse('write');
+    if (leader !== this.nodeId) {
+      const options = { timeoutMs: 5_000, ...(signal === undefined ? {} : { signal }) };
+      await this.#options.network.request(leader, 'move-register', body, options);
+    } else if (decodeBody(body).type === 'registerMoved') this.#proposeAsLeader([body]);
   }
 
   /** Has `nodeId` removed from the membership (Z18); resolves when that is committed. */

@@ -39,8 +39,17 @@ export type ActivatedBody = { readonly type: 'activated' };
 /** So many durable replicas as the policy expects held all that was committed (Z14). Level 2. */
 export type FormedBody = { readonly type: 'formed' };
 
+/** Another group of relays decides from here on than the genesis names (Z58). */
+export type RegisterMovedBody = { readonly type: 'registerMoved'; readonly group: string };
+
 export type EntryBody =
-  CommandBody | ResolveBody | OpenSessionBody | SessionsBody | ActivatedBody | FormedBody;
+  | CommandBody
+  | ResolveBody
+  | OpenSessionBody
+  | SessionsBody
+  | ActivatedBody
+  | FormedBody
+  | RegisterMovedBody;
 
 const kinds = {
   command: 1,
@@ -49,6 +58,7 @@ const kinds = {
   sessions: 4,
   activated: 5,
   formed: 6,
+  registerMoved: 7,
 } as const;
 
 export function encodeBody(body: EntryBody): Uint8Array {
@@ -77,6 +87,8 @@ export function encodeBody(body: EntryBody): Uint8Array {
     case 'activated':
     case 'formed':
       return writer.finish();
+    case 'registerMoved':
+      return writer.block(new TextEncoder().encode(body.group)).finish();
   }
 }
 
@@ -142,6 +154,12 @@ function readBody(reader: ByteReader): EntryBody {
     case kinds.formed:
       reader.end();
       return { type: 'formed' };
+    case kinds.registerMoved: {
+      const group = new TextDecoder().decode(reader.block());
+      reader.end();
+      if (group === '' || group.length > groupLengthMax) throw unknown('group');
+      return { type: 'registerMoved', group };
+    }
     default:
       throw unknown(`kind ${kind}`);
   }
@@ -158,3 +176,5 @@ function readIds(reader: ByteReader): number[] {
 function unknown(what: string): QuorateError {
   return new QuorateError('BAD_REQUEST', `Cannot read an entry: unknown ${what}`);
 }
+
+const groupLengthMax = 64;

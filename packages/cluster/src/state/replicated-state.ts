@@ -11,7 +11,9 @@ import {
   asId,
   asInteger,
   asMap,
+  asNullable,
   assert,
+  asText,
   ByteReader,
   ByteWriter,
   decodeCborMap,
@@ -41,6 +43,7 @@ export type AppliedEntry = {
     | { readonly type: 'membership'; readonly membership: Membership }
     | { readonly type: 'activated' }
     | { readonly type: 'formed' }
+    | { readonly type: 'registerMoved' }
     | { readonly type: 'none' };
 };
 
@@ -61,6 +64,8 @@ export class ReplicatedState {
   #time = 0;
   #activated = false;
   #formed = false;
+  /** Null while the genesis names it. */
+  #register: string | null = null;
   #membership: Membership = emptyMembership;
   #membershipIndex = 0;
   #members = new Map<string, MemberFacts>();
@@ -87,6 +92,11 @@ export class ReplicatedState {
   /** Z14: as many durable replicas as the policy expects have held all that was committed. */
   get formed(): boolean {
     return this.#formed || (this.#genesis?.policy.expect ?? 1) === 1;
+  }
+
+  /** The register's group (Z11, Z58): as the genesis names it, or a later entry. Null: not known. */
+  get register(): string | null {
+    return this.#register ?? this.#genesis?.register ?? null;
   }
 
   /** The membership as committed and applied, which is what a snapshot carries (M4). */
@@ -145,6 +155,7 @@ export class ReplicatedState {
       activated: this.#activated,
       // Unknown below feature level 2, where it is never true.
       ...(this.#formed ? { formed: true } : {}),
+      register: this.#register,
       members: Object.fromEntries([...this.#members].map(([id, facts]) => [id, { ...facts }])),
       left: [...this.#left],
       sessions: this.#sessions.toCbor(),
@@ -173,6 +184,7 @@ export class ReplicatedState {
     const time = asInteger(header['time'], 'time');
     const activated = asBoolean(header['activated'], 'activated');
     const formed = asBoolean(header['formed'] ?? false, 'formed');
+    const register = asNullable(header['register'] ?? null, (group) => asText(group, 'group', 64));
     const members = new Map(
       Object.entries(asMap(header['members'], 'members')).map(([id, facts]) => [
         id,
@@ -187,6 +199,7 @@ export class ReplicatedState {
       this.#time = time;
       this.#activated = activated;
       this.#formed = formed;
+      this.#register = register;
       this.#members = members;
       this.#left = new Set(left);
       this.#sessions = sessions;
@@ -237,6 +250,9 @@ export class ReplicatedState {
       case 'formed':
         this.#formed = true;
         return { type: 'formed' };
+      case 'registerMoved':
+        this.#register = body.group;
+        return { type: 'registerMoved' };
     }
   }
 

@@ -85,6 +85,33 @@ export function rendezvousConformance(options: RendezvousConformance): void {
     check(seen.length === count, 'an ended watch stays silent');
   });
 
+  inWorld(
+    'Z41 the active cluster of a host is told, anew when it changes, and taken back',
+    async (world) => {
+      const a = await world.join('one');
+      const b = await world.join('one');
+      const cluster = { clusterId: 'ab'.repeat(16), generation: 3, label: 'shelf 2' };
+      const isSame = (told: Announcement['cluster']): boolean =>
+        told?.clusterId === cluster.clusterId &&
+        told.generation === cluster.generation &&
+        told.label === cluster.label;
+      const seen: Announcement[] = [];
+      b.rendezvous.watch((announcement) => seen.push(announcement));
+      a.rendezvous.announce({ host: a.host, addresses: ['/a/1'] });
+      await until(() => seen.length > 0, 'the host is seen');
+      check(seen[0]?.cluster === undefined, 'it is a member of nothing');
+      a.rendezvous.announce({ host: a.host, addresses: ['/a/1'], cluster });
+      await until(() => seen.some((one) => isSame(one.cluster)), 'a watcher hears of the cluster');
+      await listed(b.rendezvous, ([one]) => isSame(one?.cluster), 'so does a listing');
+      a.rendezvous.announce({ host: a.host, addresses: ['/a/1'] });
+      await listed(
+        b.rendezvous,
+        ([one]) => one !== undefined && one.cluster === undefined,
+        'and that it is a member no more',
+      );
+    },
+  );
+
   inWorld('namespaces are apart', async (world) => {
     const a = await world.join('one');
     const b = await world.join('two');

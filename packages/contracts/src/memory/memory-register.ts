@@ -6,13 +6,25 @@ const valueBytesMax = 16 * 1024;
 
 /** What namespaces share: hand one to every host of a test. */
 export class MemoryRegisters {
-  readonly group: string;
+  #group: string;
   readonly #records = new Map<string, RegisterRecord>();
   readonly #owners = new Map<string, string>();
   #reachable = true;
 
   constructor(group: string) {
-    this.group = group;
+    this.#group = group;
+  }
+
+  /** The group that answers now. */
+  get group(): string {
+    return this.#group;
+  }
+
+  /** Forgets everything, as when its disk is lost; with `group` another one answers from then on. */
+  empty(group: string = this.#group): void {
+    this.#records.clear();
+    this.#owners.clear();
+    this.#group = group;
   }
 
   /** False: every call rejects with `UNREACHABLE` until it is true again. */
@@ -21,13 +33,26 @@ export class MemoryRegisters {
   }
 
   /** The register of one namespace, as a holder of one secret sees it. */
-  register(options: { readonly topic: string; readonly nameTag: string }): Register {
-    const { topic, nameTag } = options;
+  register(options: {
+    readonly topic: string;
+    readonly nameTag: string;
+    /** The application named the group: the one of now. Default false. */
+    readonly pinned?: boolean;
+  }): Register {
+    const { topic, nameTag, pinned = false } = options;
+    let wanted = pinned ? this.#group : null;
     const admit = (signal: AbortSignal): void => {
       if (signal.aborted || !this.#reachable) {
         throw new QuorateError(
           'UNREACHABLE',
           'Cannot ask the register: no answer, wanted a reachable one',
+        );
+      }
+      if (wanted !== null && wanted !== this.#group) {
+        throw new QuorateError(
+          'REGISTER_LOST',
+          `Cannot use the register: its group is ${this.#group}, wanted ${wanted}`,
+          { details: { group: this.#group, isPinned: pinned } },
         );
       }
       const owner = this.#owners.get(nameTag);
@@ -41,8 +66,15 @@ export class MemoryRegisters {
         'Cannot use the namespace: it exists under another secret, wanted that one',
       );
     };
+    const current = (): string => wanted ?? this.#group;
     return {
-      group: this.group,
+      get group() {
+        return current();
+      },
+      pinned,
+      follow: (group) => {
+        if (!pinned) wanted = group;
+      },
       read: async (signal) => {
         // One turn passes before the answer is decided, as on any network.
         await Promise.resolve();

@@ -77,12 +77,9 @@ export function tabsRealm(join: JoinOptions, environment: Environment): Realm {
 /** Members of any device. What this takes is loaded by the pages that use it, and by no other. */
 export function relaysRealm(join: JoinOptions, environment: Environment): Realm {
   const { namespace, relays = [], slots = 1, iceServers, direct } = join;
-  const { clock, random } = environment;
   // Fetched and compiled while the store opens, for a page waits for both; used after it (decision 9).
   // What fails here fails again below, where it is told.
-  void Promise.all([import('@quorate/transport-libp2p/browser'), import('@quorate/crypto')]).catch(
-    () => undefined,
-  );
+  void Promise.all([import('./relays.ts'), import('@quorate/crypto')]).catch(() => undefined);
   return {
     name: `relays ${namespace}`,
     slotCount: slots,
@@ -90,24 +87,16 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
     maySpareDisks: true,
     policy: {},
     network: async () => {
-      const [{ createLibp2pHost }, cipher] = await Promise.all([
-        import('@quorate/transport-libp2p/browser'),
+      const [{ networkOverRelays }, cipher] = await Promise.all([
+        import('./relays.ts'),
         cipherOf({ ...join, secret: join.secret ?? 'public' }, environment, true),
       ]);
-      const host = await createLibp2pHost({
+      const options = {
         relays: relays.map(String),
-        clock,
-        random,
         ...(iceServers === undefined ? {} : { iceServers: iceServers.map(asRtcIceServer) }),
         ...(direct === undefined ? {} : { direct }),
-      });
-      return {
-        transport: host.transport(cipher.topic),
-        cipher,
-        register: host.register(cipher),
-        rendezvous: host.rendezvous(cipher),
-        close: () => host.close(),
       };
+      return networkOverRelays(options, cipher, environment);
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Applied, BarrierOptions, ProposeOptions, StateMachine } from '@quorate/contracts';
 import type { ClusterStatus, Member } from '@quorate/cluster';
+import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from '../options.ts';
 import type { Runner } from '../runner.ts';
@@ -117,6 +118,14 @@ export class TabRunner implements Runner {
 
   leave(options: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void> {
     return this.#life.primary.leave(options);
+  }
+
+  showRegister(signal?: AbortSignal): Promise<RegisterView> {
+    return this.#life.primary.showRegister(signal);
+  }
+
+  restoreRegister(signal?: AbortSignal): Promise<RestoredRegister> {
+    return this.#life.primary.restoreRegister(signal);
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { isQuorateError, systemClock, systemRandom } from '@quorate/contracts';
 import { Member } from '@quorate/cluster';
 import type { MemberNetwork } from '@quorate/cluster';
+import { registerCare } from '@quorate/cluster/register';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
 import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
@@ -29,14 +30,15 @@ export const assembleNode: Assemble = (options, machine) => {
   const network = async (): Promise<MemberNetwork> => {
     const opened = await openHost(options, directory);
     host = opened;
-    const hasRelays = (options.relays ?? []).length > 0;
-    return {
+    const common = {
       transport: opened.transport(cipher.topic),
       cipher,
-      register: hasRelays ? opened.register(cipher) : null,
-      rendezvous: hasRelays ? opened.rendezvous(cipher) : null,
       close: () => opened.close(),
     };
+    if ((options.relays ?? []).length === 0) return { ...common, register: null, rendezvous: null };
+    const [register, rendezvous] = [opened.register(cipher), opened.rendezvous(cipher)];
+    const care = registerCare({ register, rendezvous, clock: systemClock });
+    return { ...common, register, rendezvous, care };
   };
   const member = new Member({
     namespace,

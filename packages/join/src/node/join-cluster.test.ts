@@ -62,6 +62,26 @@ describe('joinCluster()', () => {
     await cluster.close();
   });
 
+  test('T6 who has not joined reads nothing locally, exports nothing and takes no write', async () => {
+    const waiting = isolated({ formation: 'auto', relays: ['ws://127.0.0.1:1'], secret: 'public' });
+    const notJoined = {
+      code: expect.stringMatching(/^(NO_LEADER|FORMATION_WAITING)$/) as string,
+      outcome: 'not-applied',
+      message: expect.stringContaining('has not joined yet') as string,
+    };
+    for (let look = 0; look < 3; look++) {
+      const local = { consistency: 'local' } as const;
+      await expect(waiting.kv.get('a', local)).rejects.toMatchObject(notJoined);
+      await expect(waiting.kv.getEntry('a', local)).rejects.toMatchObject(notJoined);
+      await expect(waiting.kv.range({ prefix: '', ...local })).rejects.toMatchObject(notJoined);
+      expect(waiting.status.canWrite).toBe(false);
+    }
+    const alone = isolated({ namespace: 'alone' });
+    await alone.ready();
+    expect(alone.status.canWrite).toBe(true);
+    expect(await alone.kv.get('a', { consistency: 'local' })).toBeUndefined();
+  });
+
   test('queues calls until the member is ready, in order', async () => {
     const cluster = isolated();
     expect(cluster.status.phase).not.toBe('ready');

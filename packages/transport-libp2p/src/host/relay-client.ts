@@ -42,11 +42,12 @@ type Session = {
 
 type Call = { settle(answer: Answer | null): void };
 
-const dialTimeoutMs = 6_000;
+/** From the beginning of one attempt to that of the next: shorter than a new register waits (Z58). */
+const retryMsMax = 5_000;
+const dialTimeoutMs = retryMsMax - 500;
 const callTimeoutMs = 8_000;
 const pingIntervalMs = 3_000;
 const retryMsMin = 200;
-const retryMsMax = 5_000;
 const queueBytesMax = 1024 * 1024;
 const callsMax = 1_024;
 
@@ -137,14 +138,18 @@ export class RelayClient {
 
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
+      let beganMs = this.#options.clock.now();
       const session = await this.#establish();
       if (session !== null) {
         this.#retryMs = retryMsMin;
         await this.#serve(session);
+        beganMs = this.#options.clock.now();
       }
       if (this.#closing.signal.aborted) return;
       const byte = this.#options.random(1)[0] ?? 0;
-      await this.#pause(this.#retryMs * (0.5 + byte / 512));
+      const spentMs = this.#options.clock.now() - beganMs;
+      const pauseMs = this.#retryMs * (0.5 + byte / 512);
+      await this.#pause(Math.max(retryMsMin, Math.min(pauseMs, retryMsMax - spentMs)));
       this.#retryMs = Math.min(2 * this.#retryMs, retryMsMax);
     }
   }

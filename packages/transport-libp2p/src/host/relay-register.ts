@@ -12,21 +12,35 @@ const valueBytesMax = 16 * 1024;
 export class RelayRegister implements Register {
   readonly #client: RelayClient;
   readonly #cipher: Cipher;
-  #group: string;
+  /** As the log of a member names it. */
+  #followed: string | null = null;
+  /** Of the last answer. */
+  #met = '';
 
   constructor(client: RelayClient, cipher: Cipher) {
     this.#client = client;
     this.#cipher = cipher;
-    this.#group = client.relay.group ?? '';
   }
 
-  /** The pinned group; else the one that the first answer came from, and empty before that. */
+  get pinned(): boolean {
+    return this.#client.relay.group !== null;
+  }
+
+  /** The pinned group; else the one that is followed, else that of the last answer. */
   get group(): string {
-    return this.#group;
+    return this.#wanted ?? this.#met;
+  }
+
+  follow(group: string): void {
+    this.#followed = group;
+  }
+
+  get #wanted(): string | null {
+    return this.#client.relay.group ?? this.#followed;
   }
 
   async read(signal: AbortSignal): Promise<RegisterRecord | null> {
-    await this.#admit(signal);
+    this.#met = await this.#admit(signal);
     const { topic, nameTag } = this.#cipher;
     const answer = await this.#client.call({ type: 'read', topic, nameTag }, signal);
     if (answer.type !== 'value') throw unexpected(answer.type);
@@ -41,7 +55,11 @@ export class RelayRegister implements Register {
     if (value.length > valueBytesMax) {
       throw new RangeError(`Cannot set ${value.length} bytes, wanted at most ${valueBytesMax}`);
     }
-    await this.#admit(signal);
+    const group = await this.#admit(signal);
+    // What was read there says nothing of what stands here.
+    if (this.#met !== '' && group !== this.#met) {
+      throw new QuorateError('FORMATION_WAITING', 'Cannot set: another register answers now');
+    }
     const { topic, nameTag } = this.#cipher;
     const record = this.#cipher.sealRecord('register', expectedVersion + 1, value);
     const answer = await this.#client.call(
@@ -53,23 +71,25 @@ export class RelayRegister implements Register {
     return { ok: false, current: this.#open(answer.current) };
   }
 
-  /** Makes sure that the relay holds the register of the group we know (Z11). */
-  async #admit(signal: AbortSignal): Promise<void> {
-    const greeting: Greeting = await this.#client.greeting(signal);
+  /** Makes sure that the relay holds the register of the group we know (Z11); resolves with it. */
+  async #admit(signal: AbortSignal): Promise<string> {
+    const { group }: Greeting = await this.#client.greeting(signal);
     const relay = this.#client.relay.text;
-    if (greeting.group === null) {
+    if (group === null) {
       throw new QuorateError(
         'FORMATION_WAITING',
-        `Cannot use relay ${relay} as register: it only carries traffic, wanted one started with --init`,
+        `Cannot use relay ${relay} as register: it only carries traffic, wanted one started once with --init`,
       );
     }
-    if (this.#group !== '' && greeting.group !== this.#group) {
+    const wanted = this.#wanted;
+    if (wanted !== null && group !== wanted) {
       throw new QuorateError(
         'REGISTER_LOST',
-        `Cannot use the register of ${relay}: its group is ${greeting.group}, wanted ${this.#group}`,
+        `Cannot use the register of ${relay}: its group is ${group}, wanted ${wanted}`,
+        { details: { group, isPinned: this.pinned } },
       );
     }
-    this.#group = greeting.group;
+    return group;
   }
 
   #open(stored: StoredRecord | null): RegisterRecord | null {

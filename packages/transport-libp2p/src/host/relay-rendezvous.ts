@@ -4,7 +4,14 @@
  */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { QuorateError } from '@quorate/contracts';
-import type { Announcement, Cipher, Clock, HostId, Rendezvous } from '@quorate/contracts';
+import type {
+  ActiveCluster,
+  Announcement,
+  Cipher,
+  Clock,
+  HostId,
+  Rendezvous,
+} from '@quorate/contracts';
 import type { Answer, StoredAnnouncement } from '../wire/relay-messages.ts';
 import { announceBytesMax } from '../wire/relay-messages.ts';
 import type { RelayClient, RequestBody } from './relay-client.ts';
@@ -128,11 +135,11 @@ export class RelayRendezvous implements Rendezvous {
     this.#cancelTimer = this.#options.clock.setTimeout(() => this.#keepAnnounced(), changeCheckMs);
   }
 
-  /** Tells of this host's addresses if they have changed, or were told long ago. */
+  /** Tells of this host if its addresses have changed, or it was told long ago. */
   refresh(): void {
     if (this.#announcement === null) return;
     const nowMs = this.#options.clock.now();
-    const changed = this.#current().addresses.join(' ') !== this.#announced;
+    const changed = textOf(this.#current()) !== this.#announced;
     if (!changed && nowMs - this.#announcedMs < refreshMs) return;
     this.#announcedMs = nowMs;
     for (const client of this.#options.clients) this.#announceTo(client);
@@ -142,17 +149,17 @@ export class RelayRendezvous implements Rendezvous {
     const announced = this.#announcement ?? { host: this.#options.host, addresses: [] };
     if (announced.host !== this.#options.host) return announced;
     const addresses = [...new Set([...this.#options.addresses(), ...announced.addresses])];
-    return { host: announced.host, addresses: addresses.slice(0, addressesMax) };
+    return { ...announced, addresses: addresses.slice(0, addressesMax) };
   }
 
   #announceTo(client: RelayClient): void {
     if (this.#announcement === null) return;
     const { cipher } = this.#options;
-    const { host, addresses } = this.#current();
-    this.#announced = addresses.join(' ');
+    const current = this.#current();
+    this.#announced = textOf(current);
     this.#version += 1;
     const version = this.#version;
-    const value = encode({ host, addresses }, rfc8949EncodeOptions);
+    const value = encode(current, rfc8949EncodeOptions);
     const record = cipher.sealRecord('announce', version, value);
     if (record.length > announceBytesMax) return;
     this.#ask(client, { type: 'announce', topic: cipher.topic, version, record });
@@ -176,8 +183,8 @@ export class RelayRendezvous implements Rendezvous {
     this.#heard.set(announcement.host, { announcement, atMs: nowMs });
     const [oldest] = this.#heard.keys();
     if (this.#heard.size > heardMax && oldest !== undefined) this.#heard.delete(oldest);
-    const isSame = known?.announcement.addresses.join(' ') === announcement.addresses.join(' ');
-    if (isSame && known !== undefined && nowMs - known.atMs < forgottenAfterMs) return;
+    const isSame = known !== undefined && textOf(known.announcement) === textOf(announcement);
+    if (isSame && nowMs - known.atMs < forgottenAfterMs) return;
     for (const listener of [...this.#listeners]) listener(announcement);
   }
 
@@ -188,7 +195,10 @@ export class RelayRendezvous implements Rendezvous {
     try {
       const raw: unknown = decode(cipher.openRecord('announce', stored.version, stored.record));
       if (!isAnnouncement(raw) || raw.host !== stored.host) return null;
-      return { host: raw.host, addresses: raw.addresses.slice(0, addressesMax) };
+      const addresses = raw.addresses.slice(0, addressesMax);
+      if (raw.cluster === undefined) return { host: raw.host, addresses };
+      const { clusterId, generation, label } = raw.cluster;
+      return { host: raw.host, addresses, cluster: { clusterId, generation, label } };
     } catch {
       return null;
     }
@@ -204,12 +214,30 @@ export class RelayRendezvous implements Rendezvous {
   }
 }
 
+/** Whatever of it is news to others. */
+function textOf({ addresses, cluster }: Announcement): string {
+  return JSON.stringify([addresses, cluster?.clusterId, cluster?.generation, cluster?.label]);
+}
+
 function isAnnouncement(raw: unknown): raw is Announcement {
   if (typeof raw !== 'object' || raw === null) return false;
-  const { host, addresses } = raw as Partial<Announcement>;
+  const { host, addresses, cluster } = raw as Partial<Announcement>;
   return (
     typeof host === 'string' &&
     Array.isArray(addresses) &&
-    addresses.every((address) => typeof address === 'string' && address.length <= 512)
+    addresses.every((address) => typeof address === 'string' && address.length <= 512) &&
+    (cluster === undefined || isActiveCluster(cluster))
+  );
+}
+
+function isActiveCluster(raw: unknown): raw is ActiveCluster {
+  if (typeof raw !== 'object' || raw === null) return false;
+  const { clusterId, generation, label } = raw as Partial<ActiveCluster>;
+  return (
+    typeof clusterId === 'string' &&
+    /^[0-9a-f]{32}$/.test(clusterId) &&
+    Number.isSafeInteger(generation) &&
+    typeof label === 'string' &&
+    label.length <= 64
   );
 }

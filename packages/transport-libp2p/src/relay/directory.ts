@@ -5,16 +5,17 @@
  *     relay.sock       held while a relay runs here
  *     group.json       { format, group }: made by `init`, the mark that a register belongs here
  *     register/GROUP   the same group once more, inside of what must not be lost
- *     register/*.cbor  one file per namespace (register-store.ts)
+ *     register/topics  every namespace that has a file (register-store.ts)
+ *     register/*.cbor  one file per namespace
  *
- * A mark without the register it speaks of means that the register was lost (Z11): then claims are
- * refused until a person restores the files or removes the mark. So is a mark without the key.
+ * Any of these without the others means that the register was lost (Z11, Z41): then claims are
+ * refused until a person restores the files, or empties the directory and makes another group.
  */
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { join, resolve } from 'node:path';
-import { generatePrivateKey } from '../host/private-key.ts';
+import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { QuorateError, systemRandom } from '@quorate/contracts';
 import { toHex } from '../host/link-protocol.ts';
 
@@ -24,14 +25,20 @@ export type RelayIdentity = {
   readonly group: string | null;
   /** Why the register is lost; null when it is not. */
   readonly lost: string | null;
+  /** The group was made, or its mark was, in this very start. */
+  readonly made: boolean;
 };
 
 const format = 1;
+/** In the register's folder: a topic a line, for a file that is gone says nothing by itself. */
+export const topicsFile = 'topics';
 /** Longest path of a Unix socket that every system takes. */
 const socketPathBytesMax = 100;
 
 export class RelayDirectory {
   readonly path: string;
+  /** What a person asks on this machine while the relay runs; see `control.ts`. */
+  onAsked: (socket: Socket) => void = (socket) => socket.destroy();
   #lock: Server | null = null;
   #folder: { readonly fd: number; close(): Promise<void> } | null = null;
 
@@ -53,23 +60,42 @@ export class RelayDirectory {
     await this.#takeLock();
     const key = await readOrNull(join(this.path, 'relay.key'));
     const mark = await readOrNull(join(this.path, 'group.json'));
-    if (mark === null) {
-      const privateKey = key ?? (await this.#makeKey());
-      const group = init ? await this.#makeGroup() : null;
-      return { privateKey, group, lost: null };
-    }
-    const group = readMark(mark, join(this.path, 'group.json'));
     const inside = await readOrNull(join(this.registerPath, 'GROUP'));
-    const found = inside === null ? null : new TextDecoder().decode(inside).trim();
+    if (key !== null) await this.#checkKey(key);
+    if (mark === null && (init || inside === null)) {
+      const privateKey = key ?? (await this.#makeKey());
+      const group = init ? await this.#makeGroup(inside) : null;
+      return { privateKey, group, lost: null, made: init };
+    }
+    const group = mark === null ? groupIn(inside) : readMark(mark, join(this.path, 'group.json'));
     const lost =
-      key === null
-        ? `relay.key is missing in ${this.path}`
-        : found === null
-          ? `register/GROUP is missing in ${this.path}`
-          : found !== group
-            ? `register/GROUP in ${this.path} names another group`
-            : null;
-    return { privateKey: key ?? (await generatePrivateKey()), group, lost };
+      mark === null
+        ? `group.json is missing in ${this.path}: --init makes it again`
+        : this.#whatIsLost(key, group, inside);
+    return { privateKey: key ?? (await generatePrivateKey()), group, lost, made: false };
+  }
+
+  #whatIsLost(
+    key: Uint8Array | null,
+    group: string | null,
+    inside: Uint8Array | null,
+  ): string | null {
+    if (key === null) return `relay.key is missing in ${this.path}`;
+    if (inside === null) return `register/GROUP is missing in ${this.path}`;
+    const found = groupIn(inside);
+    if (found === null) return `register/GROUP cannot be read in ${this.path}`;
+    return found === group ? null : `register/GROUP in ${this.path} names another group`;
+  }
+
+  async #checkKey(key: Uint8Array): Promise<void> {
+    try {
+      await readPrivateKey(key);
+    } catch (cause) {
+      const path = join(this.path, 'relay.key');
+      throw new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}, wanted a private key`, {
+        cause,
+      });
+    }
   }
 
   async close(): Promise<void> {
@@ -91,13 +117,21 @@ export class RelayDirectory {
     return key;
   }
 
-  /** The mark is written last: a crash before it leaves a relay without a register, not a lost one. */
-  async #makeGroup(): Promise<string> {
+  /** The mark is written last: a crash before it leaves a relay that `init` completes. */
+  async #makeGroup(inside: Uint8Array | null): Promise<string> {
     await mkdir(this.registerPath, { recursive: true });
-    const before = await readOrNull(join(this.registerPath, 'GROUP'));
-    const group =
-      before === null ? toHex(systemRandom(16)) : new TextDecoder().decode(before).trim();
-    await writeDurably(this.registerPath, 'GROUP', new TextEncoder().encode(`${group}\n`));
+    const known = groupIn(inside);
+    if (inside !== null && known === null) {
+      const path = join(this.registerPath, 'GROUP');
+      throw new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}, wanted 32 hex digits`);
+    }
+    const group = known ?? toHex(systemRandom(16));
+    if (known === null) {
+      if ((await readOrNull(join(this.registerPath, topicsFile))) === null) {
+        await writeDurably(this.registerPath, topicsFile, new Uint8Array());
+      }
+      await writeDurably(this.registerPath, 'GROUP', new TextEncoder().encode(`${group}\n`));
+    }
     const mark = `${JSON.stringify({ format, group })}\n`;
     await writeDurably(this.path, 'group.json', new TextEncoder().encode(mark));
     return group;
@@ -105,10 +139,10 @@ export class RelayDirectory {
 
   /** A listening socket: refused connections mean that its owner is dead. */
   async #takeLock(): Promise<void> {
-    const path = await this.#socketPath();
+    const path = await this.socketPath();
     if (path === null) return;
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      const server = await listenOn(path);
+      const server = await listenOn(path, (socket) => this.onAsked(socket));
       if (server !== null) {
         server.unref();
         this.#lock = server;
@@ -125,7 +159,7 @@ export class RelayDirectory {
   }
 
   /** Null where no socket can stand for the directory: then only the port tells two relays apart. */
-  async #socketPath(): Promise<string | null> {
+  async socketPath(): Promise<string | null> {
     if (process.platform === 'win32') return null;
     const path = join(this.path, 'relay.sock');
     if (Buffer.byteLength(path) <= socketPathBytesMax) return path;
@@ -166,7 +200,14 @@ function readMark(bytes: Uint8Array, path: string): string {
   throw new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}, wanted format ${format}`);
 }
 
-async function readOrNull(path: string): Promise<Uint8Array | null> {
+/** Null for anything but 32 hex digits. */
+function groupIn(bytes: Uint8Array | null): string | null {
+  if (bytes === null) return null;
+  const text = new TextDecoder().decode(bytes).trim();
+  return /^[0-9a-f]{32}$/.test(text) ? text : null;
+}
+
+export async function readOrNull(path: string): Promise<Uint8Array | null> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -175,9 +216,12 @@ async function readOrNull(path: string): Promise<Uint8Array | null> {
   }
 }
 
-async function listenOn(path: string): Promise<Server | null> {
+async function listenOn(path: string, onAsked: (socket: Socket) => void): Promise<Server | null> {
   return new Promise((settle, reject) => {
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      onAsked(socket);
+    });
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') settle(null);
       else reject(error);

@@ -19,6 +19,8 @@ export class MeetingPoint {
   readonly #topics = new Map<string, Map<string, Listed>>();
   readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #watched = new Map<Watcher, Set<string>>();
+  /** Topics that a person gave up: nobody is listed there. */
+  readonly #forgotten = new Set<string>();
   #count = 0;
   #cancelSweep: () => void = () => {};
 
@@ -29,6 +31,7 @@ export class MeetingPoint {
 
   /** Lists a host for 30 s and tells the watchers of its topic. Errors: `OVERLOADED`. */
   announce(topic: string, announcement: StoredAnnouncement): void {
+    if (this.#forgotten.has(topic)) return;
     const listed = this.#topics.get(topic) ?? new Map<string, Listed>();
     if (!listed.has(announcement.host)) {
       if (listed.size >= hostsPerTopicMax || this.#count >= hostsMax) {
@@ -46,6 +49,16 @@ export class MeetingPoint {
     if (listed?.delete(host) !== true) return;
     this.#count -= 1;
     if (listed.size === 0) this.#topics.delete(topic);
+  }
+
+  /** Names no host of this topic until `remember`, for a person gave their cluster up. */
+  forget(topic: string): void {
+    for (const host of [...(this.#topics.get(topic)?.keys() ?? [])]) this.withdraw(topic, host);
+    this.#forgotten.add(topic);
+  }
+
+  remember(topic: string): void {
+    this.#forgotten.delete(topic);
   }
 
   list(topic: string): readonly StoredAnnouncement[] {

@@ -3,18 +3,21 @@
  * and signed. Kept in memory, and in one file per topic that is durable before a change is
  * answered. Changes are carried out one after another.
  *
+ * A file that is gone says nothing by itself, so `topics` lists which there must be. The record is
+ * written first and listed then, both before the answer: a crash leaves at most one that is not listed.
+ *
  * A name belongs to the first topic that claimed it: another topic under the same name tag is a
  * stranger with another secret, refused and counted. The count is not durable: a stranger shall not
  * be able to make the relay write.
  */
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { open, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { QuorateError } from '@quorate/contracts';
-import type { VerifyRecord } from '@quorate/contracts';
+import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
-import { writeDurably } from './directory.ts';
+import { readOrNull, topicsFile, writeDurably } from './directory.ts';
 
 export type RegisterName = { readonly topic: string; readonly nameTag: string };
 
@@ -29,11 +32,14 @@ type Slot = {
 };
 
 const format = 1;
+/** A topic in hex, and the end of its line. */
+const lineBytes = 65;
 const topicsMax = 16_384;
 const storedBytesMax = 128 * 1024 * 1024;
 
 export class RegisterStore {
   readonly #verify: VerifyRecord;
+  readonly #clock: Clock;
   /** Null keeps everything in memory. */
   readonly #path: string | null;
   readonly #slots = new Map<string, Slot>();
@@ -42,11 +48,16 @@ export class RegisterStore {
   readonly #damaged = new Set<string>();
   #storedBytes = 0;
   #failed = false;
+  /** Length of the list, without what a crash left half-written behind it. */
+  #listBytes = 0;
+  /** First claims are refused until then, by `#clock`. */
+  #heldUntilMs = -Infinity;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string | null, verify: VerifyRecord) {
+  constructor(path: string | null, verify: VerifyRecord, clock: Clock) {
     this.#path = path;
     this.#verify = verify;
+    this.#clock = clock;
   }
 
   /** Files that cannot be read; their namespaces answer `REGISTER_LOST`. */
@@ -54,9 +65,27 @@ export class RegisterStore {
     return [...this.#damaged];
   }
 
-  /** Reads what is stored. Called once, before anything else. */
-  async load(): Promise<void> {
-    if (this.#path === null) return;
+  /** Nobody ever claimed anything here, as far as can be told. */
+  get isEmpty(): boolean {
+    return this.#slots.size === 0 && this.#damaged.size === 0;
+  }
+
+  /**
+   * A register that was just made may stand where another one was lost, and members of its clusters
+   * be on their way back: no first claim for so long (Z58).
+   */
+  holdFirstClaims(untilMs: number): void {
+    this.#heldUntilMs = untilMs;
+  }
+
+  /** Reads what is stored; resolves with what of it is lost, or null. Called once, before all else. */
+  async load(): Promise<string | null> {
+    if (this.#path === null) return null;
+    const list = await readOrNull(join(this.#path, topicsFile));
+    if (list === null) return `register/${topicsFile} is missing`;
+    const listed = this.#parseList(list);
+    if (listed === null) return `register/${topicsFile} cannot be read`;
+    const unlisted: string[] = [];
     for (const name of await readdir(this.#path)) {
       // What a crash left half-written was never acknowledged.
       if (name.endsWith('.tmp')) await rm(join(this.#path, name), { force: true });
@@ -65,7 +94,25 @@ export class RegisterStore {
       const slot = this.#parse(topic, await readFile(join(this.#path, name)));
       if (slot === null) this.#damaged.add(topic);
       else this.#keep(topic, slot);
+      if (!listed.delete(topic)) unlisted.push(topic);
     }
+    if (unlisted.length > 1) {
+      return `register/${topicsFile} lacks ${unlisted.length} namespaces that have a file`;
+    }
+    for (const topic of unlisted) await this.#list(topic);
+    for (const topic of listed) this.#damaged.add(topic);
+    return null;
+  }
+
+  /** Forgets a namespace for good; false where there was nothing of it. */
+  async release(topic: string): Promise<boolean> {
+    const released = this.#last.then(async () => this.#release(topic));
+    this.#last = released.catch(() => {});
+    return released;
+  }
+
+  get topics(): readonly string[] {
+    return [...new Set([...this.#slots.keys(), ...this.#damaged])];
   }
 
   /** Errors: `BAD_SECRET` `REGISTER_LOST`. */
@@ -107,6 +154,13 @@ export class RegisterStore {
     if ((current?.version ?? 0) !== expectedVersion) {
       return { ok: false, current: copyOf(current) };
     }
+    if (current === undefined && this.#clock.now() < this.#heldUntilMs) {
+      throw new QuorateError(
+        'FORMATION_WAITING',
+        'Cannot take a first claim yet: this register is new, and waits some seconds for members ' +
+          'of a cluster that may be alive (a relay started with --fresh does not)',
+      );
+    }
     const full = current === undefined && this.#slots.size >= topicsMax;
     if (full || this.#storedBytes + record.length > storedBytesMax) {
       throw new QuorateError('OVERLOADED', 'Cannot set a register: this relay holds its maximum');
@@ -118,8 +172,52 @@ export class RegisterStore {
       refusedCount: current?.refusedCount ?? 0,
     };
     await this.#write(name.topic, slot);
+    if (current === undefined) await this.#list(name.topic);
     this.#keep(name.topic, slot);
     return { ok: true };
+  }
+
+  async #release(topic: string): Promise<boolean> {
+    const slot = this.#slots.get(topic);
+    if (slot === undefined && !this.#damaged.has(topic)) return false;
+    if (this.#path !== null) {
+      const lines = this.topics.filter((one) => one !== topic).map((one) => `${one}\n`);
+      const bytes = new TextEncoder().encode(lines.join(''));
+      await this.#durably(async (path) => writeDurably(path, topicsFile, bytes));
+      this.#listBytes = bytes.length;
+      await rm(join(this.#path, `${topic}.cbor`), { force: true });
+    }
+    this.#slots.delete(topic);
+    this.#damaged.delete(topic);
+    this.#storedBytes -= slot?.record.length ?? 0;
+    if (slot !== undefined && this.#ownerOf.get(slot.nameTag) === topic) {
+      this.#ownerOf.delete(slot.nameTag);
+    }
+    return true;
+  }
+
+  /** Adds a line at the end of what is whole; a line that fails is written over by the next. */
+  async #list(topic: string): Promise<void> {
+    const line = new TextEncoder().encode(`${topic}\n`);
+    await this.#durably(async (path) => {
+      const file = await open(join(path, topicsFile), 'r+');
+      try {
+        await file.write(line, 0, line.length, this.#listBytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    });
+    this.#listBytes += line.length;
+  }
+
+  /** Null for anything but a topic a line; a last line cut short was never acknowledged. */
+  #parseList(bytes: Uint8Array): Set<string> | null {
+    this.#listBytes = bytes.length - (bytes.length % lineBytes);
+    const whole = new TextDecoder().decode(bytes.subarray(0, this.#listBytes));
+    const lines = whole === '' ? [] : whole.slice(0, -1).split('\n');
+    if (whole !== '' && !whole.endsWith('\n')) return null;
+    return lines.every((line) => /^[0-9a-f]{64}$/.test(line)) ? new Set(lines) : null;
   }
 
   #admit({ topic, nameTag }: RegisterName): void {
@@ -149,11 +247,15 @@ export class RegisterStore {
   }
 
   async #write(topic: string, slot: Slot): Promise<void> {
-    if (this.#path === null) return;
     const { nameTag, version, record } = slot;
     const bytes = encode({ format, nameTag, version, record }, rfc8949EncodeOptions);
+    await this.#durably(async (path) => writeDurably(path, `${topic}.cbor`, bytes));
+  }
+
+  async #durably(write: (path: string) => Promise<void>): Promise<void> {
+    if (this.#path === null) return;
     try {
-      await writeDurably(this.#path, `${topic}.cbor`, bytes);
+      await write(this.#path);
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code;
       // Without space nothing was renamed, and the old file stands. After anything else nobody

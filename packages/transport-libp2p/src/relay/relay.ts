@@ -19,6 +19,8 @@ import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { toHex } from '../host/link-protocol.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
+import { serveControl } from './control.ts';
+import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { RelayDirectory } from './directory.ts';
 import type { RelayIdentity } from './directory.ts';
 import { MeetingPoint } from './meeting-point.ts';
@@ -36,6 +38,12 @@ export type RelayOptions = {
   readonly announce?: readonly string[];
   /** Makes the directory one that decides (Z11); where it does already, nothing changes. */
   readonly init?: boolean;
+  /**
+   * No cluster of this register can be alive: a register that was just made, or holds nothing yet,
+   * takes first claims at once. Otherwise it refuses them for 7 s, so that members of a cluster whose
+   * register was lost are announced before somebody founds beside them (Z58).
+   */
+  readonly fresh?: boolean;
   /** Checks signatures; from the crypto package. */
   readonly verify: VerifyRecord;
   readonly onEvent?: (event: RelayEvent) => void;
@@ -45,7 +53,13 @@ export type RelayOptions = {
 export type RelayEvent =
   | { readonly type: 'listening'; readonly addresses: readonly string[] }
   /** `group` is null for a relay that only carries traffic; `lost` says why a register is gone. */
-  | { readonly type: 'register'; readonly group: string | null; readonly lost: string | null }
+  | {
+      readonly type: 'register';
+      readonly group: string | null;
+      readonly lost: string | null;
+      /** For so long from now it takes no first claim (Z58). */
+      readonly heldMs: number;
+    }
   | { readonly type: 'stopped' };
 
 export interface Relay {
@@ -55,6 +69,8 @@ export interface Relay {
   readonly lost: string | null;
   /** Connections that ended because of what the other side sent on them. */
   readonly brokenConnections: number;
+  /** How long first claims are refused from its start on, in milliseconds (Z58). */
+  readonly heldMs: number;
   addresses(): readonly string[];
   /** Finishes what it is writing, then stops. Idempotent. */
   close(): Promise<void>;
@@ -62,6 +78,8 @@ export interface Relay {
 
 /** How often peers that have no connection any more are forgotten. */
 const forgetMs = 10_000;
+/** Longer than members take to come back (RelayClient's attempts), and to be announced. */
+const firstClaimsWaitMs = 7_000;
 const reservationsMax = 1_024;
 const streamsPerConnectionMax = 4;
 const circuitStreamsMax = 1_024;
@@ -94,14 +112,15 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 
 class RunningRelay implements Relay {
   readonly group: string | null;
-  readonly lost: string | null;
   readonly #options: RelayOptions;
   readonly #identity: RelayIdentity;
   readonly #directory: RelayDirectory | null;
   readonly #clock: Clock;
   readonly #meetingPoint: MeetingPoint;
   readonly #sessions = new Set<RelaySession>();
-  readonly #store: RegisterStore | null;
+  #store: RegisterStore | null;
+  #lost: string | null;
+  #heldMs = 0;
   #node: Libp2p | null = null;
   #broken = 0;
   #cancelForgetting: () => void = () => {};
@@ -114,11 +133,19 @@ class RunningRelay implements Relay {
     this.#clock = options.clock ?? systemClock;
     this.#meetingPoint = new MeetingPoint(this.#clock);
     this.group = identity.group;
-    this.lost = identity.lost;
+    this.#lost = identity.lost;
     this.#store =
       identity.group === null || identity.lost !== null
         ? null
-        : new RegisterStore(directory?.registerPath ?? null, options.verify);
+        : new RegisterStore(directory?.registerPath ?? null, options.verify, this.#clock);
+  }
+
+  get lost(): string | null {
+    return this.#lost;
+  }
+
+  get heldMs(): number {
+    return this.#heldMs;
   }
 
   get peerId(): string {
@@ -138,7 +165,7 @@ class RunningRelay implements Relay {
 
   async start(): Promise<void> {
     try {
-      await this.#store?.load();
+      await this.#load();
       await this.#listen();
     } catch (error) {
       this.#meetingPoint.close();
@@ -147,7 +174,36 @@ class RunningRelay implements Relay {
     this.#options.onEvent?.({ type: 'listening', addresses: this.addresses() });
     const damaged = this.#store?.damagedTopics.length ?? 0;
     const lost = this.lost ?? (damaged === 0 ? null : `${damaged} files cannot be read`);
-    this.#options.onEvent?.({ type: 'register', group: this.group, lost });
+    const { group, heldMs } = this;
+    this.#options.onEvent?.({ type: 'register', group, lost, heldMs });
+    this.#hold();
+    const directory = this.#directory;
+    if (directory !== null) {
+      directory.onAsked = (socket) => serveControl(socket, (request) => this.#release(request));
+    }
+  }
+
+  async #load(): Promise<void> {
+    const store = this.#store;
+    if (store === null) return;
+    this.#lost = await store.load();
+    if (this.#lost !== null) this.#store = null;
+    const isNew = this.#identity.made || store.isEmpty;
+    if (this.#lost === null && isNew && this.#options.fresh !== true)
+      this.#heldMs = firstClaimsWaitMs;
+    this.#hold();
+  }
+
+  #hold(): void {
+    if (this.#heldMs > 0) this.#store?.holdFirstClaims(this.#clock.now() + this.#heldMs);
+  }
+
+  async #release({ topic, force }: ReleaseRequest): Promise<ReleaseAnswer> {
+    const announced = this.#meetingPoint.list(topic).length;
+    if (announced > 0 && !force) return { released: false, announced };
+    const released = (await this.#store?.release(topic)) ?? false;
+    if (announced > 0) this.#meetingPoint.forget(topic);
+    return { released: released || announced > 0, announced };
   }
 
   async close(): Promise<void> {
@@ -223,7 +279,7 @@ class RunningRelay implements Relay {
       return { type: 'error', id: 0, code: 'REGISTER_LOST', message };
     }
     const message =
-      'Cannot decide: this relay only carries traffic, wanted one started with --init';
+      'Cannot decide: this relay only carries traffic, wanted one started once with --init';
     return { type: 'error', id: 0, code: 'FORMATION_WAITING', message };
   }
 
@@ -243,6 +299,7 @@ async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {
     privateKey: await generatePrivateKey(),
     group: init ? toHex(systemRandom(16)) : null,
     lost: null,
+    made: init,
   };
 }
 

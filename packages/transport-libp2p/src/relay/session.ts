@@ -118,6 +118,7 @@ export class RelaySession implements Watcher {
         if (store === null) return { ...refusal, id };
         const { expectedVersion, record } = request;
         const result = await store.compareAndSet(request, expectedVersion, record);
+        if (result.ok) meetingPoint.remember(request.topic);
         return { type: 'set', id, ok: result.ok, current: result.ok ? null : result.current };
       }
       case 'announce': {

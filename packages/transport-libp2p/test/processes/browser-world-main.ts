@@ -28,7 +28,13 @@ let pages: WebSocket | null = null;
 let count = 0;
 
 async function openRelay(): Promise<string> {
-  relay ??= await startRelay({ directory, listen: [listen], init: true, verify: verifyRecord });
+  relay ??= await startRelay({
+    directory,
+    listen: [listen],
+    init: true,
+    fresh: true,
+    verify: verifyRecord,
+  });
   const [address = ''] = relay.addresses();
   listen = address.split('/p2p/')[0] ?? '';
   return address;
