@@ -6,6 +6,7 @@ import {
   asId,
   asInteger,
   asText,
+  assert,
   decodeCborMap,
   encodeCbor,
   isQuorateError,
@@ -21,6 +22,7 @@ import type { Clock, Register, RegisterRecord } from '@quorate/contracts';
 export type Claim = {
   readonly state: 'claimed' | 'active';
   readonly clusterId: string;
+  /** The counter of Z50: 1 for what was founded, raised each time the name is taken over (Z52). */
   readonly generation: number;
   readonly founder: string;
   readonly beat: number;
@@ -81,8 +83,8 @@ export type ClaimKeeperOptions = {
   readonly group: string;
   /** Is this member's own log still where it was? Asked before a lost record is set again. */
   readonly mayRestore: () => Promise<boolean>;
-  /** The register names another cluster: this one acknowledges nothing (any more). */
-  readonly superseded: () => void;
+  /** The register names another cluster, `by`: this one acknowledges nothing (any more). */
+  readonly superseded: (by: Claim) => void;
   /** How often strangers with another secret were refused. */
   readonly refused: (count: number) => void;
 };
@@ -98,11 +100,13 @@ export class ClaimKeeper {
   #activating: Promise<boolean> | null = null;
   #cancelTimer: () => void = () => undefined;
   #beat = 0;
+  /** Did the register answer at all? Until then it is asked often: this member may be a dead one's. */
+  #answered = false;
 
   constructor(options: ClaimKeeperOptions, active: boolean) {
     this.#options = options;
     this.#active = active;
-    this.#schedule(options.register.restorable === true ? refreshIntervalMs / 2 : undefined);
+    this.#schedule(refreshIntervalMs / 2);
   }
 
   /** Makes the claim active; true once the register says so, false when it cannot be reached now. */
@@ -124,7 +128,9 @@ export class ClaimKeeper {
     this.#cancelTimer();
   }
 
-  #schedule(delayMs: number = this.#active ? lookIntervalMs : refreshIntervalMs): void {
+  #schedule(
+    delayMs: number = this.#active && this.#answered ? lookIntervalMs : refreshIntervalMs,
+  ): void {
     if (this.#stopped.signal.aborted) return;
     this.#cancelTimer = this.#options.clock.setTimeout(
       () => void this.#look().finally(() => this.#schedule()),
@@ -143,13 +149,16 @@ export class ClaimKeeper {
     try {
       const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
       if (this.#stopped.signal.aborted) return null;
+      this.#answered = true;
       if (register.group !== group) return null;
       this.#options.refused(refusedCount);
       const other = record !== null && record.claim.clusterId !== clusterId;
       // Whoever joined, or restarted, may learn here first that its cluster acknowledges.
       if (record?.claim.state === 'active' && !other) this.#active = true;
       // A claim in the making supersedes nothing that is active; an active one of another cluster does.
-      if (other && (record.claim.state === 'active' || !this.#active)) this.#options.superseded();
+      if (other && (record.claim.state === 'active' || !this.#active)) {
+        this.#options.superseded(record.claim);
+      }
       return record === null && register.restorable === true ? 'empty' : record;
     } catch (error) {
       if (isQuorateError(error)) return null;
@@ -186,3 +195,35 @@ export const refreshIntervalMs = 2_000;
 export const claimSilenceMs = 10_000;
 export const registerTimeoutMs = 5_000;
 const lookIntervalMs = 30_000;
+
+/**
+ * Takes a namespace's name for a restored cluster (Z52): `active` at once, in the place of exactly the
+ * record that a person was shown (null: none). Errors: `CONFLICT` where that is not what stands there
+ * any more, and those of the register.
+ */
+export async function takeName(
+  register: Register,
+  before: ClaimRecord | null,
+  successor: Pick<Claim, 'clusterId' | 'generation' | 'founder'>,
+  signal: AbortSignal,
+): Promise<void> {
+  assert(successor.generation > (before?.claim.generation ?? 0), 'a counter is raised (Z50)');
+  const claim: Claim = { ...successor, state: 'active', beat: 1 };
+  let stands: ClaimRecord | null;
+  try {
+    const result = await setClaim(register, before?.version ?? 0, claim, signal);
+    if (result.ok) return;
+    stands = result.record;
+  } catch (error) {
+    if (!isQuorateError(error, 'UNREACHABLE')) throw error;
+    // It may have been carried out, and only the answer was lost.
+    ({ record: stands } = await readClaim(register, signal));
+    if (stands?.claim.clusterId !== claim.clusterId) throw error;
+  }
+  if (stands?.claim.clusterId === claim.clusterId) return;
+  throw new QuorateError(
+    'CONFLICT',
+    `Cannot take the name: the register names ${stands?.claim.clusterId ?? 'no cluster'} by now, ` +
+      `wanted ${before?.claim.clusterId ?? 'none'}`,
+  );
+}

@@ -39,6 +39,7 @@ export class MemberStatus {
   #failure: QuorateError | null = null;
   #forming: FormationProgress | null = null;
   #isFull = false;
+  #archived: ClusterStatus['archived'] = undefined;
   #leaderSeenAt: number;
   #scheduled = false;
 
@@ -87,6 +88,11 @@ export class MemberStatus {
 
   setFull(isFull: boolean): void {
     this.#isFull = isFull;
+    this.changed();
+  }
+
+  setArchived(cluster: NonNullable<ClusterStatus['archived']>): void {
+    this.#archived = cluster;
     this.changed();
   }
 
@@ -167,6 +173,7 @@ export class MemberStatus {
       copies: copiesOf(members, status),
       pendingWrites: replica?.pendingWrites ?? 0,
       members,
+      ...(this.#archived === undefined ? {} : { archived: this.#archived }),
       raft: {
         ...raftOf(run, state, status),
         clock: this.#options.clockName(),

@@ -15,6 +15,7 @@ import {
   withDeadline,
 } from '@quorate/contracts';
 import { ClaimKeeper } from '../formation/claim.ts';
+import type { Claim } from '../formation/claim.ts';
 import type {
   Applied,
   BarrierOptions,
@@ -31,6 +32,8 @@ import type { HostedReplica } from '../links/host.ts';
 import { MemberCache, readMemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
+import { factsOf } from './restoring.ts';
+import type { Captured } from './restoring.ts';
 import { foundingOf, genesisOf, openReplica } from './opening.ts';
 import type { Opened } from './opening.ts';
 import { createPolicy, featureLevel } from '../state/policy.ts';
@@ -62,6 +65,7 @@ export class Member implements Consensus, HostedReplica {
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
   #leaderlessSince = 0;
+  #cancelLook: () => void = () => undefined;
   #knocking = false;
   #knockCount = 0;
   #started: Promise<void> | null = null;
@@ -137,6 +141,18 @@ export class Member implements Consensus, HostedReplica {
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
     this.#status.throwIfReadOnly();
     await replica.readBarrier({ ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
+  }
+
+  /**
+   * One consistent state (Z43): waits until everything acknowledged before this call is applied here,
+   * then reads what the cluster is and calls `take`, which reads the state machine, in one step.
+   * Errors: as `readBarrier`.
+   */
+  async capture<T>(take: () => T, options: CallOptions = {}): Promise<Captured<T>> {
+    await this.readBarrier(options);
+    const facts = this.#opened === null ? null : factsOf(this.#opened.state);
+    if (facts === null) throw new QuorateError('NO_LEADER', 'This member is in no cluster yet');
+    return { facts, state: take() };
   }
 
   /**
@@ -412,7 +428,8 @@ export class Member implements Consensus, HostedReplica {
           founder: genesis.founder,
           group: genesis.register,
           mayRestore: () => isStillThere(storage),
-          superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
+          superseded: (by) =>
+            void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
           refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
         },
         state.activated,
@@ -458,22 +475,32 @@ export class Member implements Consensus, HostedReplica {
     this.#endIfRemoved(state);
   }
 
-  /** Z10: somebody else holds the namespace; nothing was acknowledged here, so nothing is lost. */
-  async #superseded(): Promise<void> {
+  /**
+   * Somebody else holds the namespace. Where nothing was acknowledged here nothing is lost (Z10);
+   * where the other one's counter is higher a person gave this cluster up (Z52). Both archive, and
+   * this member comes in as a new one. Equal counters say nothing: only a person can decide.
+   */
+  async #superseded(by: Claim): Promise<void> {
     if (this.#stopping.signal.aborted || this.#opened === null) return;
+    const { clusterId, generation } = this.#genesis ?? { clusterId: '', generation: 0 };
+    // A register that names an earlier generation was put back, and is not obeyed.
+    if (by.generation < generation) return;
+    const { storage, state } = this.#opened;
     const error = new QuorateError(
       'SUPERSEDED',
-      'The register names another cluster; this one acknowledges nothing any more',
+      `The register names another cluster, ${by.clusterId}; this one, ${clusterId}, acknowledges ` +
+        'nothing any more',
     );
-    if (this.#opened.state.activated) {
+    if (state.activated && by.generation === generation) {
       this.#fail(error);
       return;
     }
-    const { storage } = this.#opened;
     this.#stopReplica(error);
+    this.#cancelLook();
     this.#host?.remove(this);
     this.#genesis = null;
     await storage.archive('superseded');
+    if (state.activated) this.#status.setArchived({ clusterId, generation });
     await this.#run();
   }
 
@@ -512,7 +539,7 @@ export class Member implements Consensus, HostedReplica {
       if (readOnly !== null) this.#replica.rejectWaiting(readOnly);
       this.#knockIfLeaderless(this.#replica);
       this.#saveCache(false);
-      clock.setTimeout(look, lookIntervalMs);
+      this.#cancelLook = clock.setTimeout(look, lookIntervalMs);
     };
     look();
   }

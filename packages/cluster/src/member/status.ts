@@ -78,5 +78,10 @@ export type ClusterStatus = {
   readonly copies: number;
   readonly pendingWrites: number;
   readonly members: readonly MemberInfo[];
+  /**
+   * The cluster that this member belonged to until the register named a later generation (Z52): its
+   * data are an archive, and this member came in as a new one. Left out where that did not happen.
+   */
+  readonly archived?: { readonly clusterId: string; readonly generation: number };
   readonly raft: RaftStatus;
 };
