@@ -11,6 +11,8 @@ export type KvStatus = {
   isStale(): boolean;
   /** True once its state was read from disk or came from the cluster. Default: the machine's word. */
   isLoaded?(): boolean;
+  /** The cluster that the state is of; null while that is not known. Default: always the same one. */
+  cluster?(): string | null;
   /** Calls back when one of the above changes. The returned function ends it. */
   subscribe(listener: () => void): () => void;
 };
