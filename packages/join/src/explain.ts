@@ -18,6 +18,12 @@ export function explainStatus(status: ClusterStatus): string {
     const needed = Math.floor(voters / 2) + 1 - (voters - missing.length);
     sentences.push(`Writes go on once ${whoIsBack(needed, missing)}.`);
   }
+  if (status.archived !== undefined) {
+    const { clusterId, generation } = status.archived;
+    sentences.push(
+      `It came in as a new member: cluster ${clusterId.slice(0, 8)} of generation ${generation} was given up, its data are an archive.`,
+    );
+  }
   if (durability === 'memory') sentences.push('This member keeps its copy in memory only.');
   if (copies === 1) sentences.push('There is one copy of the data.');
   return sentences.join(' ');

@@ -4,7 +4,7 @@
  * that the application holds go on with it.
  */
 import type { Applied, BarrierOptions, CallOptions, StateMachine } from '@quorate/contracts';
-import type { ClusterStatus, Member } from '@quorate/cluster';
+import type { Captured, ClusterStatus, Member } from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from '../options.ts';
 import type { Runner } from '../runner.ts';
@@ -104,6 +104,14 @@ export class TabRunner implements Runner {
   readBarrier(options: BarrierOptions = {}): Promise<void> {
     return this.#calls.run(
       (member, left) => member.readBarrier({ ...options, ...left }),
+      timeoutOf(options, this.#options.readTimeoutMs, readTimeoutMs),
+      options.signal,
+    );
+  }
+
+  capture<T>(take: () => T, options: CallOptions): Promise<Captured<T>> {
+    return this.#calls.run(
+      (member, left) => member.capture(take, { ...options, ...left }),
       timeoutOf(options, this.#options.readTimeoutMs, readTimeoutMs),
       options.signal,
     );

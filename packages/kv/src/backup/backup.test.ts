@@ -322,7 +322,7 @@ describe('export and import', () => {
         details: { entry: 2, written: 0 },
       });
     }
-    const many = Array.from({ length: 200 }, (_, n) => ({ key: `k${n}`, value: n as unknown }));
+    const many = Array.from({ length: 200 }, (_, n) => ({ key: `k${n}`, value: n }));
     many[150] = { key: 'k150', value: () => 1 };
     await expect(importEntries(kv, many as never)).rejects.toMatchObject({
       code: 'BAD_REQUEST',

@@ -157,11 +157,12 @@ class Source {
 
   async #more(): Promise<boolean> {
     for (;;) {
-      const { done, value } = await this.#chunks.next();
-      if (done === true) return false;
-      if (!(value instanceof Uint8Array)) throw corrupt(this.#offset, 'wanted bytes');
-      this.#chunk = value;
-      if (value.length > 0) return true;
+      const next = await this.#chunks.next();
+      if (next.done === true) return false;
+      const chunk: unknown = next.value;
+      if (!(chunk instanceof Uint8Array)) throw corrupt(this.#offset, 'wanted bytes');
+      this.#chunk = chunk;
+      if (chunk.length > 0) return true;
     }
   }
 }
