@@ -7,6 +7,8 @@ export type LeaveOptions = {
   readonly signal?: AbortSignal;
 };
 
+export type StreamOptions = { readonly signal?: AbortSignal; readonly timeoutMs?: number };
+
 /** A running member, as `joinCluster()` hands it out. */
 export type GatewayTarget = {
   readonly status: ClusterStatus;
@@ -16,4 +18,10 @@ export type GatewayTarget = {
   >;
   members(): readonly MemberInfo[];
   leave(options?: LeaveOptions): Promise<void>;
+  /** One consistent state at one revision, as the bytes of a backup. */
+  backup(options?: StreamOptions): AsyncIterable<Uint8Array>;
+  /** The same as entries, in key order. */
+  export(
+    options?: StreamOptions & { readonly prefix?: string },
+  ): AsyncIterable<{ readonly key: string; readonly value: unknown }>;
 };
