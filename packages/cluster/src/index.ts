@@ -1,11 +1,6 @@
 export { Member } from './member/member.ts';
 export type { MemberNetwork, MemberOptions } from './member/member-options.ts';
 export type { ClusterStatus, MemberInfo, MissingMember, Phase } from './member/status.ts';
-export { factsFromCbor, factsOf, writeRestored } from './member/restoring.ts';
-export type { Captured, ClusterFacts, Restored } from './member/restoring.ts';
-export { openReplica } from './member/opening.ts';
-export type { Opened } from './member/opening.ts';
-export { readClaim, takeName } from './formation/claim.ts';
-export type { Claim, ClaimRecord } from './formation/claim.ts';
+export type { Captured } from './member/restoring.ts';
 export { createPolicy } from './state/policy.ts';
-export type { Genesis, MemberFacts, Policy } from './state/policy.ts';
+export type { Policy } from './state/policy.ts';

@@ -2,32 +2,16 @@
  * Backups as a member takes them (Z43): one consistent state at one revision, through the log. What
  * writes the bytes is loaded when it is asked for, so that pages do not carry it.
  */
-import { encodeCbor } from '@quorate/contracts';
-import type { CallOptions, CborMap } from '@quorate/contracts';
+import type { CallOptions } from '@quorate/contracts';
 import type { Captured } from '@quorate/cluster';
-import type { ExportedEntry, ImportOptions, StoreCapture } from '@quorate/kv/backup';
+import type {
+  BackupInfo,
+  BackupSource,
+  ExportedEntry,
+  ImportOptions,
+  StoreCapture,
+} from '@quorate/kv/backup';
 import type { KeyValue } from '@quorate/kv';
-
-/** What a backup says of itself. */
-export type BackupInfo = {
-  readonly namespace: string;
-  readonly clusterId: string;
-  readonly generation: number;
-  readonly featureLevel: number;
-  /** The revision of the state in it, and the index of the log that made it. */
-  readonly revision: number;
-  readonly index: number;
-  readonly term: number;
-  /** Replicated time (Z24) in milliseconds; the restored cluster's goes on from there. */
-  readonly time: number;
-  readonly keys: number;
-  /** The wall clock of the member that it was taken from, ISO 8601: for people, it decides nothing. */
-  readonly takenAt: string;
-  /** The label of that member. */
-  readonly takenFrom: string;
-  /** What a person should know before it is restored, in sentences; mostly none. */
-  readonly marks: readonly string[];
-};
 
 /**
  * The bytes of a backup, in chunks as they are asked for, once. The state is captured at the first of
@@ -47,42 +31,8 @@ export type ExportOptions = CallOptions & {
   readonly prefix?: string;
 };
 
-/** A captured state and what is said of it. */
-export type BackupSource = {
-  readonly facts: CborMap;
-  readonly state: StoreCapture;
-  readonly info: BackupInfo;
-};
-
-export function sourceOf(
-  { facts, state }: Captured<StoreCapture>,
-  takenFrom: string,
-  marks: readonly string[] = [],
-): BackupSource {
-  const genesis = facts['genesis'] as CborMap;
-  const info: BackupInfo = {
-    namespace: genesis['namespace'] as string,
-    clusterId: genesis['clusterId'] as string,
-    generation: genesis['generation'] as number,
-    featureLevel: genesis['featureLevel'] as number,
-    revision: state.revision,
-    index: facts['index'] as number,
-    term: facts['term'] as number,
-    time: facts['time'] as number,
-    keys: state.records.size,
-    takenAt: new Date().toISOString(),
-    takenFrom,
-    marks,
-  };
-  return { facts, state, info };
-}
-
-/** `capture` is called once, when the backup is read or asked what it is. */
-export function backupOf(capture: () => Promise<BackupSource>): Backup {
-  return new CapturedBackup(capture);
-}
-
-class CapturedBackup implements Backup {
+/** Captures once, when it is read or asked what it is. */
+export class CapturedBackup implements Backup {
   readonly #capture: () => Promise<BackupSource>;
   #source: Promise<BackupSource> | null = null;
   #read = false;
@@ -104,8 +54,8 @@ class CapturedBackup implements Backup {
     if (this.#read) throw new TypeError('Cannot read a backup twice: take another');
     this.#read = true;
     const source = await this.#begin();
-    const { writeBlocks, writeContainer } = await import('@quorate/kv/backup');
-    const chunks = writeContainer(headOf(source), writeBlocks(source.state));
+    const { backupChunks } = await import('@quorate/kv/backup');
+    const chunks = backupChunks(source);
     for (;;) {
       const { done, value } = chunks.next();
       if (done === true) {
@@ -120,6 +70,17 @@ class CapturedBackup implements Backup {
     this.#source ??= this.#capture();
     return this.#source;
   }
+}
+
+/** What a running member hands out. */
+export function backupOf(
+  capture: () => Promise<Captured<StoreCapture>>,
+  takenFrom: string,
+): Backup {
+  return new CapturedBackup(async () => {
+    const { sourceOf } = await import('@quorate/kv/backup');
+    return sourceOf(await capture(), takenFrom);
+  });
 }
 
 /** Entries of one captured state, in key order. */
@@ -138,10 +99,4 @@ export async function importInto(
 ): Promise<number> {
   const { importEntries } = await import('@quorate/kv/backup');
   return importEntries(kv, entries, options);
-}
-
-/** The head of a backup's bytes; read by `openBackup` of Node. */
-function headOf({ facts, info }: BackupSource): Uint8Array {
-  const { revision, keys, takenAt, takenFrom, marks } = info;
-  return encodeCbor({ facts, revision, keys, takenAt, takenFrom, marks });
 }

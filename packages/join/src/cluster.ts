@@ -8,7 +8,7 @@ import { explainStatus } from './explain.ts';
 import { inertStatus } from './options.ts';
 import type { JoinOptions } from './options.ts';
 import type { Assemble, Assembled, Runner } from './runner.ts';
-import { backupOf, exportOf, importInto, sourceOf } from './backup.ts';
+import { backupOf, exportOf, importInto } from './backup.ts';
 import type { Backup, BackupOptions, ExportOptions } from './backup.ts';
 import type { ExportedEntry, ImportOptions, StoreCapture } from '@quorate/kv/backup';
 
@@ -246,7 +246,7 @@ export class ClusterHandle implements Cluster {
 
   backup(options: BackupOptions = {}): Backup {
     this.#throwIfClosed();
-    return backupOf(async () => sourceOf(await this.#core.capture(options), this.#core.label));
+    return backupOf(() => this.#core.capture(options), this.#core.label);
   }
 
   export(options: ExportOptions = {}): AsyncIterable<ExportedEntry> {

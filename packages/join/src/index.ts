@@ -1,7 +1,8 @@
 export { joinCluster } from './node/join-cluster.ts';
 export type { Cluster, ClusterEvents } from './cluster.ts';
-export type { Backup, BackupInfo, BackupOptions, ExportOptions } from './backup.ts';
-export type { ExportedEntry, ImportOptions } from '@quorate/kv/backup';
+export type { Backup, BackupOptions, ExportOptions } from './backup.ts';
+export type { BackupInfo, ExportedEntry, ImportOptions } from '@quorate/kv/backup';
 export type { JoinOptions } from './options.ts';
 export { createSecret } from './secret.ts';
 export { deriveSecret } from '@quorate/crypto';
+export type { SecretSource } from '@quorate/crypto';

@@ -11,11 +11,10 @@ import {
   QuorateError,
 } from '@quorate/contracts';
 import type { Chunks } from '@quorate/contracts';
-import { factsFromCbor } from '@quorate/cluster';
-import type { ClusterFacts } from '@quorate/cluster';
+import { factsFromCbor } from '@quorate/cluster/restoring';
+import type { ClusterFacts } from '@quorate/cluster/restoring';
 import { corrupt, readBlocks, readContainer } from '@quorate/kv/backup';
-import type { Container, Contents } from '@quorate/kv/backup';
-import type { BackupInfo } from '../backup.ts';
+import type { BackupInfo, Container, Contents } from '@quorate/kv/backup';
 
 export type OpenedBackup = Omit<Container, 'head'> & {
   readonly info: BackupInfo;

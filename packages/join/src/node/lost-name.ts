@@ -4,8 +4,8 @@
  */
 import { isQuorateError, QuorateError, sleep, systemClock, systemRandom } from '@quorate/contracts';
 import type { Register, Rendezvous } from '@quorate/contracts';
-import { readClaim, takeName } from '@quorate/cluster';
-import type { Claim, ClaimRecord } from '@quorate/cluster';
+import { readClaim, takeName } from '@quorate/cluster/restoring';
+import type { Claim, ClaimRecord } from '@quorate/cluster/restoring';
 import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import type { SecretSource } from '@quorate/crypto';

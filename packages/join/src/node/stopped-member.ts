@@ -2,12 +2,14 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { concatBytes, QuorateError, systemRandom } from '@quorate/contracts';
-import { factsOf, openReplica } from '@quorate/cluster';
-import type { Opened } from '@quorate/cluster';
+import { factsOf, openReplica } from '@quorate/cluster/restoring';
+import type { Opened } from '@quorate/cluster/restoring';
 import { KvStateMachine } from '@quorate/kv';
 import { readOnlyStorage } from '@quorate/storage-fs';
-import { backupOf, sourceOf } from '../backup.ts';
-import type { Backup, BackupSource } from '../backup.ts';
+import { sourceOf } from '@quorate/kv/backup';
+import type { BackupSource } from '@quorate/kv/backup';
+import { CapturedBackup } from '../backup.ts';
+import type { Backup } from '../backup.ts';
 
 export type StoppedOptions = {
   readonly dataDir: string;
@@ -23,7 +25,7 @@ export type StoppedOptions = {
  * `STORAGE_LOCKED` (the member runs), `STORAGE_CORRUPT`.
  */
 export function backupOfStopped(options: StoppedOptions): Backup {
-  return backupOf(() => capture(options));
+  return new CapturedBackup(() => capture(options));
 }
 
 async function capture(options: StoppedOptions): Promise<BackupSource> {

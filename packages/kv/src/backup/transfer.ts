@@ -1,5 +1,6 @@
 /** Keys and values out of a state and into another one, without its revisions: export and import. */
 import { isQuorateError, QuorateError } from '@quorate/contracts';
+import { checkKey } from '../key.ts';
 import { keyBytes } from '../record.ts';
 import type { StoreCapture } from '../store.ts';
 import type { KeyValue, Value, WriteOperation } from '../types.ts';
@@ -56,7 +57,12 @@ export async function importEntries(
     onProgress?.(written);
   };
   for await (const entry of entries) {
-    const size = sizeOf(entry, written + batch.size + 1, written);
+    let size: number;
+    try {
+      size = checkEntry(entry);
+    } catch (error) {
+      throw at(written + batch.size + 1, error, written);
+    }
     const isFull = batch.size >= batchCountMax || bytes + size > batchBytesMax;
     if (isFull || batch.has(entry.key)) await flush();
     batch.set(entry.key, { type: 'put', key: entry.key, value: entry.value });
@@ -66,19 +72,22 @@ export async function importEntries(
   return written;
 }
 
-/** Bytes that an entry takes. Throws for one that cannot be imported. */
-function sizeOf(entry: ExportedEntry, number: number, written: number): number {
+/**
+ * The bytes that an entry takes. Throws `BAD_REQUEST` for one that cannot be imported: a key of the
+ * runtime, one that is too long, a value that is none.
+ */
+export function checkEntry(entry: ExportedEntry): number {
   if (typeof entry !== 'object' || (entry as unknown) === null || typeof entry.key !== 'string') {
-    throw at(number, badRequest('wanted a key and a value'), written);
+    throw badRequest('wanted a key and a value');
   }
   if (isReserved(entry.key)) {
-    const key = JSON.stringify(entry.key);
-    throw at(number, badRequest(`the key ${key} is reserved`), written);
+    throw badRequest(`the key ${JSON.stringify(entry.key)} is reserved`);
   }
   try {
+    checkKey(entry.key, 'import');
     return keyBytes(entry.key) + encodeValue(entry.value).length;
   } catch (error) {
-    throw at(number, badRequest(error instanceof Error ? error.message : ''), written);
+    throw badRequest(error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -98,7 +107,7 @@ function at(entry: number, error: unknown, written: number): unknown {
 }
 
 /** Keys of locks, counters, queues and their like: nobody else writes them. */
-export function isReserved(key: string): boolean {
+function isReserved(key: string): boolean {
   return key.startsWith('~');
 }
 
