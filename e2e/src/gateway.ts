@@ -20,6 +20,7 @@ export type Status = {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly members: readonly MemberRow[];
+  readonly archived?: { readonly clusterId: string; readonly generation: number };
 };
 
 export type Entry = {

@@ -20,6 +20,7 @@ export class NodeReporter {
   #started = false;
   #role = '';
   #members = '';
+  #archived = '';
   /** What a person read last: the same words twice say nothing. */
   #lastSaid = '';
   #ending = false;
@@ -40,6 +41,7 @@ export class NodeReporter {
 
   status(status: ClusterStatus): void {
     if (!this.#started || this.#ending) return;
+    this.#tellArchived(status);
     this.#tellRole(status);
     this.#tellMembers(status);
     // For people only: programs read it from the status.
@@ -63,6 +65,17 @@ export class NodeReporter {
 
   stopped(): void {
     this.#output.result({ event: 'stopped' }, 'Stopped');
+  }
+
+  /** Z52: the cluster of before was given up; its data stay. */
+  #tellArchived({ archived }: ClusterStatus): void {
+    if (archived === undefined || archived.clusterId === this.#archived) return;
+    this.#archived = archived.clusterId;
+    const { clusterId, generation } = archived;
+    this.#tell(
+      { event: 'archived', clusterId, generation },
+      `Cluster ${shortId(clusterId)} of generation ${generation} was given up: its data are an archive now`,
+    );
   }
 
   #tellRole(status: ClusterStatus): void {

@@ -3,7 +3,7 @@
  * that one still lives. Asked by a host of its own that nobody gets to know.
  */
 import { isQuorateError, QuorateError, sleep, systemClock, systemRandom } from '@quorate/contracts';
-import type { Register, Rendezvous } from '@quorate/contracts';
+import type { HostId, Register, Rendezvous, Transport } from '@quorate/contracts';
 import { readClaim, takeName } from '@quorate/cluster/restoring';
 import type { Claim, ClaimRecord } from '@quorate/cluster/restoring';
 import { createCipher } from '@quorate/crypto';
@@ -44,7 +44,7 @@ export async function lookUpName(options: NameOptions): Promise<Name> {
   try {
     const register = host.register(cipher);
     const record = await readPatiently(register, signal);
-    await refuseLiving(host.rendezvous(cipher), namespace, signal);
+    await refuseLiving(host.rendezvous(cipher), host.transport(cipher.topic), namespace, signal);
     return {
       group: register.group,
       record,
@@ -70,18 +70,31 @@ async function readPatiently(register: Register, signal: AbortSignal): Promise<C
   }
 }
 
-/** Those that died a moment ago are listed for a little while: their connections close one by one. */
+/**
+ * Who answers lives, and ends it at once; who does not may have died a moment ago, and is listed until
+ * the relay forgets it.
+ */
 async function refuseLiving(
   rendezvous: Rendezvous,
+  transport: Transport,
   namespace: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const until = systemClock.now() + patienceMs;
+  const answered = new Set<HostId>();
+  await transport.start({
+    linkUp: (link) => answered.add(link.host),
+    linkDown: () => undefined,
+    frame: () => undefined,
+    drained: () => undefined,
+  });
+  const until = systemClock.now() + forgottenMs;
   for (;;) {
     const hosts = await rendezvous.list(within(signal));
     if (hosts.length === 0) return;
-    if (signal.aborted || systemClock.now() > until) {
-      const names = hosts.map(({ host, addresses }) => addresses[0] ?? host).slice(0, 5);
+    const living = hosts.filter(({ host }) => answered.has(host));
+    if (living.length > 0 || signal.aborted || systemClock.now() > until) {
+      const named = living.length > 0 ? living : hosts;
+      const names = named.map(({ host, addresses }) => addresses[0] ?? host).slice(0, 5);
       throw new QuorateError(
         'RESTORE_REFUSED',
         `Cannot restore ${namespace}: ${hosts.length} of its hosts are announced now ` +
@@ -89,6 +102,7 @@ async function refuseLiving(
         { details: { hosts: hosts.map(({ host }) => host) } },
       );
     }
+    for (const { host, addresses } of hosts) transport.connect(host, addresses);
     await sleep(systemClock, 250, signal);
   }
 }
@@ -98,4 +112,6 @@ function within(signal: AbortSignal): AbortSignal {
 }
 
 const patienceMs = 5_000;
+/** Longer than a relay lists a host that it has not heard. */
+const forgottenMs = 35_000;
 const registerTimeoutMs = 5_000;
