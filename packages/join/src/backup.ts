@@ -79,7 +79,7 @@ export function backupOf(
 ): Backup {
   return new CapturedBackup(async () => {
     const { sourceOf } = await import('@quorate/kv/backup');
-    return sourceOf(await capture(), takenFrom);
+    return sourceOf(await capture(), { at: new Date().toISOString(), from: takenFrom });
   });
 }
 

@@ -53,7 +53,11 @@ async function capture(options: StoppedOptions): Promise<BackupSource> {
     }
     const captured = { facts, state: machine.store.capture() };
     const own = opened.state.members.get(opened.run.nodeId);
-    return sourceOf(captured, own?.label ?? opened.run.nodeId.slice(0, 8), marks);
+    return sourceOf(captured, {
+      at: new Date().toISOString(),
+      from: own?.label ?? opened.run.nodeId.slice(0, 8),
+      marks,
+    });
   } finally {
     await storage.close();
   }

@@ -35,8 +35,7 @@ export type BackupSource = {
 
 export function sourceOf(
   { facts, state }: { readonly facts: CborMap; readonly state: StoreCapture },
-  takenFrom: string,
-  marks: readonly string[] = [],
+  taken: { readonly at: string; readonly from: string; readonly marks?: readonly string[] },
 ): BackupSource {
   const genesis = facts['genesis'] as CborMap;
   const info: BackupInfo = {
@@ -49,9 +48,9 @@ export function sourceOf(
     term: facts['term'] as number,
     time: facts['time'] as number,
     keys: state.records.size,
-    takenAt: new Date().toISOString(),
-    takenFrom,
-    marks,
+    takenAt: taken.at,
+    takenFrom: taken.from,
+    marks: taken.marks ?? [],
   };
   return { facts, state, info };
 }
