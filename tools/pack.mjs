@@ -29,6 +29,7 @@ const expectedFiles = [
   'dist/quorate.js',
   'dist/quorate-secret.js',
   'dist/quorate-relays.js',
+  'dist/quorate-backup.js',
   'dist/quorate.js.licences.txt',
 ];
 

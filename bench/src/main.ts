@@ -1,9 +1,10 @@
 /**
- * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network]`: medians and ratios, everything
- * by default. `writes`, `etcd` and `times` start real processes from the build, `tabs` real browsers,
+ * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network] [backup]`: medians and ratios, everything
+ * by default. `writes`, `etcd`, `times` and `backup` start real processes from the build, `tabs` real browsers,
  * `network` both. Only ratios travel between machines.
  */
 import { cpus } from 'node:os';
+import { benchBackup } from './backup.ts';
 import { benchCore } from './core.ts';
 import { benchEtcd } from './etcd.ts';
 import { benchNetwork } from './network.ts';
@@ -20,6 +21,7 @@ const parts = {
   times: benchTimes,
   tabs: benchTabs,
   network: benchNetwork,
+  backup: benchBackup,
 } as const;
 
 type Part = keyof typeof parts;

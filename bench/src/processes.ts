@@ -24,7 +24,9 @@ export type Cluster = {
   close(): Promise<void>;
 };
 
-const command = fileURLToPath(new URL('../../packages/quorate/bin/quorate.js', import.meta.url));
+export const command: string = fileURLToPath(
+  new URL('../../packages/quorate/bin/quorate.js', import.meta.url),
+);
 
 export function run(args: readonly string[]): Process {
   const child = spawn(process.execPath, [command, ...args, '--json'], {

@@ -23,6 +23,7 @@ export type Status = {
   readonly canWrite: boolean;
   readonly reason: string | null;
   readonly message: string;
+  readonly archived?: { readonly clusterId: string; readonly generation: number };
 };
 
 export type Entry = {

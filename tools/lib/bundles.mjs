@@ -3,7 +3,8 @@
 //   Node         dist/index.js, client.js, testing.js, cli.js: third-party packages stay imports
 //   bundlers     dist/browser.js: the same for pages; no module of Node anywhere in it
 //   import map   dist/quorate.js: everything a page needs, minified; beside it quorate-secret.js and
-//                quorate-relays.js, which pages with a secret and with relays load
+//                quorate-relays.js, which pages with a secret and with relays load, and
+//                quorate-backup.js, which backups, exports and imports load
 import { build } from 'esbuild';
 import { readFileSync, readdirSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -17,6 +18,7 @@ const { dependencies } = readJson('packages/quorate/package.json');
 /** By name in dist. */
 export const libraries = {
   index: `${home}/src/index.ts`,
+  node: `${home}/src/node.ts`,
   client: `${home}/src/client.ts`,
   testing: `${home}/src/testing.ts`,
 };
@@ -141,6 +143,7 @@ const dependenciesStayImports = {
 /** What a page loads only when it is called for, and the file beside quorate.js that holds it. */
 const asides = {
   '@quorate/crypto': 'quorate-secret',
+  '@quorate/kv/backup': 'quorate-backup',
   './relays.ts': 'quorate-relays',
 };
 

@@ -316,6 +316,121 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/keys.ts')).runWatch,
   },
   {
+    name: 'backup',
+    parameters: 'FILE',
+    summary: 'Write one consistent state of the cluster to a file',
+    details:
+      'One state at one revision, taken through the log of a running cluster, or from the directory\n' +
+      'of a member that does not run. FILE appears whole or not at all; - is stdout.',
+    flags: [
+      {
+        name: 'data',
+        type: 'text',
+        value: 'DIR',
+        help: 'Data directory of a stopped member, in place of --gateway',
+      },
+      {
+        name: 'namespace',
+        type: 'text',
+        value: 'N',
+        help: 'Which one, where DIR holds several',
+      },
+      {
+        name: 'archive',
+        type: 'text',
+        value: 'NAME',
+        help: 'What DIR keeps under that name in its archive, in place of the replica',
+      },
+      ...gateway,
+    ],
+    examples: [`quorate backup shop.backup ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/backup.ts')).runBackup,
+  },
+  {
+    name: 'restore',
+    parameters: 'FILE',
+    summary: 'Found a new cluster from a backup, in place of a lost one',
+    details:
+      'Shows what the backup is and asks. The new cluster has ids of its own and revisions above all of\n' +
+      'before; members and pages of the lost one keep their data as an archive and join it as new.\n' +
+      'Refused while members or pages of the namespace run. `quorate node` then starts it.',
+    flags: [
+      {
+        name: 'data',
+        type: 'text',
+        value: 'DIR',
+        help: 'Where the new member will live; nothing of the namespace may be there (required)',
+      },
+      {
+        name: 'relay',
+        type: 'list',
+        value: 'ADDR',
+        help: 'Relays of the namespace; without any the cluster is an isolated one',
+      },
+      {
+        name: 'secret-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'The secret of the namespace, as for quorate node',
+      },
+      {
+        name: 'namespace',
+        type: 'text',
+        value: 'N',
+        help: "The backup's namespace; a backup of another one is refused",
+      },
+      {
+        name: 'replace',
+        type: 'text',
+        value: 'CLUSTER',
+        help: 'The cluster that is given up: the first 8 digits of its id',
+      },
+      {
+        name: 'above',
+        type: 'number',
+        value: 'REVISION',
+        help: 'The highest revision ever seen, where no register tells',
+      },
+      { name: 'label', type: 'text', value: 'L', help: 'A name for people' },
+      { name: 'zone', type: 'text', value: 'Z', help: 'Rack, building or region' },
+      { name: 'yes', type: 'boolean', help: 'Do not ask' },
+      json,
+    ],
+    examples: [
+      'quorate restore shop.backup --data ./two --relay ws://127.0.0.1:7800 --replace 3f9a02c1',
+    ],
+    longRunning: false,
+    load: async () => (await import('./commands/restore.ts')).runRestore,
+  },
+  {
+    name: 'export',
+    parameters: 'FILE',
+    summary: 'Write all keys and values to a file, as lines of JSON',
+    details:
+      'One {"key":…,"value":…} a line, in key order, all at one revision. FILE appears whole or not at\n' +
+      'all; - is stdout. Revisions, and keys that begin with ~, are only in a backup.',
+    flags: [
+      { name: 'prefix', type: 'text', value: 'P', help: 'Only keys that begin with it' },
+      ...gateway,
+    ],
+    examples: [`quorate export shop.jsonl ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/export.ts')).runExport,
+  },
+  {
+    name: 'import',
+    parameters: 'FILE',
+    summary: 'Put the keys of an export',
+    details:
+      'Every line is looked at before the first is written; keys that begin with ~ are refused. To\n' +
+      'import a file again is harmless. - is stdin.',
+    flags: gateway,
+    examples: [`quorate import shop.jsonl ${example}`],
+    longRunning: false,
+    load: async () => (await import('./commands/import.ts')).runImport,
+  },
+  {
     name: 'register',
     parameters: 'show|restore|release [TOPIC]',
     summary: 'Look at what a relay’s register says of a namespace, write it back, or give it up',

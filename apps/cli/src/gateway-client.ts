@@ -7,10 +7,7 @@ import type { Flags } from './flags.ts';
 
 /** Throws `UsageError` without `--gateway`. */
 export async function clientOf(flags: Flags): Promise<Client> {
-  const urls = flags.list('gateway').map(urlOf);
-  if (urls.length === 0) {
-    throw new UsageError('--gateway is missing: wanted the address of a member that serves one');
-  }
+  const urls = gatewayUrls(flags);
   const tokenFile = flags.text('gateway-token-file');
   const [token] = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
   const timeoutMs = flags.number('timeout-ms', 1);
@@ -19,6 +16,13 @@ export async function clientOf(flags: Flags): Promise<Client> {
     ...(token === undefined ? {} : { token }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
+}
+
+/** Throws `UsageError` without `--gateway`. */
+export function gatewayUrls(flags: Flags): readonly string[] {
+  const urls = flags.list('gateway').map(urlOf);
+  if (urls.length > 0) return urls;
+  throw new UsageError('--gateway is missing: wanted the address of a member that serves one');
 }
 
 /** `HOST:PORT`, as `quorate node` takes it, is good here, too. */

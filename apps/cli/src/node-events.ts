@@ -21,6 +21,7 @@ export class NodeReporter {
   #waiting = '';
   #role = '';
   #members = '';
+  #archived = '';
   /** What a person read last: the same words twice say nothing. */
   #lastSaid = '';
   #ending = false;
@@ -41,6 +42,7 @@ export class NodeReporter {
 
   status(status: ClusterStatus): void {
     if (!this.#started || this.#ending) return;
+    this.#tellArchived(status);
     this.#tellRole(status);
     this.#tellMembers(status);
     this.#tellWaiting(status);
@@ -73,6 +75,17 @@ export class NodeReporter {
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
     if (waiting !== '') this.#tell({ event: 'waiting', code: reason, message }, message);
+  }
+
+  /** Z52: the cluster of before was given up; its data stay. */
+  #tellArchived({ archived }: ClusterStatus): void {
+    if (archived === undefined || archived.clusterId === this.#archived) return;
+    this.#archived = archived.clusterId;
+    const { clusterId, generation } = archived;
+    this.#tell(
+      { event: 'archived', clusterId, generation },
+      `Cluster ${shortId(clusterId)} of generation ${generation} was given up: its data are an archive now`,
+    );
   }
 
   #tellRole(status: ClusterStatus): void {

@@ -230,4 +230,6 @@ export type GatewayStatus = {
   readonly copies: number;
   readonly missing: readonly { readonly nodeId: string; readonly label: string }[];
   readonly members: readonly MemberSummary[];
+  /** The cluster that it belonged to before a restore gave it up; its data are an archive there. */
+  readonly archived?: { readonly clusterId: string; readonly generation: number };
 };

@@ -55,26 +55,30 @@ async function* follow<T>(
       : ended('ABORTED', 'The watch was aborted by its signal', options.signal?.reason);
   /** Everything up to here was delivered; null: not begun. */
   let position: number | null = options.from === undefined ? null : options.from - 1;
+  /** The same as the gateway said it, with the cluster that it is a place in. */
+  let cursor: string | null = position === null ? null : String(position);
   let opened = false;
   let failures = 0;
   for (let at = 0; ; at = (at + 1) % channels.length) {
     const channel = channels[at];
     if (channel === undefined) throw new RangeError('Cannot watch: no gateway given');
     try {
-      for await (const event of events(channel, query(options), position, stop)) {
+      for await (const event of events(channel, query(options), cursor, stop)) {
         opened = true;
         failures = 0;
         if (event.type === 'failure') throw failureFromEvent(event);
-        const revision = Number(event.id);
+        const revision = Number.parseInt(event.id, 10);
         if (event.type === 'message') {
           const batch = batchFromWire<T>(JSON.parse(event.data) as WireBatch);
           // Invariant: revisions rise. A gateway that repeats one is not believed.
           if (position !== null && batch.revision <= position && !batch.initial) continue;
           position = batch.revision;
+          cursor = event.id;
           yield batch;
         } else if (position === null ? !options.initial : revision > position) {
           // Where the present state was asked for, nothing counts before it has come.
           position = revision;
+          cursor = event.id;
         }
       }
     } catch (error) {
@@ -98,13 +102,12 @@ async function* follow<T>(
 async function* events(
   channel: Channel,
   path: string,
-  position: number | null,
+  cursor: string | null,
   stop: AbortSignal,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
   const silent = new AbortController();
   let timer = setTimeout(() => silent.abort(), silenceMsMax);
-  const resume: Record<string, string> =
-    position === null ? {} : { 'last-event-id': String(position) };
+  const resume: Record<string, string> = cursor === null ? {} : { 'last-event-id': cursor };
   try {
     const signal = AbortSignal.any([stop, silent.signal]);
     const response = await channel.stream(path, resume, signal);

@@ -60,6 +60,10 @@ const codes = {
   REPLICA_ROLLED_BACK: { outcome: 'unknown', retryable: false, acts: 'operator' },
   /** The register names another cluster in this one's place (Z12): it acknowledges nothing any more. */
   SUPERSEDED: { outcome: 'not-applied', retryable: false, acts: 'operator' },
+  /** A backup is damaged or cut short; the message names the place. */
+  BACKUP_CORRUPT: { outcome: 'not-applied', retryable: false, acts: 'operator' },
+  /** A backup cannot be restored there: another namespace, data in the way, a cluster that lives. */
+  RESTORE_REFUSED: { outcome: 'not-applied', retryable: false, acts: 'operator' },
   /** An invariant of the consensus core broke; the node has stopped. */
   CONSENSUS_FATAL: { outcome: 'unknown', retryable: false, acts: 'report' },
   /** A request from outside did not have the form the protocol asks for. */

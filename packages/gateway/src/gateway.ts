@@ -12,6 +12,7 @@ import { Access, isLoopback } from './access.ts';
 import type { Refusal } from './access.ts';
 import { AnswerStream } from './answer-stream.ts';
 import { BodyReader } from './body.ts';
+import { exportLines, streamBody } from './body-stream.ts';
 import { carryOut, isCallName } from './calls.ts';
 import type { CallContext } from './calls.ts';
 import { metricsText } from './metrics.ts';
@@ -90,6 +91,7 @@ class HttpGateway implements Gateway {
   readonly #calls = new Map<string, number>();
   #callsInFlight = 0;
   #watches = 0;
+  #copies = 0;
   #url = '';
   #closed: Promise<void> | undefined;
 
@@ -199,6 +201,12 @@ class HttpGateway implements Gateway {
     if (url.pathname === '/v1/watch' && method === 'GET') {
       return this.#watch(request, url.searchParams, response, gone);
     }
+    if ((url.pathname === '/v1/backup' || url.pathname === '/v1/export') && method === 'GET') {
+      return this.#copy(url, response, {
+        timeoutMs: this.#timeoutOf(headerTimeout(request)),
+        gone,
+      });
+    }
     const name = /^\/v1\/([a-zA-Z]+)$/.exec(url.pathname)?.[1];
     if (name === 'calls' && method === 'POST') return this.#many(request, response, gone);
     if (name !== undefined && isCallName(name)) {
@@ -291,6 +299,38 @@ class HttpGateway implements Gateway {
     } finally {
       this.#watches--;
       this.#stopping.signal.removeEventListener('abort', end);
+    }
+  }
+
+  /** The whole state, or what a prefix selects: each one under way keeps a state alive. */
+  async #copy(
+    { pathname, searchParams }: URL,
+    response: ServerResponse,
+    { timeoutMs, gone }: CallContext,
+  ): Promise<void> {
+    const isBackup = pathname === '/v1/backup';
+    for (const name of searchParams.keys()) {
+      if (isBackup || name !== 'prefix') {
+        throw badRequest(`Cannot answer ${pathname}: ${JSON.stringify(name)} is not known here`);
+      }
+    }
+    if (this.#copies >= copiesMax) {
+      throw new QuorateError('OVERLOADED', `Already ${this.#copies} backups and exports under way`);
+    }
+    this.#copies++;
+    try {
+      const calls = { signal: gone, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+      if (isBackup) {
+        const chunks = this.#target.backup(calls);
+        await streamBody(response, 'application/octet-stream', chunks, gone);
+      } else {
+        const prefix = searchParams.get('prefix') ?? '';
+        const lines = exportLines(this.#target.export({ ...calls, prefix }));
+        await streamBody(response, 'application/x-ndjson', lines, gone);
+      }
+      this.#count('OK');
+    } finally {
+      this.#copies--;
     }
   }
 
@@ -398,4 +438,6 @@ function headerTimeout(request: IncomingMessage): number | undefined {
 }
 
 const callsPerRequestMax = 1024;
+/** Backups and exports at a time. */
+const copiesMax = 4;
 const discardMsMax = 1_000;

@@ -8,6 +8,8 @@ export type LeaveOptions = {
   readonly signal?: AbortSignal;
 };
 
+export type StreamOptions = { readonly signal?: AbortSignal; readonly timeoutMs?: number };
+
 /** A running member, as `joinCluster()` hands it out. */
 export type GatewayTarget = {
   readonly status: ClusterStatus;
@@ -19,4 +21,10 @@ export type GatewayTarget = {
   leave(options?: LeaveOptions): Promise<void>;
   showRegister(options?: { readonly signal?: AbortSignal }): Promise<RegisterView>;
   restoreRegister(options?: { readonly signal?: AbortSignal }): Promise<RestoredRegister>;
+  /** One consistent state at one revision, as the bytes of a backup. */
+  backup(options?: StreamOptions): AsyncIterable<Uint8Array>;
+  /** The same as entries, in key order. */
+  export(
+    options?: StreamOptions & { readonly prefix?: string },
+  ): AsyncIterable<{ readonly key: string; readonly value: unknown }>;
 };

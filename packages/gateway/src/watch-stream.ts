@@ -1,10 +1,12 @@
 /**
- * One watch as server-sent events. Each batch is one event whose id is its revision; `open` and
+ * One watch as server-sent events. Each batch is one event whose id is its revision, with the cluster
+ * that it is a revision of (Z50); `open` and
  * `progress` say up to which revision everything was delivered, so that a client that returns with
  * `Last-Event-ID` misses nothing and sees nothing twice. `failure` is the last event of a watch that
  * cannot go on. Nothing is pulled from the history before the connection took what came before.
  */
 import { batchToWire } from '@quorate/client';
+import { QuorateError } from '@quorate/contracts';
 import type { KeySelector } from '@quorate/kv';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -15,6 +17,8 @@ export type WatchRequest = {
   readonly selector: KeySelector;
   /** Revision from which to deliver; null: begin with the present state. */
   readonly from: number | 'next' | null;
+  /** The cluster that `from` is a place in; null where nobody said. */
+  readonly cluster: string | null;
   readonly previous: boolean;
 };
 
@@ -30,16 +34,18 @@ export function watchRequestOf(
   const initial = flag(query, 'initial');
   const from = query.get('from');
   if (initial && from !== null) throw badRequest('Cannot watch: wanted initial or from, not both');
+  const last = lastEventId === undefined || lastEventId === '' ? null : cursorOf(lastEventId);
   return {
     selector: selectorOf(query),
     from:
-      lastEventId !== undefined && lastEventId !== ''
-        ? revisionOf(lastEventId, 'Last-Event-ID') + 1
+      last !== null
+        ? last.revision + 1
         : initial
           ? null
           : from === null
             ? 'next'
             : revisionOf(from, 'from'),
+    cluster: last?.cluster ?? null,
     previous: flag(query, 'previous'),
   };
 }
@@ -56,6 +62,18 @@ export async function streamWatch(
   signal: AbortSignal,
 ): Promise<void> {
   await caughtUp(target, request, signal);
+  const { clusterId } = target.status;
+  if (request.cluster !== null && clusterId !== null && request.cluster !== clusterId) {
+    throw new QuorateError(
+      'COMPACTED',
+      'Cannot go on with the watch: it was one of another cluster',
+      {
+        details: { oldestRevision: target.kv.revision + 1 },
+      },
+    );
+  }
+  const idOf = (revision: number): string =>
+    clusterId === null ? String(revision) : `${revision}-${clusterId}`;
   // Taken in one turn with the beginning of the watch: nothing is applied in between.
   const from = request.from === 'next' ? target.kv.revision + 1 : request.from;
   const batches = target.kv.watch({
@@ -68,7 +86,7 @@ export async function streamWatch(
   let delivered = -1;
   const position = (type: 'open' | 'progress', revision: number): void => {
     delivered = revision;
-    response.write(`event: ${type}\nid: ${revision}\ndata: {"revision":${revision}}\n\n`);
+    response.write(`event: ${type}\nid: ${idOf(revision)}\ndata: {"revision":${revision}}\n\n`);
   };
   if (from === null) response.write(': open\n\n');
   else position('open', from - 1);
@@ -92,7 +110,7 @@ export async function streamWatch(
       const batch = next.value;
       const data = JSON.stringify(batchToWire(batch));
       delivered = batch.revision;
-      const taken = response.write(`id: ${batch.revision}\ndata: ${data}\n\n`);
+      const taken = response.write(`id: ${idOf(batch.revision)}\ndata: ${data}\n\n`);
       if (!taken) await once(response, 'drain', { signal });
     }
   } catch (error) {
@@ -117,8 +135,11 @@ async function caughtUp(
   request: WatchRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const { phase } = target.status;
-  if (request.from !== 'next' || phase === 'ready' || phase === 'read-only') return;
+  const { phase, clusterId } = target.status;
+  const isElsewhere = request.cluster !== null && clusterId === null;
+  if (!isElsewhere && (request.from !== 'next' || phase === 'ready' || phase === 'read-only')) {
+    return;
+  }
   await target.kv.range({ prefix: '', limit: 1, keysOnly: true, signal });
 }
 
@@ -140,6 +161,12 @@ function flag(query: URLSearchParams, name: string): boolean {
   if (text === null || text === 'false' || text === '0') return false;
   if (text === '' || text === 'true' || text === '1') return true;
   throw badRequest(`Cannot watch: wanted ${name} to be true or false`);
+}
+
+/** What this gateway, or another one, gave as an event's id. */
+function cursorOf(text: string): { readonly revision: number; readonly cluster: string | null } {
+  const [, revision = text, cluster = null] = /^(\d{1,16})-([0-9a-f]{32})$/.exec(text) ?? [];
+  return { revision: revisionOf(revision, 'Last-Event-ID'), cluster };
 }
 
 function revisionOf(text: string, name: string): number {

@@ -39,6 +39,25 @@ export class FakeTarget implements GatewayTarget {
   async restoreRegister(): Promise<RestoredRegister> {
     return { group: 'fake', clusterId: 'c0'.repeat(16), generation: 1, changed: true };
   }
+
+  /** The parts of the next backup, and what it fails with after them. */
+  backupParts: readonly Uint8Array[] = [];
+  backupFailure: Error | null = null;
+  /** How many parts were asked for. */
+  backupTaken = 0;
+
+  async *backup(): AsyncGenerator<Uint8Array, undefined> {
+    for (const part of this.backupParts) {
+      this.backupTaken += 1;
+      yield await Promise.resolve(part);
+    }
+    if (this.backupFailure !== null) throw this.backupFailure;
+  }
+
+  async *export(options: { readonly prefix?: string } = {}): AsyncGenerator<KvEntry, undefined> {
+    const { entries } = await this.kv.range({ prefix: options.prefix ?? '' });
+    yield* entries;
+  }
 }
 
 export class FakeKv implements Kv {

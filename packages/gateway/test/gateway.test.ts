@@ -429,6 +429,9 @@ describe('what a gateway tells of its member', () => {
 });
 
 describe('watch', () => {
+  /** An event's id: a revision, and the cluster that it is one of. */
+  const at = (revision: number): string => `${revision}-${fakeStatus.clusterId}`;
+
   /** Events as they come, each as its fields. */
   async function* stream(path: string, headers: Record<string, string> = {}) {
     const stop = new AbortController();
@@ -464,7 +467,7 @@ describe('watch', () => {
     const events = stream('/v1/watch?prefix=');
     expect((await events.next()).value).toEqual({
       event: 'open',
-      id: '1',
+      id: at(1),
       data: { revision: 1 },
     });
     await target.kv.batch([
@@ -473,7 +476,7 @@ describe('watch', () => {
     ]);
     expect((await events.next()).value).toEqual({
       event: undefined,
-      id: '2',
+      id: at(2),
       data: {
         revision: 2,
         initial: false,
@@ -495,8 +498,26 @@ describe('watch', () => {
     const events = stream('/v1/watch?key=a&initial=true', { 'last-event-id': '3' });
     const seen = [];
     for (let n = 0; n < 3; n++) seen.push((await events.next()).value?.id);
-    expect(seen).toEqual(['3', '4', '5']);
+    expect(seen).toEqual([at(3), at(4), at(5)]);
     await events.return(undefined);
+  });
+
+  test('Z50 Last-Event-ID of another cluster is COMPACTED, whatever its number; of this one it goes on', async () => {
+    const target = await start();
+    for (let n = 1; n <= 3; n++) await target.kv.put('a', n);
+    const foreign = { 'last-event-id': `2-${'ef'.repeat(16)}` };
+    const answer = await send('GET', '/v1/watch?key=a', { headers: foreign });
+    expect(answer.status).toBe(410);
+    expect(parse(answer.body).error).toMatchObject({
+      code: 'COMPACTED',
+      details: { oldestRevision: 4 },
+    });
+    const events = stream('/v1/watch?key=a', { 'last-event-id': at(2) });
+    expect((await events.next()).value).toMatchObject({ event: 'open', id: at(2) });
+    expect((await events.next()).value?.id).toBe(at(3));
+    await events.return(undefined);
+    const odd = { headers: { 'last-event-id': '2-nonsense' } };
+    expect((await send('GET', '/v1/watch?key=a', odd)).status).toBe(400);
   });
 
   test('initial=true begins with the present state', async () => {
@@ -526,7 +547,7 @@ describe('watch', () => {
     await target.kv.put('loud', 1);
     expect((await events.next()).value).toEqual({
       event: 'progress',
-      id: '1',
+      id: at(1),
       data: { revision: 1 },
     });
     await events.return(undefined);
@@ -569,8 +590,75 @@ describe('watch', () => {
       await target.kv.put('arrived', 1);
     };
     const events = stream('/v1/watch?prefix=');
-    expect((await events.next()).value).toMatchObject({ event: 'open', id: '1' });
+    expect((await events.next()).value).toMatchObject({ event: 'open', id: at(1) });
     await events.return(undefined);
+  });
+});
+
+describe('backup and export', () => {
+  test('T2 GET /v1/backup streams the bytes of the member, GET /v1/export lines of JSON', async () => {
+    const target = await start();
+    target.backupParts = ['one', 'two', 'three'].map((text) => new TextEncoder().encode(text));
+    const backup = await send('GET', '/v1/backup');
+    expect(backup.status).toBe(200);
+    expect(backup.headers['content-type']).toBe('application/octet-stream');
+    expect(backup.body).toBe('onetwothree');
+    await target.kv.put('a', 1);
+    await target.kv.put('b', new Uint8Array([1, 2]));
+    const all = await send('GET', '/v1/export');
+    expect(all.headers['content-type']).toBe('application/x-ndjson');
+    expect(all.body).toBe('{"key":"a","value":1}\n{"key":"b","value":{"$bytes":"AQI="}}\n');
+    expect((await send('GET', '/v1/export?prefix=b')).body).toContain('"b"');
+    expect((await send('GET', '/v1/export?prefix=c')).body).toBe('');
+  });
+
+  test('T2 a slow reader is waited for: no more is made than what it takes', async () => {
+    const target = await start();
+    const part = new Uint8Array(64 * 1024);
+    target.backupParts = Array.from({ length: 1_024 }, () => part);
+    const socket = connect(Number(new URL(gateway!.url).port), '127.0.0.1');
+    socket.pause();
+    socket.write('GET /v1/backup HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    let before = -1;
+    // Until the system's buffers are full and nothing moves any more.
+    while (before !== target.backupTaken || before === 0) {
+      before = target.backupTaken;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(target.backupTaken).toBeLessThan(512);
+    let bytes = 0;
+    const whole = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (target.backupTaken === 1_024 && bytes > 64 * 1024 * 1024) resolve();
+      });
+    });
+    socket.resume();
+    await whole;
+    socket.destroy();
+  });
+
+  test('T2 what fails at first is a failure as any other; half a backup breaks the connection', async () => {
+    const target = await start();
+    target.backupFailure = new QuorateError('NO_QUORUM', 'Told so');
+    const refused = await send('GET', '/v1/backup');
+    expect(refused.status).toBe(503);
+    expect(parse(refused.body).error.code).toBe('NO_QUORUM');
+    target.backupParts = [new Uint8Array(1_000)];
+    await expect(send('GET', '/v1/backup')).rejects.toThrow();
+  });
+
+  test('T2 both want the token, and refuse what they do not know', async () => {
+    await start({ tokens: ['correct-horse-battery'] });
+    for (const path of ['/v1/backup', '/v1/export']) {
+      expect((await send('GET', path)).status).toBe(401);
+    }
+    await gateway?.close({ graceMs: 0 });
+    await start();
+    for (const path of ['/v1/backup?prefix=a', '/v1/export?prefx=a']) {
+      expect((await send('GET', path)).status).toBe(400);
+    }
+    expect((await send('POST', '/v1/backup')).status).toBe(404);
   });
 });
 

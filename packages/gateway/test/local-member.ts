@@ -4,7 +4,7 @@ import type { Applied, Consensus, ErrorCode } from '@quorate/contracts';
 import type { ClusterStatus } from '@quorate/cluster';
 import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import { KvStateMachine, createKv } from '@quorate/kv';
-import type { KeyValue } from '@quorate/kv';
+import type { KeyValue, KvEntry } from '@quorate/kv';
 import type { GatewayTarget } from '../src/index.ts';
 import { fakeStatus } from './fake-target.ts';
 
@@ -42,6 +42,14 @@ export class LocalMember implements GatewayTarget {
 
   async leave(): Promise<void> {
     this.#fail();
+  }
+
+  async *backup(): AsyncGenerator<Uint8Array, undefined> {
+    yield await Promise.resolve(new Uint8Array());
+  }
+
+  async *export(): AsyncGenerator<KvEntry, undefined> {
+    yield* (await this.kv.range()).entries;
   }
 
   #fail(): void {

@@ -1,7 +1,7 @@
 /** The handle that `joinCluster` gives out: what an application sees of its cluster. */
 import { QuorateError } from '@quorate/contracts';
 import type { Applied, BarrierOptions, Consensus, ProposeOptions } from '@quorate/contracts';
-import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
+import type { Captured, ClusterStatus, MemberInfo } from '@quorate/cluster';
 import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
@@ -9,6 +9,9 @@ import { explainStatus } from './explain.ts';
 import { inertStatus } from './options.ts';
 import type { JoinOptions } from './options.ts';
 import type { Assemble, Assembled, Runner } from './runner.ts';
+import { backupOf, exportOf, importInto } from './backup.ts';
+import type { Backup, BackupOptions, ExportOptions } from './backup.ts';
+import type { ExportedEntry, ImportOptions, StoreCapture } from '@quorate/kv/backup';
 
 export type ClusterEvents = {
   role: {
@@ -18,6 +21,8 @@ export type ClusterEvents = {
   };
   members: { readonly members: readonly MemberInfo[] };
   error: { readonly code: string; readonly message: string };
+  /** The cluster of before was given up in favour of a later generation; its data are an archive. */
+  archived: { readonly clusterId: string; readonly generation: number };
 };
 
 export interface Cluster {
@@ -45,6 +50,23 @@ export interface Cluster {
     listener: (event: ClusterEvents[T]) => void,
   ): () => void;
   /**
+   * One consistent state of the cluster at one revision, as bytes that `restoreBackup()` of
+   * `quorate/node` makes a new cluster of: everything acknowledged before the first of them was asked
+   * for. Sessions are left out. Errors, when it is read: `NO_LEADER`, `NO_QUORUM`, `TIMEOUT`, `ABORTED`,
+   * `CLOSED`.
+   */
+  backup(options?: BackupOptions): Backup;
+  /** All keys with their values at one revision, in order. Errors as `backup()`. */
+  export(options?: ExportOptions): AsyncIterable<ExportedEntry>;
+  /**
+   * Puts each entry, in batches; keys that begin with `~` are refused. Resolves with how many there
+   * were. Errors: `BAD_REQUEST` with `details.entry`, and those of `kv.batch()`.
+   */
+  import(
+    entries: AsyncIterable<ExportedEntry> | Iterable<ExportedEntry>,
+    options?: ImportOptions,
+  ): Promise<number>;
+  /**
    * Gives up this member's seat (or, with `nodeId`, another's); resolves once that is committed. Its
    * data become an archive. Errors: `NO_LEADER`, `MEMBERSHIP_REFUSED`, `CLOSED`.
    */
@@ -70,6 +92,7 @@ export class ClusterCore implements Consensus {
   readonly namespace: string;
   readonly kv: KeyValue;
   readonly #label: string;
+  readonly #machine: KvStateMachine;
   readonly #assembled: Assembled | null;
   readonly #inert: ClusterStatus;
   readonly #listeners = new Set<(status: ClusterStatus) => void>();
@@ -80,6 +103,7 @@ export class ClusterCore implements Consensus {
   constructor(options: JoinOptions & { readonly label: string }, assemble: Assemble | null) {
     const machine = new KvStateMachine();
     this.namespace = options.namespace;
+    this.#machine = machine;
     this.#label = options.label;
     this.#inert = inertStatus(options.namespace, options.label);
     this.#assembled = assemble === null ? null : assemble(options, machine);
@@ -90,6 +114,7 @@ export class ClusterCore implements Consensus {
         isStale: () => this.status.phase !== 'ready',
         notJoined: () => this.#notJoined(),
         isLoaded: () => this.status.raft.appliedIndex > 0,
+        cluster: () => this.status.clusterId,
         subscribe: (listener) => this.subscribe(listener),
       },
     });
@@ -132,6 +157,10 @@ export class ClusterCore implements Consensus {
 
   async readBarrier(options?: BarrierOptions): Promise<void> {
     return this.#running().readBarrier(options);
+  }
+
+  async capture(options: BackupOptions): Promise<Captured<StoreCapture>> {
+    return this.#running().capture(() => this.#machine.store.capture(), options);
   }
 
   async leave(options: { nodeId?: string; signal?: AbortSignal }): Promise<void> {
@@ -252,6 +281,25 @@ export class ClusterHandle implements Cluster {
     });
   }
 
+  backup(options: BackupOptions = {}): Backup {
+    this.#throwIfClosed();
+    return backupOf(() => this.#core.capture(options), this.#core.label);
+  }
+
+  export(options: ExportOptions = {}): AsyncIterable<ExportedEntry> {
+    this.#throwIfClosed();
+    const { prefix, ...calls } = options;
+    return exportOf(() => this.#core.capture(calls), prefix);
+  }
+
+  async import(
+    entries: AsyncIterable<ExportedEntry> | Iterable<ExportedEntry>,
+    options?: ImportOptions,
+  ): Promise<number> {
+    this.#throwIfClosed();
+    return importInto(this.kv, entries, options);
+  }
+
   async leave(
     options: { readonly nodeId?: string; readonly signal?: AbortSignal } = {},
   ): Promise<void> {
@@ -302,6 +350,8 @@ function eventOf(
           matchIndex: null,
         })),
       };
+    case 'archived':
+      return status.archived ?? null;
     case 'error': {
       const { reason, message, phase } = status;
       const ended = phase === 'stopped' || phase === 'outdated';

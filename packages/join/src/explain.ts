@@ -22,6 +22,12 @@ export function explainStatus(status: ClusterStatus, now: number = Date.now()): 
   if (status.registerLost !== null && status.phase !== 'ready') {
     sentences.push(`The register has forgotten this cluster (${status.registerLost}).`);
   }
+  if (status.archived !== undefined) {
+    const { clusterId, generation } = status.archived;
+    sentences.push(
+      `It came in as a new member: cluster ${clusterId.slice(0, 8)} of generation ${generation} was given up, its data are an archive.`,
+    );
+  }
   if (durability === 'memory') sentences.push('This member keeps its copy in memory only.');
   if (copies === 1) sentences.push('There is one copy of the data.');
   return sentences.join(' ');

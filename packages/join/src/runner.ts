@@ -1,6 +1,6 @@
 /** What a handle needs of whatever runs its member: one replica in Node, a page's share in a tab. */
-import type { Consensus } from '@quorate/contracts';
-import type { ClusterStatus } from '@quorate/cluster';
+import type { CallOptions, Consensus } from '@quorate/contracts';
+import type { Captured, ClusterStatus } from '@quorate/cluster';
 import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from './options.ts';
@@ -12,6 +12,8 @@ export type Runner = Consensus & {
   /** Sets out; trouble shows in the status. */
   start(): Promise<void>;
   ready(signal?: AbortSignal): Promise<void>;
+  /** One consistent state: `take` reads the state machine in one step with what the cluster is. */
+  capture<T>(take: () => T, options: CallOptions): Promise<Captured<T>>;
   leave(options: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void>;
   /** See `Cluster`. */
   showRegister(signal?: AbortSignal): Promise<RegisterView>;

@@ -284,6 +284,7 @@ class ClusterKeyValue implements KeyValue {
       previous,
       signal,
       start: this.#watchStart(initial, from, signal),
+      cluster: () => this.#status?.cluster?.() ?? null,
       ended: (one) => this.#watchers.delete(one),
     });
     if (!watcher.over) this.#watchers.add(watcher);

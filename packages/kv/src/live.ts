@@ -14,6 +14,8 @@ export type KvStatus = {
   isLoaded?(): boolean;
   /** Why there is nothing to read yet (T6); null once this member has joined. Default: null. */
   notJoined?(): QuorateError | null;
+  /** The cluster that the state is of; null while that is not known. Default: always the same one. */
+  cluster?(): string | null;
   /** Calls back when one of the above changes. The returned function ends it. */
   subscribe(listener: () => void): () => void;
 };

@@ -17,9 +17,7 @@ import type { StoreCapture, StoreParts } from './store.ts';
 /** Writes the captured state bit by bit, as the chunks are asked for. */
 export function* writeSnapshot(capture: StoreCapture): IterableIterator<Uint8Array> {
   const writer = new ByteWriter();
-  writer.raw(magic);
-  writer.varint(capture.revision);
-  writer.varint(capture.records.size);
+  writer.raw(snapshotStart(capture.revision, capture.records.size));
   for (const record of capture.records.select({ prefix: '' })) {
     writeRecord(writer, record);
     if (writer.length >= chunkBytes) yield writer.take();
@@ -33,6 +31,22 @@ export function* writeSnapshot(capture: StoreCapture): IterableIterator<Uint8Arr
     }
   }
   yield writer.take();
+}
+
+/** What comes before the records of a snapshot. */
+export function snapshotStart(revision: number, recordCount: number): Uint8Array {
+  const writer = new ByteWriter();
+  writer.raw(magic);
+  writer.varint(revision);
+  writer.varint(recordCount);
+  return writer.take();
+}
+
+/** What comes after them where nothing of the past is kept. */
+export function snapshotEnd(revision: number): Uint8Array {
+  const writer = new ByteWriter();
+  writer.varint(revision + 1);
+  return writer.take();
 }
 
 /**

@@ -4,6 +4,7 @@
  * as they come, and stops at the first one that does until somebody asks for it.
  */
 import { QuorateError } from '@quorate/contracts';
+import { generationOf } from './generation.ts';
 import type { HistoryEvent, HistoryRevision } from './history.ts';
 import { selects } from './ordered-map.ts';
 import { entryOrNull } from './requests.ts';
@@ -24,6 +25,8 @@ export type WatcherOptions = {
   readonly signal: AbortSignal | undefined;
   /** Where to begin, as soon as that is known. */
   readonly start: WatchStart | Promise<WatchStart>;
+  /** The cluster that the state is of; null while that is not known. */
+  readonly cluster: () => string | null;
   /** Called once, when the watch is over for whatever reason. */
   readonly ended: (watcher: Watcher) => void;
 };
@@ -39,6 +42,8 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
   readonly #stopObserving: () => void;
   /** The next revision to look at; null until the start is known. */
   #cursor: number | null = null;
+  /** The cluster that the cursor is a place in (Z50). */
+  #cluster: string | null = null;
   #initial: WatchBatch | null = null;
   #failure: unknown = null;
   #over = false;
@@ -46,7 +51,9 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#stopObserving = options.machine.observe({
-      changed: () => {
+      changed: (restored) => {
+        // Only a snapshot brings the state of another cluster.
+        if (restored) this.#checkCluster();
         this.#advance();
       },
       trimming: () => {
@@ -100,6 +107,7 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
   #begin(start: WatchStart): void {
     if (this.#over) return;
     const { machine, selector } = this.#options;
+    this.#cluster = this.#options.cluster();
     if ('from' in start) {
       this.#cursor = start.from;
     } else {
@@ -113,6 +121,19 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
       this.#cursor = store.revision + 1;
     }
     this.#advance();
+  }
+
+  /** Z50: a place in the past of another cluster is none in this one's, whatever its number. */
+  #checkCluster(): void {
+    const cluster = this.#options.cluster();
+    if (cluster === null || this.#cursor === null) return;
+    this.#cluster ??= cluster;
+    if (cluster !== this.#cluster) this.#failCompacted(this.#cursor);
+  }
+
+  #failCompacted(cursor: number): void {
+    const { oldestRevision } = this.#options.machine.store.history;
+    this.fail(compacted('watch from', cursor, oldestRevision));
   }
 
   /** Moves to the next revision that concerns this watch and delivers while somebody waits. */
@@ -129,10 +150,16 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
         continue;
       }
       const cursor = this.#cursor;
-      if (cursor === null || cursor > store.revision) return;
+      if (cursor === null) return;
+      if (cursor > store.revision) {
+        // One of a later generation waits for ever; but a state of nothing may merely not be here yet.
+        if (store.revision === 0 || generationOf(cursor) === generationOf(store.revision)) return;
+        this.#failCompacted(cursor);
+        continue;
+      }
       const revision = store.history.get(cursor);
       if (revision === undefined) {
-        this.fail(compacted('watch from', cursor, store.history.oldestRevision));
+        this.#failCompacted(cursor);
         continue;
       }
       const events = this.#matching(revision);

@@ -1,5 +1,16 @@
 export { joinCluster } from '@quorate/join';
-export type { Cluster, ClusterEvents, JoinOptions } from '@quorate/join';
+export type {
+  Backup,
+  BackupInfo,
+  BackupOptions,
+  Cluster,
+  ClusterEvents,
+  ExportedEntry,
+  ExportOptions,
+  ImportOptions,
+  JoinOptions,
+  SecretSource,
+} from '@quorate/join';
 export { isQuorateError, QuorateError } from '@quorate/contracts';
 export type { CallOptions, ErrorCode, Outcome, Settled } from '@quorate/contracts';
 export type { ClusterStatus, MemberInfo, Phase, Policy } from '@quorate/cluster';

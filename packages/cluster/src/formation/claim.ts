@@ -6,6 +6,7 @@ import {
   asId,
   asInteger,
   asText,
+  assert,
   decodeCborMap,
   encodeCbor,
   isQuorateError,
@@ -21,6 +22,7 @@ import type { Clock, ErrorCode, Register, RegisterRecord } from '@quorate/contra
 export type Claim = {
   readonly state: 'claimed' | 'active';
   readonly clusterId: string;
+  /** The counter of Z50: 1 for what was founded, raised each time the name is taken over (Z52). */
   readonly generation: number;
   readonly founder: string;
   readonly beat: number;
@@ -87,8 +89,8 @@ export type ClaimKeeperOptions = {
   readonly lost: (what: string | null) => void;
   /** The application names another group than the log: a person has decided (Z58). */
   readonly pinnedElsewhere: () => void;
-  /** The register names another cluster: this one acknowledges nothing (any more). */
-  readonly superseded: () => void;
+  /** The register names another cluster, `by`: this one acknowledges nothing (any more). */
+  readonly superseded: (by: Claim) => void;
   /** How often strangers with another secret were refused. */
   readonly refused: (count: number) => void;
 };
@@ -104,6 +106,8 @@ export class ClaimKeeper {
   #activating: Promise<boolean> | null = null;
   #cancelTimer: () => void = () => undefined;
   #beat = 0;
+  /** Did the register answer at all? Until then it is asked often: this member may be a dead one's. */
+  #answered = false;
 
   constructor(options: ClaimKeeperOptions, active: boolean) {
     this.#options = options;
@@ -140,7 +144,9 @@ export class ClaimKeeper {
     this.#cancelTimer();
   }
 
-  #schedule(delayMs: number = this.#active ? lookIntervalMs : refreshIntervalMs): void {
+  #schedule(
+    delayMs: number = this.#active && this.#answered ? lookIntervalMs : refreshIntervalMs,
+  ): void {
     if (this.#stopped.signal.aborted) return;
     this.#cancelTimer();
     this.#cancelTimer = this.#options.clock.setTimeout(
@@ -168,6 +174,7 @@ export class ClaimKeeper {
       register.follow?.(group());
       const { record, refusedCount } = await this.#ask((signal) => readClaim(register, signal));
       if (this.#stopped.signal.aborted) return null;
+      this.#answered = true;
       if (register.group !== group()) {
         if (register.pinned === true && this.#active) this.#options.pinnedElsewhere();
         return this.#lose(`it is of group ${register.group}, wanted ${group()}`);
@@ -196,7 +203,7 @@ export class ClaimKeeper {
     // A claim in the making supersedes nothing that is active, nor does a generation of before (Z58).
     const supersedes = state === 'active' && counter >= generation;
     const isOpen = !this.#active && named !== clusterId;
-    if (supersedes || isOpen) this.#options.superseded();
+    if (supersedes || isOpen) this.#options.superseded(record.claim);
     else this.#lose(`it names generation ${counter} of ${named.slice(0, 8)} (${state})`);
     return null;
   }
@@ -242,3 +249,35 @@ const forgetful: ReadonlySet<ErrorCode> = new Set([
   'FORMATION_WAITING',
   'BAD_SECRET',
 ]);
+
+/**
+ * Takes a namespace's name for a restored cluster (Z52): `active` at once, in the place of exactly the
+ * record that a person was shown (null: none). Errors: `CONFLICT` where that is not what stands there
+ * any more, and those of the register.
+ */
+export async function takeName(
+  register: Register,
+  before: ClaimRecord | null,
+  successor: Pick<Claim, 'clusterId' | 'generation' | 'founder'>,
+  signal: AbortSignal,
+): Promise<void> {
+  assert(successor.generation > (before?.claim.generation ?? 0), 'a counter is raised (Z50)');
+  const claim: Claim = { ...successor, state: 'active', beat: 1 };
+  let stands: ClaimRecord | null;
+  try {
+    const result = await setClaim(register, before?.version ?? 0, claim, signal);
+    if (result.ok) return;
+    stands = result.record;
+  } catch (error) {
+    if (!isQuorateError(error, 'UNREACHABLE')) throw error;
+    // It may have been carried out, and only the answer was lost.
+    ({ record: stands } = await readClaim(register, signal));
+    if (stands?.claim.clusterId !== claim.clusterId) throw error;
+  }
+  if (stands?.claim.clusterId === claim.clusterId) return;
+  throw new QuorateError(
+    'CONFLICT',
+    `Cannot take the name: the register names ${stands?.claim.clusterId ?? 'no cluster'} by now, ` +
+      `wanted ${before?.claim.clusterId ?? 'none'}`,
+  );
+}

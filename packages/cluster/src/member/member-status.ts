@@ -46,6 +46,7 @@ export class MemberStatus {
   #registerLost: string | null = null;
   /** What is said beside "Ready", by what it is about. */
   readonly #notices = new Map<string, string>();
+  #archived: ClusterStatus['archived'] = undefined;
   #leaderSeenAt: number;
   #scheduled = false;
 
@@ -117,6 +118,11 @@ export class MemberStatus {
   say(about: string, notice = ''): void {
     if (notice === '') this.#notices.delete(about);
     else this.#notices.set(about, notice);
+    this.changed();
+  }
+
+  setArchived(cluster: NonNullable<ClusterStatus['archived']>): void {
+    this.#archived = cluster;
     this.changed();
   }
 
@@ -198,6 +204,7 @@ export class MemberStatus {
       pendingWrites: replica?.pendingWrites ?? 0,
       registerLost: this.#registerLost,
       members,
+      ...(this.#archived === undefined ? {} : { archived: this.#archived }),
       raft: {
         ...raftOf(run, state, status),
         clock: this.#options.clockName(),

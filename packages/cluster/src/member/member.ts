@@ -16,10 +16,12 @@ import {
   withDeadline,
 } from '@quorate/contracts';
 import { ClaimKeeper } from '../formation/claim.ts';
+import type { Claim } from '../formation/claim.ts';
 import type {
   ActiveCluster,
   Applied,
   BarrierOptions,
+  CallOptions,
   Clock,
   Consensus,
   LogStorage,
@@ -37,6 +39,8 @@ import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
 import { restoreRegister, withRegister } from './member-register.ts';
 import type { RegisterParts } from './member-register.ts';
+import { factsOf } from './restoring.ts';
+import type { Captured } from './restoring.ts';
 import { foundingOf, genesisOf, openReplica } from './opening.ts';
 import type { Opened } from './opening.ts';
 import { createPolicy, featureLevel } from '../state/policy.ts';
@@ -71,6 +75,7 @@ export class Member implements Consensus, HostedReplica {
   #leaderlessSince = 0;
   /** Others were told that this member's cluster acknowledges. */
   #announced = false;
+  #cancelLook: () => void = () => undefined;
   #knocking = false;
   #knockCount = 0;
   #started: Promise<void> | null = null;
@@ -149,6 +154,18 @@ export class Member implements Consensus, HostedReplica {
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
     this.#status.throwIfReadOnly();
     await replica.readBarrier({ ...options, timeoutMs: this.#left(timeoutMs, startedAt) });
+  }
+
+  /**
+   * One consistent state (Z43): waits until everything acknowledged before this call is applied here,
+   * then reads what the cluster is and calls `take`, which reads the state machine, in one step.
+   * Errors: as `readBarrier`.
+   */
+  async capture<T>(take: () => T, options: CallOptions = {}): Promise<Captured<T>> {
+    await this.readBarrier(options);
+    const facts = this.#opened === null ? null : factsOf(this.#opened.state);
+    if (facts === null) throw new QuorateError('NO_LEADER', 'This member is in no cluster yet');
+    return { facts, state: take() };
   }
 
   /**
@@ -478,7 +495,8 @@ export class Member implements Consensus, HostedReplica {
           mayRestore: () => isStillThere(storage),
           lost: (what) => this.#status.setRegisterLost(what, this.#forgotten(what)),
           pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
-          superseded: () => void this.#superseded().catch((error: unknown) => this.#fail(error)),
+          superseded: (by) =>
+            void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
           refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
         },
         state.activated,
@@ -535,22 +553,32 @@ export class Member implements Consensus, HostedReplica {
     this.#endIfRemoved(state);
   }
 
-  /** Z10: somebody else holds the namespace; nothing was acknowledged here, so nothing is lost. */
-  async #superseded(): Promise<void> {
+  /**
+   * Somebody else holds the namespace. Where nothing was acknowledged here nothing is lost (Z10);
+   * where the other one's counter is higher a person gave this cluster up (Z52). Both archive, and
+   * this member comes in as a new one. Equal counters say nothing: only a person can decide.
+   */
+  async #superseded(by: Claim): Promise<void> {
     if (this.#stopping.signal.aborted || this.#opened === null) return;
+    const { clusterId, generation } = this.#genesis ?? { clusterId: '', generation: 0 };
+    // A register that names an earlier generation was put back, and is not obeyed.
+    if (by.generation < generation) return;
+    const { storage, state } = this.#opened;
     const error = new QuorateError(
       'SUPERSEDED',
-      'The register names another cluster; this one acknowledges nothing any more',
+      `The register names another cluster, ${by.clusterId}; this one, ${clusterId}, acknowledges ` +
+        'nothing any more',
     );
-    if (this.#opened.state.activated) {
+    if (state.activated && by.generation === generation) {
       this.#fail(error);
       return;
     }
-    const { storage } = this.#opened;
     this.#stopReplica(error);
+    this.#cancelLook();
     this.#host?.remove(this);
     this.#genesis = null;
     await storage.archive('superseded');
+    if (state.activated) this.#status.setArchived({ clusterId, generation });
     await this.#run();
   }
 
@@ -589,7 +617,7 @@ export class Member implements Consensus, HostedReplica {
       if (readOnly !== null) this.#replica.rejectWaiting(readOnly);
       this.#knockIfLeaderless(this.#replica);
       this.#saveCache(false);
-      clock.setTimeout(look, lookIntervalMs);
+      this.#cancelLook = clock.setTimeout(look, lookIntervalMs);
     };
     look();
   }

@@ -30,12 +30,18 @@ export type Opened = {
  */
 export async function openReplica(
   storage: LogStorage,
-  options: { stateMachine: StateMachine; emptyState: Uint8Array; random: RandomBytes },
+  options: {
+    stateMachine: StateMachine;
+    emptyState: Uint8Array;
+    random: RandomBytes;
+    /** Default true. */
+    create?: boolean;
+  },
 ): Promise<Opened> {
-  const { stateMachine, emptyState, random } = options;
+  const { stateMachine, emptyState, random, create = true } = options;
   try {
     const run = await storage.open({
-      create: true,
+      create,
       newNodeId: hexFromBytes(random(16)),
       nonce: hexFromBytes(random(8)),
     });

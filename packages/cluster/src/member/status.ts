@@ -81,5 +81,10 @@ export type ClusterStatus = {
   /** What the register holds in place of this cluster, in words; null while it names it (Z41). */
   readonly registerLost: string | null;
   readonly members: readonly MemberInfo[];
+  /**
+   * The cluster that this member belonged to until the register named a later generation (Z52): its
+   * data are an archive, and this member came in as a new one. Left out where that did not happen.
+   */
+  readonly archived?: { readonly clusterId: string; readonly generation: number };
   readonly raft: RaftStatus;
 };

@@ -18,7 +18,7 @@ import type {
   SnapshotMeta,
   SoftState,
 } from '@quorate/core';
-import type { Clock, LogStorage } from '@quorate/contracts';
+import type { Chunks, Clock, LogStorage } from '@quorate/contracts';
 import { asFatal, isQuorateError, QuorateError, sleep } from '@quorate/contracts';
 
 export type TurnEvents = {
@@ -239,6 +239,20 @@ export async function persistFounding(
       await sleep(waiting.clock, fullRetryMs, waiting.signal);
     }
   }
+}
+
+/**
+ * Makes durable what a restored cluster begins with: the term that its snapshot is of, and the snapshot
+ * in the place of all entries before it. Nothing runs on the store yet.
+ */
+export async function persistRestored(
+  storage: LogStorage,
+  meta: SnapshotMeta,
+  chunks: Chunks,
+): Promise<void> {
+  const hardState: HardState = { currentTerm: meta.term, votedFor: null, commitIndex: 0 };
+  await storage.persist({ number: 0, hardState, entries: [] });
+  await storage.saveSnapshot(meta, chunks);
 }
 
 /** One batch that has the effect of `first` and then `second`, made durable at once. */

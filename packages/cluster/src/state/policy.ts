@@ -122,7 +122,7 @@ function isVoting(value: unknown): value is Voting {
 /** What every member must know of its cluster before anything else: the context of entry 1. */
 export type Genesis = {
   readonly clusterId: string;
-  /** 1 for a founded cluster; grows by one with each recovery. */
+  /** 1 for a founded cluster; above the lost one's for one that was restored in its place (Z50). */
   readonly generation: number;
   readonly namespace: string;
   readonly founder: string;
@@ -130,6 +130,8 @@ export type Genesis = {
   readonly register: string;
   /** What entries and snapshots may contain (Z21). */
   readonly featureLevel: number;
+  /** The cluster whose backup this one was restored from (Z52); absent where it was founded. */
+  readonly restoredFrom?: string;
   readonly policy: Policy;
 };
 
@@ -165,6 +167,9 @@ export function genesisFromCbor(map: CborMap): Genesis {
     founder: asText(map['founder'], 'founder', 64),
     register: asText(map['register'], 'register', 256),
     featureLevel: level,
+    ...(map['restoredFrom'] === undefined
+      ? {}
+      : { restoredFrom: asText(map['restoredFrom'], 'restoredFrom', 32) }),
     policy: createPolicy({ ...wishes, leaseReads, voting: asVoting(stored['voting']) }),
   };
 }

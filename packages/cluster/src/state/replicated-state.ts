@@ -148,21 +148,19 @@ export class ReplicatedState {
 
   /** Captures the present in O(members + sessions), in the call; the machine's part streams later. */
   snapshot(): Iterable<Uint8Array> {
-    const header = encodeCbor({
-      format: snapshotFormat,
-      genesis: this.#genesis === null ? null : genesisToCbor(this.#genesis),
+    const head = snapshotHead({
+      genesis: this.#genesis,
       time: this.#time,
       activated: this.#activated,
-      // Unknown below feature level 2, where it is never true.
-      ...(this.#formed ? { formed: true } : {}),
       register: this.#register,
-      members: Object.fromEntries([...this.#members].map(([id, facts]) => [id, { ...facts }])),
-      left: [...this.#left],
-      sessions: this.#sessions.toCbor(),
+      formed: this.#formed,
+      members: this.#members,
+      left: this.#left,
+      sessions: this.#sessions,
     });
     const machineChunks = this.#machine.snapshot();
     return (function* (): Iterable<Uint8Array> {
-      yield new ByteWriter(header.length + 8).block(header).finish();
+      yield head;
       yield* machineChunks;
     })();
   }
@@ -296,6 +294,34 @@ export class ReplicatedState {
       'Cannot go on: a replica in memory votes beside durable ones',
     );
   }
+}
+
+/** What a snapshot says before the state machine's own part. */
+export function snapshotHead(state: {
+  readonly genesis: Genesis | null;
+  readonly time: number;
+  readonly activated: boolean;
+  readonly formed: boolean;
+  /** The register's group, where it is not the genesis's any more (Z58). */
+  readonly register: string | null;
+  readonly members: ReadonlyMap<string, MemberFacts>;
+  readonly left: Iterable<string>;
+  readonly sessions: SessionTable;
+}): Uint8Array {
+  const { genesis, time, activated, formed, register, members, left, sessions } = state;
+  const head = encodeCbor({
+    format: snapshotFormat,
+    genesis: genesis === null ? null : genesisToCbor(genesis),
+    time,
+    activated,
+    // Unknown below feature level 2, where it is never true.
+    ...(formed ? { formed: true } : {}),
+    register,
+    members: Object.fromEntries([...members].map(([id, facts]) => [id, { ...facts }])),
+    left: [...left],
+    sessions: sessions.toCbor(),
+  });
+  return new ByteWriter(head.length + 8).block(head).finish();
 }
 
 export function encodeMembershipContext(

@@ -3,8 +3,14 @@
  * back/forward cache, or thaws, goes on as new runs of the same replicas (Z1, Z6), and the handles
  * that the application holds go on with it.
  */
-import type { Applied, BarrierOptions, ProposeOptions, StateMachine } from '@quorate/contracts';
-import type { ClusterStatus, Member } from '@quorate/cluster';
+import type {
+  Applied,
+  BarrierOptions,
+  CallOptions,
+  ProposeOptions,
+  StateMachine,
+} from '@quorate/contracts';
+import type { Captured, ClusterStatus, Member } from '@quorate/cluster';
 import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
 import type { KvStateMachine } from '@quorate/kv';
 import type { JoinOptions } from '../options.ts';
@@ -111,6 +117,14 @@ export class TabRunner implements Runner {
   readBarrier(options: BarrierOptions = {}): Promise<void> {
     return this.#calls.run(
       (member, left) => member.readBarrier({ ...options, ...left }),
+      timeoutOf(options, this.#options.readTimeoutMs, readTimeoutMs),
+      options.signal,
+    );
+  }
+
+  capture<T>(take: () => T, options: CallOptions): Promise<Captured<T>> {
+    return this.#calls.run(
+      (member, left) => member.capture(take, { ...options, ...left }),
       timeoutOf(options, this.#options.readTimeoutMs, readTimeoutMs),
       options.signal,
     );

@@ -1,0 +1,10 @@
+export { corrupt, readContainer, writeContainer } from './container.ts';
+export type { Container } from './container.ts';
+export { readBlocks, rebased, writeBlocks } from './blocks.ts';
+export type { Contents } from './blocks.ts';
+export { checkEntry, exportEntries, importEntries } from './transfer.ts';
+export type { ExportedEntry, ImportOptions } from './transfer.ts';
+export { generationMax, generationOf, inGeneration } from '../generation.ts';
+export type { StoreCapture } from '../store.ts';
+export { backupChunks, sourceOf } from './info.ts';
+export type { BackupInfo, BackupSource } from './info.ts';
