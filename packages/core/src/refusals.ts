@@ -50,7 +50,9 @@ export function wasAsked(m: Machine, message: Message): boolean {
     // Present, outgoing and just departed members: whom a leader asks.
     if (leadership.progress.has(from)) return true;
   } else if (role === 'follower') {
-    if (message.type === 'ReadIndexResponse' && from === m.leader) return true;
+    // Who leads may be of no membership known here; then its term is not believed.
+    const asked = message.type === 'ReadIndexResponse' && from === m.leader;
+    if (asked && (message.term === m.currentTerm || isMember(m.membership, from))) return true;
   } else if (m.asked.has(from)) return true;
   // A member's answer may be late; a stranger's was never asked for.
   const { current, previous } = m.memberships;

@@ -48,6 +48,8 @@ function messageOf(type: string, head: Head, args: Args): Message {
       return { type, ...head, readRound: args.number('round', 0) };
     case 'ReadIndex':
       return { type, ...head, requestId: args.number('request') };
+    case 'ReadIndexResponse':
+      return { type, ...head, requestId: args.number('request'), index: args.number('index') };
     case 'InstallSnapshot': {
       const { term, index } = args.entryId('snapshot');
       const membership = plainMembership({ voters: nodeIds(args.numbers('voters')), learners: [] });

@@ -55,6 +55,8 @@ export type ClusterWeather = {
   readonly rollsBack: boolean;
   /** A member of another cluster is within reach, and sends its log to everybody (Z12). */
   readonly strangerComes: boolean;
+  /** Somebody who has the secret, and is no member, lies to everybody (T8). */
+  readonly lieEveryMs: number;
   readonly registerDownEveryMs: number;
   /** A crash hits the leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
@@ -67,7 +69,10 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
   if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
   if (kind < 0.4) return { ...weather, strangerComes: true };
-  return weather.hostCount >= 2 && kind < 0.5 ? withExpectedCopies(weather, prng) : weather;
+  if (weather.hostCount >= 2 && kind < 0.5) return withExpectedCopies(weather, prng);
+  // A lease rests on everybody's honesty: whoever may say that a leader handed over ends it.
+  if (kind >= 0.65 || weather.policy.leaseReads === true) return weather;
+  return { ...weather, lieEveryMs: prng.between(200, 3_000) };
 }
 
 /** Writes wait until members that come one by one hold the data (Z14). */
@@ -213,6 +218,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     diskCorruptEveryMs: prng.chance(0.1) ? prng.between(8_000, 20_000) : 0,
     rollsBack: false,
     strangerComes: false,
+    lieEveryMs: 0,
     registerDownEveryMs: perhaps(3_000, 15_000),
     aimAtLeaderChance: prng.pick([0, 0.5, 1]),
   };

@@ -11,6 +11,7 @@ import { createPlainCipher } from '@quorate/contracts/memory';
 import type { Message, NodeId, PersistBatch } from '@quorate/core';
 import { Cells } from './cells.ts';
 import { SafetyChecker } from './checker.ts';
+import { ClusterLiar } from './cluster-liar.ts';
 import { drawClusterWeather } from './cluster-weather.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { EventHash } from './event-hash.ts';
@@ -76,6 +77,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   readonly #founderOf = new Map<string, NodeId>();
   readonly #counts: Record<string, number> = {};
   #stranger: Stranger | null = null;
+  #liar: ClusterLiar | null = null;
   #failure: Error | null = null;
 
   constructor(options: WorldOptions) {
@@ -164,6 +166,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#scheduleStarts();
     this.#storm.begin();
     if (this.weather.strangerComes) this.#meetStranger(this.weather.stormMs * 0.2);
+    if (this.weather.lieEveryMs > 0) this.#meetLiar();
     this.#cells.begin();
     for (const watch of this.#watches) {
       watch.run().catch((error: unknown) => {
@@ -380,6 +383,25 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     }, delayMs);
   }
 
+  /** Once there is a cluster, somebody says that it belongs to it, and then anything. */
+  #meetLiar(): void {
+    const { clock, network, cipher, weather } = this;
+    const prng = this.#prng.fork('liar');
+    const lie = (): void => {
+      if (clock.now() >= weather.stormMs) return;
+      clock.setTimeout(lie, prng.between(0.2, 1.8) * weather.lieEveryMs);
+      const processes = this.hosts.flatMap(({ process }) => (process === null ? [] : [process]));
+      const ready = processes.find(({ member }) => member.status.phase === 'ready');
+      const clusterId = ready?.member.status.clusterId ?? null;
+      if (this.#liar === null && clusterId !== null) {
+        this.#liar = new ClusterLiar({ clock, prng, network, cipher, clusterId });
+      }
+      const kind = this.#liar?.lie(processes) ?? null;
+      if (kind !== null) this.count(`lies: ${kind}`);
+    };
+    clock.setTimeout(lie, weather.lieEveryMs);
+  }
+
   start(host: SimHost): void {
     if (host.process !== null) return;
     this.note(`start ${host.id}`);
@@ -397,6 +419,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#storm.end();
     this.#stranger?.end();
     this.#stranger = null;
+    this.#liar?.end();
     this.#workload.stop();
     this.#cells.stop();
     for (const host of this.hosts) this.start(host);

@@ -5,7 +5,7 @@
  */
 import { Lease, silentTicksOf } from '@quorate/cluster/inside';
 import type { Entry, HardState, Membership, Message, NodeId } from '@quorate/core';
-import type { PersistBatch, Ready, SnapshotMeta, SoftState } from '@quorate/core';
+import type { PersistBatch, Ready, RefusedMessage, SnapshotMeta, SoftState } from '@quorate/core';
 import { Raft, decodeMembershipEntry } from '@quorate/core';
 import type { SafetyChecker } from './checker.ts';
 import { hashBytes } from './event-hash.ts';
@@ -48,6 +48,8 @@ export type CoreNodeWorld = {
   sendSnapshot(from: CoreNode, to: NodeId): void;
   committed(node: CoreNode, entry: Entry): void;
   read(node: CoreNode, requestId: number, index: number | null): void;
+  /** A peer said what it may not say. */
+  refused(node: CoreNode, refusal: RefusedMessage): void;
 };
 
 type DiskOperation =
@@ -84,6 +86,10 @@ export class CoreNode {
   #snapshotting = false;
   #lease: Lease | null = null;
   #startCount = 0;
+  #tickCount = 0;
+  /** The newest answer to an append or a heartbeat, by peer. */
+  readonly #answeredAtTick: Map<NodeId, number> = new Map<NodeId, number>();
+  #leads: { readonly what: string; readonly sinceTick: number } = { what: '', sinceTick: 0 };
 
   constructor(id: NodeId, world: CoreNodeWorld, settings: CoreNodeSettings, prng: Prng) {
     this.id = id;
@@ -140,7 +146,9 @@ export class CoreNode {
       if (this.clock !== clock || this.raft === null) return;
       clock.setTimeout(beat, settings.tickMs);
       this.#lease?.observe();
+      this.#tickCount += 1;
       this.raft.tick();
+      this.#checkQuorum(this.raft);
       this.pump();
     };
     clock.setTimeout(beat, this.#prng.between(0, settings.tickMs));
@@ -171,8 +179,38 @@ export class CoreNode {
   }
 
   step(message: Message): void {
+    const { type, from } = message;
+    if (type === 'AppendEntriesResponse' || type === 'HeartbeatResponse') {
+      this.#answeredAtTick.set(from, this.#tickCount);
+    }
     this.raft?.step(message);
     this.pump();
+  }
+
+  meetNewRun(id: NodeId): void {
+    this.#answeredAtTick.set(id, this.#tickCount);
+    this.raft?.resetProgress(id);
+    this.pump();
+  }
+
+  /** E10, T12: a leader whom no quorum answers does not lead for long, whatever else it is told. */
+  #checkQuorum(raft: Raft): void {
+    const { electionTimeoutTicksMin } = this.#settings;
+    // Looking costs something, so not at each tick.
+    if (this.#tickCount % Math.ceil(electionTimeoutTicksMin / 4) !== 0) return;
+    const { role, term, membership, membershipIndex } = raft.status();
+    const now = this.#tickCount;
+    const leads = role === 'leader' ? `${term}/${membershipIndex}` : '';
+    if (leads !== this.#leads.what) this.#leads = { what: leads, sinceTick: now };
+    const patience = 2 * electionTimeoutTicksMin;
+    if (leads === '' || now - this.#leads.sinceTick < patience) return;
+    const isHeard = (id: NodeId): boolean =>
+      id === this.id || now - (this.#answeredAtTick.get(id) ?? -patience) < patience;
+    for (const half of [membership.voters, membership.votersOutgoing]) {
+      if (half.length === 0 || 2 * half.filter(isHeard).length > half.length) continue;
+      const text = `${this.id} leads term ${term}, and no quorum has answered it for ${patience} ticks`;
+      throw new SafetyViolation('check-quorum', text);
+    }
   }
 
   /** Carries out what the machine wants, until it wants nothing more. */
@@ -192,6 +230,7 @@ export class CoreNode {
 
   #carryOut(ready: Ready): void {
     const checker = this.#world.checker;
+    for (const refusal of ready.refused) this.#world.refused(this, refusal);
     if (ready.fatal !== null) {
       throw new SafetyViolation('stopped', `${this.id} is fatal: ${ready.fatal.reason}`);
     }

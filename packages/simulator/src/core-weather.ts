@@ -29,6 +29,8 @@ export type CoreWeather = {
   readonly changeEveryMs: number;
   readonly transferEveryMs: number;
   readonly campaignEveryMs: number;
+  /** Somebody who has the secret lies (T8). */
+  readonly lieEveryMs: number;
   /** While somebody asks for votes, or is handed leadership, the leader hears nothing with this chance. */
   readonly deafChance: number;
   /** Crashes, freezes and cuts hit a leader with this chance, else anybody. */
@@ -40,6 +42,13 @@ export type CoreWeather = {
  * what breaks consensus happens between leaders.
  */
 export function drawCoreWeather(prng: Prng): CoreWeather {
+  const weather = drawTroubles(prng);
+  // A lease rests on everybody's honesty: whoever may say that a leader handed over ends it.
+  if (weather.settings.leaseReads || !prng.chance(0.3)) return weather;
+  return { ...weather, lieEveryMs: weather.timeoutMs * prng.between(0.1, 2) };
+}
+
+function drawTroubles(prng: Prng): CoreWeather {
   const weather = drawSwarm(prng);
   const kind = prng.float();
   if (kind < 0.1) return withDeafLeaders(weather, prng);
@@ -131,6 +140,7 @@ function drawSwarm(prng: Prng): CoreWeather {
     changeEveryMs: every(0.3, 5),
     transferEveryMs: every(0.5, 5),
     campaignEveryMs: every(0.2, 5),
+    lieEveryMs: 0,
     deafChance: 0.3,
     aimAtLeaderChance: prng.pick([0, 0.3, 0.8]),
   };

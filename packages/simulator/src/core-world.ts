@@ -2,9 +2,10 @@
  * A world of bare consensus cores: one seed draws its weather, its faults and its work, lets it run,
  * heals it, and asks whether everything acknowledged is there.
  */
-import type { Entry, Membership, Message, NodeId, SoftState } from '@quorate/core';
+import type { Entry, Membership, Message, NodeId, RefusedMessage, SoftState } from '@quorate/core';
 import { decodeMessage, encodeMembershipEntry, encodeMessage } from '@quorate/core';
 import { SafetyChecker } from './checker.ts';
+import { CoreLiar } from './core-liar.ts';
 import type { CoreNodeWorld } from './core-node.ts';
 import { CoreNode } from './core-node.ts';
 import type { CoreWeather } from './core-weather.ts';
@@ -229,6 +230,13 @@ class CoreWorld implements CoreNodeWorld {
     }
   }
 
+  refused({ id }: CoreNode, { kind, reason, message }: RefusedMessage): void {
+    this.#count(`refused ${kind}`);
+    // Where nobody lies no honest peer is accused; a late word may look as if something was forgotten.
+    if (kind !== 'contradiction' || this.#weather.lieEveryMs > 0) return;
+    throw new SafetyViolation('stopped', `${id} refuses ${message.type}: ${reason}`);
+  }
+
   // Work and trouble.
 
   #begin(): void {
@@ -288,6 +296,11 @@ class CoreWorld implements CoreNodeWorld {
         node.raft?.campaign();
         node.pump();
       });
+    });
+    const liar = new CoreLiar(new Prng(this.#seed ^ 0x11a8), this.#nodes);
+    this.#repeat(weather.lieEveryMs, () => {
+      const kind = liar.lie();
+      if (kind !== null) this.#count(`lies: ${kind}`);
     });
   }
 
@@ -423,8 +436,7 @@ class CoreWorld implements CoreNodeWorld {
       // Links are of runs (Z1): the others learn of the new one.
       this.clock.setTimeout(() => {
         other.clock?.enter(() => {
-          other.raft?.resetProgress(node.id);
-          other.pump();
+          other.meetNewRun(node.id);
         });
       }, this.#delay());
     }
@@ -563,8 +575,9 @@ class CoreWorld implements CoreNodeWorld {
     const bytes = this.#weather.throughCodec ? encodeMessage(message) : null;
     this.clock.setTimeout(() => {
       if (this.#isCut(message.from, message.to)) return;
-      const node = this.#node(message.to);
-      node.clock?.enter(() => {
+      // A stranger is answered, and nobody is there to hear it.
+      const node = this.#nodes.find(({ id }) => id === message.to);
+      node?.clock?.enter(() => {
         this.#hashMessage(message);
         this.#report.observer(message.to, { event: 'receive', message });
         node.step(bytes === null ? message : decodeMessage(bytes));

@@ -27,6 +27,8 @@ export type Check =
   | 'identity'
   | 'copies'
   | 'silence'
+  | 'liars'
+  | 'check-quorum'
   | 'healthy-again'
   | 'stopped'
   | 'assertion'

@@ -371,4 +371,43 @@ export const clusterBugs: readonly Bug[] = [
       },
     ],
   },
+  {
+    id: 'snapshot-to-disk-undecoded',
+    what: 'a snapshot is stored before anybody looked whether it can be read',
+    breaks: 'Z40, T8',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replica/snapshot-transfer.ts',
+        find: 'restore = this.#options.decode(whole, meta);',
+        replace: 'restore = () => this.#options.decode(whole, meta)();',
+      },
+    ],
+  },
+  {
+    id: 'bulk-from-anybody',
+    what: 'a snapshot is taken from somebody who does not lead',
+    breaks: 'Z62, T8',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replica/snapshot-transfer.ts',
+        find: '} else if (!this.#options.leads(from)) this.#refuseStray(from, id);',
+        replace: '} else if (id < 0) this.#refuseStray(from, id);',
+      },
+    ],
+  },
+  {
+    id: 'install-without-bytes',
+    what: 'the core hears of a snapshot whose bytes never came',
+    breaks: 'Z40, T8',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replica/replica.ts',
+        find: "if (message.type === 'InstallSnapshot') {",
+        replace: "if (message.type === 'InstallSnapshot' && message.term < 0) {",
+      },
+    ],
+  },
 ];

@@ -348,13 +348,106 @@ export const coreBugs: readonly Bug[] = [
     edits: [
       {
         file: 'core/src/follower.ts',
-        find: 'if (meta.index <= m.log.commitIndex) {\n    // Stale',
-        replace: 'if (meta.index < 0) {\n    // Stale',
+        find: 'if (meta.index <= m.log.commitIndex) {\n    const known',
+        replace: 'if (meta.index < 0) {\n    const known',
       },
       {
         file: 'core/src/follower.ts',
         find: 'if (m.log.termAt(meta.index) === meta.term) {\n    // All',
         replace: 'if (meta.index < 0) {\n    // All',
+      },
+    ],
+  },
+  {
+    id: 'adopt-the-term-of-an-answer',
+    what: 'an answer of somebody who was not asked takes its hearer to its term',
+    breaks: 'Z47, T8',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/step.ts',
+        find: 'if (isAnswer(message) && !wasAsked(m, message)) return;',
+        replace: 'if (isAnswer(message) && !wasAsked(m, message) && m.leadership !== null) return;',
+      },
+    ],
+  },
+  {
+    id: 'filter-requests-by-membership',
+    what: 'requests of a replica that is no member, as far as is known here, are not heard',
+    breaks: 'Z47, E6',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/step.ts',
+        find: 'if (isAnswer(message) && !wasAsked(m, message)) return;',
+        replace:
+          'if (isAnswer(message) && !wasAsked(m, message)) return;\n  if (!isAnswer(message) && m.log.lastIndex > 0 && !m.membership.voters.includes(message.from) && !m.membership.votersOutgoing.includes(message.from)) return;',
+      },
+    ],
+  },
+  {
+    id: 'term-without-bound',
+    what: 'one word takes whoever hears it to any term',
+    breaks: 'Z40, T8',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/refusals.ts',
+        find: 'return Math.min(term, m.currentTerm + termStepMax, Math.max(m.currentTerm, termLimit));',
+        replace: 'return Math.min(term, Math.max(m.currentTerm + termStepMax, termLimit));',
+      },
+    ],
+  },
+  {
+    id: 'count-a-made-up-acknowledgement',
+    what: 'an acknowledgement counts beyond the end of the log',
+    breaks: 'T8',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/replication.ts',
+        find: 'if (matchIndex > m.log.lastIndex) {',
+        replace: 'if (matchIndex < 0) {',
+      },
+    ],
+  },
+  {
+    id: 'follow-whoever-claims-to-lead',
+    what: 'a follower that knows who leads follows another one in the same term',
+    breaks: 'E11, T8',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/step.ts',
+        find: 'if (m.leader !== null && m.leader !== message.from) {',
+        replace: "if (m.role === 'leader' && m.leader !== message.from) {",
+      },
+    ],
+  },
+  {
+    id: 'stop-at-a-lie',
+    what: 'one leader’s word against what is committed stops its hearer, whoever elected it',
+    breaks: 'L5, T8',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/follower.ts',
+        find: "refuse(m, 'contradiction', reason, message);\n  const { currentTerm: term, votedFor } = m;",
+        replace: 'm.fail(reason, message);\n  const { currentTerm: term, votedFor } = m;',
+      },
+    ],
+  },
+  {
+    id: 'check-quorum-by-any-message',
+    what: 'a leader takes whatever comes for an answer, requests for votes too',
+    breaks: 'E10, T12',
+    suite: 'core',
+    edits: [
+      {
+        file: 'core/src/step.ts',
+        find: 'const { leadership } = m;',
+        replace:
+          'const { leadership } = m;\n  leadership?.progress.get(message.from)?.hear(m.nowTick);',
       },
     ],
   },
