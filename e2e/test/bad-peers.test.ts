@@ -194,7 +194,7 @@ it('T7 a member that answers no dial, for as long as it takes: the dials that ar
   }
 });
 
-it('T10 visitors that were killed are members and dialled no more', async () => {
+it('T10 visitors that were killed are no members after a while, and nobody dials them', async () => {
   const [a] = members as [MemberSeat];
   const dials = (): number[] => departed.map((door) => door.dials);
   try {
