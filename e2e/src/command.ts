@@ -10,6 +10,9 @@ export const commandPath: string =
   process.env['E2E_COMMAND'] ??
   fileURLToPath(new URL('../../packages/quorate/bin/quorate.js', import.meta.url));
 
+/** What runs it: the Node of these tests, or the binary that the environment variable names. */
+export const nodePath: string = process.env['E2E_NODE'] ?? process.execPath;
+
 export type CommandResult = {
   readonly code: number | null;
   readonly stdout: string;
@@ -24,7 +27,7 @@ export type SpawnOptions = {
 /** Starts the command; it is killed with this process at the latest. */
 export function start(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   if (!existsSync(commandPath)) throw new Error(`Cannot run ${commandPath}: it is not built`);
-  const child = spawn(process.execPath, [commandPath, ...args], {
+  const child = spawn(nodePath, [commandPath, ...args], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     // A busy machine is slow: nothing here is about how soon a command gives up.
     env: { ...neutralEnvironment(), QUORATE_TIMEOUT_MS: '50000', ...options.env },

@@ -181,7 +181,14 @@ export class World {
       5,
       members.length % 2 === 1 ? members.length : members.length - 1,
     );
-    await this.until(() => members.every((member) => voters(member).length === votersWanted));
+    // Beyond the joint membership too: until that is left, the founder alone is a majority of the old.
+    await this.until(() => {
+      const last = Math.max(...members.map(({ status }) => status.raft.lastIndex));
+      return members.every(
+        (member) =>
+          voters(member).length === votersWanted && member.status.raft.commitIndex === last,
+      );
+    });
     return members;
   }
 

@@ -708,3 +708,25 @@ describe('close()', () => {
     });
   });
 });
+
+describe('what must not end a gateway', () => {
+  test('T7 a target that is no path is a bad request', async () => {
+    const unexpected: unknown[] = [];
+    await start({ onUnexpected: (error) => unexpected.push(error) });
+    const answer = await send('GET', '//');
+    expect(answer.status).toBe(400);
+    expect(parse(answer.body).error.code).toBe('BAD_REQUEST');
+    expect(unexpected).toEqual([]);
+  });
+
+  test('T7 an answer that cannot be written breaks its connection, and is told', async () => {
+    const unexpected: unknown[] = [];
+    const target = await start({ onUnexpected: (error) => unexpected.push(error) });
+    target.status = { ...fakeStatus, label: 1n as unknown as string };
+    const calls = { calls: [{ name: 'status' }] };
+    await expect(send('POST', '/v1/calls', { body: JSON.stringify(calls) })).rejects.toThrow();
+    expect(unexpected).toHaveLength(1);
+    target.status = fakeStatus;
+    expect((await call('calls', calls)).status).toBe(200);
+  });
+});
