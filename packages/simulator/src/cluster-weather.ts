@@ -56,6 +56,8 @@ export type ClusterWeather = {
   /** A member of another cluster is within reach, and sends its log to everybody (Z12). */
   readonly strangerComes: boolean;
   readonly registerDownEveryMs: number;
+  /** Once, the register forgets a cluster that lives, while others are still to come (T3). */
+  readonly registerForgets: boolean;
   /** A crash hits the leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
 };
@@ -67,7 +69,25 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
   if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
   if (kind < 0.4) return { ...weather, strangerComes: true };
-  return weather.hostCount >= 2 && kind < 0.5 ? withExpectedCopies(weather, prng) : weather;
+  if (weather.hostCount >= 2 && kind < 0.5) return withExpectedCopies(weather, prng);
+  return weather.hostCount >= 2 && kind < 0.6 ? withForgetfulRegister(weather, prng) : weather;
+}
+
+/** A lost register, and nobody left who is announced, are two faults (Z41): here there is one. */
+function withForgetfulRegister(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return {
+    ...weather,
+    ...noDeaths,
+    startPattern: 'late arrivals',
+    startWindowMs: prng.between(10_000, 40_000),
+    stormMs: prng.between(40_000, 60_000),
+    freezeEveryMs: 0,
+    cutEveryMs: 0,
+    diskFullEveryMs: 0,
+    diskHangEveryMs: 0,
+    registerDownEveryMs: 0,
+    registerForgets: true,
+  };
 }
 
 /** Writes wait until members that come one by one hold the data (Z14). */
@@ -214,6 +234,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     rollsBack: false,
     strangerComes: false,
     registerDownEveryMs: perhaps(3_000, 15_000),
+    registerForgets: false,
     aimAtLeaderChance: prng.pick([0, 0.5, 1]),
   };
 }
