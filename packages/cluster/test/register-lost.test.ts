@@ -59,6 +59,8 @@ describe('a register that has forgotten', () => {
       await world.until(() => members.every(({ status }) => status.reason === null), 30_000);
       expect(fresh.status.clusterId).toBe(members[0]!.status.clusterId);
       expect(await world.read(fresh)).toEqual(['before', 'meanwhile']);
+      await world.clock.advance(30_000);
+      expect(fresh.status.reason).toBeNull();
       // Once more changes nothing.
       expect(await world.wait(members[0]!.restoreRegister())).toMatchObject({ changed: false });
     });

@@ -58,6 +58,8 @@ export type ClusterWeather = {
   /** Somebody who has the secret, and is no member, lies to everybody (T8). */
   readonly lieEveryMs: number;
   readonly registerDownEveryMs: number;
+  /** Once, the register forgets a cluster that lives, while others are still to come (T3). */
+  readonly registerForgets: boolean;
   /** A crash hits the leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
 };
@@ -70,9 +72,27 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
   if (kind < 0.4) return { ...weather, strangerComes: true };
   if (weather.hostCount >= 2 && kind < 0.5) return withExpectedCopies(weather, prng);
+  if (weather.hostCount >= 2 && kind < 0.6) return withForgetfulRegister(weather, prng);
   // A lease rests on everybody's honesty: whoever may say that a leader handed over ends it.
-  if (kind >= 0.65 || weather.policy.leaseReads === true) return weather;
+  if (kind >= 0.75 || weather.policy.leaseReads === true) return weather;
   return { ...weather, lieEveryMs: prng.between(200, 3_000) };
+}
+
+/** A lost register, and nobody left who is announced, are two faults (Z41): here there is one. */
+function withForgetfulRegister(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return {
+    ...weather,
+    ...noDeaths,
+    startPattern: 'late arrivals',
+    startWindowMs: prng.between(10_000, 40_000),
+    stormMs: prng.between(40_000, 60_000),
+    freezeEveryMs: 0,
+    cutEveryMs: 0,
+    diskFullEveryMs: 0,
+    diskHangEveryMs: 0,
+    registerDownEveryMs: 0,
+    registerForgets: true,
+  };
 }
 
 /** Writes wait until members that come one by one hold the data (Z14). */
@@ -220,6 +240,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     strangerComes: false,
     lieEveryMs: 0,
     registerDownEveryMs: perhaps(3_000, 15_000),
+    registerForgets: false,
     aimAtLeaderChance: prng.pick([0, 0.5, 1]),
   };
 }

@@ -17,6 +17,7 @@ import type { ClusterWeather } from './cluster-weather.ts';
 import { EventHash } from './event-hash.ts';
 import { override } from './overrides.ts';
 import { Prng } from './prng.ts';
+import { ForgetfulRegister, namedIn } from './forgetful-register.ts';
 import { LogModel } from './log-model.ts';
 import { messagesIn } from './raft-frames.ts';
 import { SimHost } from './sim-host.ts';
@@ -78,6 +79,9 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   readonly #counts: Record<string, number> = {};
   #stranger: Stranger | null = null;
   #liar: ClusterLiar | null = null;
+  readonly #forgetful: ForgetfulRegister | null;
+  /** The cluster that was the first to acknowledge. */
+  #activeId: unknown = null;
   #failure: Error | null = null;
 
   constructor(options: WorldOptions) {
@@ -115,8 +119,11 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       prng: this.#prng.fork('register'),
       conditions: weather.register,
     });
-    this.register.changed = (version, _value, by) => {
+    this.register.changed = (version, value, by) => {
       this.note(`register ${by}`, version);
+      this.guard(() => {
+        this.#checkNamed(namedIn(value), by);
+      });
     };
     this.#workload = new Workload(
       this.#prng.fork('workload'),
@@ -126,6 +133,9 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       },
     );
     this.#storm = new Storm(this, this.#prng);
+    this.#forgetful = weather.registerForgets
+      ? new ForgetfulRegister(this, this.#prng.fork('forgetful'))
+      : null;
     const fail = (error: unknown): void => {
       this.fail(error);
     };
@@ -168,6 +178,14 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     if (this.weather.strangerComes) this.#meetStranger(this.weather.stormMs * 0.2);
     if (this.weather.lieEveryMs > 0) this.#meetLiar();
     this.#cells.begin();
+    this.#forgetful?.run().then(
+      () => {
+        if (this.#forgetful !== null) this.#forgetful.isDone = true;
+      },
+      (error: unknown) => {
+        this.fail(error);
+      },
+    );
     for (const watch of this.#watches) {
       watch.run().catch((error: unknown) => {
         this.fail(error);
@@ -301,6 +319,14 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     );
   }
 
+  /** Z41: beside a cluster that acknowledges nobody claims, whatever the register has forgotten. */
+  #checkNamed({ state, clusterId }: ReturnType<typeof namedIn>, by: string): void {
+    if (this.#activeId !== null && clusterId !== this.#activeId) {
+      throw new SafetyViolation('identity', `${by} claims beside a cluster that lives (Z41)`);
+    }
+    if (state === 'active') this.#activeId = clusterId;
+  }
+
   #checkSent(frame: Uint8Array): void {
     for (const message of messagesIn(frame, this.cipher.overheadBytes)) {
       this.checkerOf(message.from)?.sent(message);
@@ -417,6 +443,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   #heal(): void {
     this.note('heal');
     this.#storm.end();
+    this.#forgetful?.end();
     this.#stranger?.end();
     this.#stranger = null;
     this.#liar?.end();
@@ -497,6 +524,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     );
     const [first] = statuses;
     if (first === undefined || statuses.length < this.hosts.length) return false;
+    if (this.#forgetful?.isDone === false) return false;
     const nodeIds = statuses.map(({ nodeId }) => nodeId);
     return statuses.every(
       (status) =>

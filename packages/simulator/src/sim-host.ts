@@ -6,6 +6,7 @@ import type { Cipher, StateMachine } from '@quorate/contracts';
 import type { Policy } from '@quorate/cluster';
 import { Member, createPolicy } from '@quorate/cluster';
 import { decodeEntry } from '@quorate/cluster/inside';
+import { registerCare } from '@quorate/cluster/register';
 import type { NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { KeyValue } from '@quorate/kv';
 import { KvStateMachine, createKv } from '@quorate/kv';
@@ -125,13 +126,18 @@ export class SimHost {
       clock,
       random: (count) => prng.bytes(count),
       createStorage: () => this.disk.storage(clock),
-      network: () =>
-        Promise.resolve({
-          transport: network.transport(this.id, clock),
-          cipher,
+      network: () => {
+        const own = {
           register: register.client(this.id, clock),
           rendezvous: network.meetingPoint.client(this.id, clock),
-        }),
+        };
+        return Promise.resolve({
+          transport: network.transport(this.id, clock),
+          cipher,
+          ...own,
+          care: registerCare({ ...own, clock }),
+        });
+      },
       stateMachine: this.#observed(machine),
       policy: weather.policy,
       writeTimeoutMs: weather.writeTimeoutMs,

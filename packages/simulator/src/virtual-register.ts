@@ -17,6 +17,8 @@ export type RegisterConditions = {
   answerLossChance: number;
 };
 
+/** As a relay does. */
+const firstClaimsWaitMs = 7_000;
 const valueBytesMax = 16 * 1024;
 /** How long a client waits for an answer that does not come. */
 const patienceMs = 1_000;
@@ -33,6 +35,9 @@ export class VirtualRegister {
   readonly #prng: Prng;
   readonly #unreachableFrom = new Set<HostId>();
   #record: RegisterRecord | null = null;
+  #group = 'virtual-relay';
+  /** A register that was just made takes no first claim before (Z58). */
+  #heldUntilMs = 0;
 
   constructor(options: { clock: VirtualClock; prng: Prng; conditions: RegisterConditions }) {
     this.#clock = options.clock;
@@ -42,6 +47,18 @@ export class VirtualRegister {
 
   get record(): RegisterRecord | null {
     return this.#record;
+  }
+
+  /** Its disk is lost, and another begins; with `group` it has another key. */
+  lose(group: string = this.#group): void {
+    this.#record = null;
+    this.#group = group;
+    this.#heldUntilMs = this.#clock.now() + firstClaimsWaitMs;
+  }
+
+  /** Puts this in its place, whatever was there: an older copy, or nothing. */
+  putBack(record: RegisterRecord | null): void {
+    this.#record = record;
   }
 
   setReachable(host: HostId, reachable: boolean): void {
@@ -58,16 +75,36 @@ export class VirtualRegister {
 
   /** The register as `host` sees it, in the life of `process`. */
   client(host: HostId, process: ProcessClock): Register {
+    let wanted: string | null = null;
+    const group = (): string => wanted ?? this.#group;
+    const admit = (): void => {
+      if (group() === this.#group) return;
+      throw new QuorateError('REGISTER_LOST', `Its group is ${this.#group}, wanted ${wanted}`, {
+        details: { group: this.#group },
+      });
+    };
     return {
-      group: 'virtual-relay',
-      read: (signal) => this.#request(host, process, signal, () => this.#record),
+      get group() {
+        return group();
+      },
+      follow: (name) => {
+        wanted = name;
+      },
+      read: (signal) =>
+        this.#request(host, process, signal, () => {
+          admit();
+          return this.#record;
+        }),
       compareAndSet: (expectedVersion, value, signal) => {
         if (value.length > valueBytesMax) {
           throw new RangeError(
             `Cannot set a value of ${value.length} bytes: wanted at most ${valueBytesMax}`,
           );
         }
-        return this.#request(host, process, signal, () => this.#set(host, expectedVersion, value));
+        return this.#request(host, process, signal, () => {
+          admit();
+          return this.#set(host, expectedVersion, value);
+        });
       },
     };
   }
@@ -75,6 +112,9 @@ export class VirtualRegister {
   #set(host: HostId, expectedVersion: number, value: Uint8Array): CompareAndSetResult {
     const version = this.#record?.version ?? 0;
     if (version !== expectedVersion) return { ok: false, current: this.#record };
+    if (version === 0 && this.#clock.now() < this.#heldUntilMs) {
+      throw new QuorateError('FORMATION_WAITING', 'Cannot take a first claim yet');
+    }
     this.#record = { version: version + 1, value: value.slice(), refusedCount: 0 };
     this.writers.add(host);
     this.changed(version + 1, value, host);
@@ -98,11 +138,12 @@ export class VirtualRegister {
       process.setTimeout(fail, patienceMs);
       this.#clock.setTimeout(() => {
         if (lost || !this.#reachable(host)) return;
-        const answer = carryOut();
+        const answer = outcomeOf(carryOut);
         this.#clock.setTimeout(() => {
           if (answerLost || !this.#reachable(host)) return;
           process.enter(() => {
-            resolve(answer);
+            if (answer instanceof QuorateError) reject(answer);
+            else resolve(answer);
           });
         }, this.#delay());
       }, this.#delay());
@@ -115,5 +156,14 @@ export class VirtualRegister {
 
   #delay(): number {
     return this.#prng.between(this.conditions.delayMsMin, this.conditions.delayMsMax);
+  }
+}
+
+function outcomeOf<T>(carryOut: () => T): T | QuorateError {
+  try {
+    return carryOut();
+  } catch (error) {
+    if (error instanceof QuorateError) return error;
+    throw error;
   }
 }

@@ -3,6 +3,7 @@ import type { Announcement, HostId, Rendezvous } from '@quorate/contracts';
 import { QuorateError } from '@quorate/contracts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
+const pretender: HostId = 'nobody';
 /** How long a host that died is still named. */
 const announcementTtlMs = 5_000;
 
@@ -12,6 +13,8 @@ export class VirtualMeetingPoint {
   readonly #clock: VirtualClock;
   readonly #delay: () => number;
   readonly #announcements = new Map<HostId, Announcement>();
+  /** What living processes keep announced. */
+  readonly #kept = new Map<HostId, () => void>();
   readonly #watchers = new Map<HostId, Set<(announcement: Announcement) => void>>();
 
   constructor(clock: VirtualClock, delay: () => number) {
@@ -26,6 +29,7 @@ export class VirtualMeetingPoint {
     let closed = false;
     return {
       announce: (announcement) => {
+        this.#kept.set(host, () => this.#announcements.set(host, announcement));
         this.#clock.setTimeout(() => {
           if (closed || !process.alive) return;
           this.#announcements.set(host, announcement);
@@ -65,6 +69,7 @@ export class VirtualMeetingPoint {
       },
       close: () => {
         closed = true;
+        this.#kept.delete(host);
         watchers.clear();
         this.#announcements.delete(host);
         return Promise.resolve();
@@ -72,8 +77,25 @@ export class VirtualMeetingPoint {
     };
   }
 
+  /** It begins anew, and hosts come back one by one, as soon as they have noticed. */
+  lose(comesBackAfterMs: () => number): void {
+    this.#announcements.clear();
+    for (const [host, again] of this.#kept) {
+      this.#clock.setTimeout(() => {
+        if (this.#kept.get(host) === again) again();
+      }, comesBackAfterMs());
+    }
+  }
+
+  /** Somebody who is none of this world's hosts. */
+  pretend(announcement: Announcement | null): void {
+    if (announcement === null) this.#announcements.delete(pretender);
+    else this.#announcements.set(pretender, { ...announcement, host: pretender });
+  }
+
   /** The process of `host` died without a word. */
   crash(host: HostId): void {
+    this.#kept.delete(host);
     this.#watchers.delete(host);
     const announcement = this.#announcements.get(host);
     this.#clock.setTimeout(() => {

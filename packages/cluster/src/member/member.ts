@@ -73,7 +73,6 @@ export class Member implements Consensus, HostedReplica {
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
   #leaderlessSince = 0;
-  /** Others were told that this member's cluster acknowledges. */
   #announced = false;
   #cancelLook: () => void = () => undefined;
   #knocking = false;
@@ -456,16 +455,18 @@ export class Member implements Consensus, HostedReplica {
       full: (isFull) => this.#status.setFull(isFull),
     });
     opened.state.apply(founding.entry);
-    const { beside } = result;
-    if (beside.length > 0) this.#status.say('beside', this.#network?.care?.beside(beside));
+    if (result.beside.length > 0) {
+      this.#status.say('beside', this.#network?.care?.beside(result.beside));
+    }
     this.#genesis = genesis;
     const { hardState, entry } = founding;
     this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
     return genesis;
   }
 
-  #forgotten(what: string | null): string | undefined {
-    return what === null ? undefined : this.#network?.care?.forgotten(what);
+  #registerLost(what: string | null): void {
+    const notice = what === null ? '' : this.#network?.care?.forgotten(what);
+    if (notice !== undefined) this.#status.setRegisterLost(what, notice);
   }
 
   #facts(storage: LogStorage): MemberFacts {
@@ -493,7 +494,7 @@ export class Member implements Consensus, HostedReplica {
           group: () => state.register ?? genesis.register,
           activated: () => state.activated,
           mayRestore: () => isStillThere(storage),
-          lost: (what) => this.#status.setRegisterLost(what, this.#forgotten(what)),
+          lost: (what) => this.#registerLost(what),
           pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
           superseded: (by) =>
             void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
@@ -532,7 +533,7 @@ export class Member implements Consensus, HostedReplica {
         },
         progressed: () => {
           // Z41: said at once, for a fresh member may look just then.
-          if (state.activated && !this.#announced) host.announce();
+          if (this.#announced !== state.activated) host.announce();
           this.#announced = state.activated;
           this.#status.changed();
         },

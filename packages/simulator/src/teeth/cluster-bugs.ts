@@ -249,6 +249,76 @@ export const clusterBugs: readonly Bug[] = [
     ],
   },
   {
+    id: 'claim-without-looking',
+    what: 'a fresh replica claims an empty register whoever is announced',
+    breaks: 'Z41',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/formation/formation.ts',
+        find: 'if (care !== null && living.length > 0 && !options.inSpite) {',
+        replace: 'if (care !== null && living.length < 0) {',
+      },
+    ],
+  },
+  {
+    id: 'restore-without-a-quorum-read',
+    what: 'a member that hears nobody writes its cluster into the register',
+    breaks: 'Z58',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/formation/register-care.ts',
+        find: 'await member.confirm(signal);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'restore-over-a-higher-counter',
+    what: 'a member writes its generation into the register beside a later one',
+    breaks: 'Z58',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/formation/register-care.ts',
+        find: 'if (others.length === 0) return;',
+        replace: 'if (others.length >= 0) return;',
+      },
+    ],
+  },
+  {
+    id: 'restore-over-a-claim',
+    what: 'a member writes its cluster over what somebody else claimed',
+    breaks: 'Z58',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/formation/register-care.ts',
+        find: 'if (record !== null && !isOurs(record, member)) throw takenBy(record, member);\n    const',
+        replace: 'const',
+      },
+      {
+        file: 'cluster/src/formation/register-care.ts',
+        find: 'if (record !== null && !isOurs(record, member)) throw takenBy(record, member);\n  } finally',
+        replace: 'void record;\n  } finally',
+      },
+    ],
+  },
+  {
+    id: 'superseded-by-a-dead-generation',
+    what: 'a living cluster stops for a record of a generation before it',
+    breaks: 'Z58',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/formation/claim.ts',
+        find: "state === 'active' && counter >= generation",
+        replace: "state === 'active' && counter >= 0",
+      },
+    ],
+  },
+  {
     id: 'acknowledge-before-active',
     what: 'a cluster acknowledges before the register calls it active',
     breaks: 'Z10',

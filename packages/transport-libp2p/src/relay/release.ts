@@ -11,8 +11,9 @@ import { RegisterStore } from './register-store.ts';
 /** The topics that the register in `directory` has a file of. Errors: `REGISTER_LOST`. */
 export async function registeredTopics(directory: string): Promise<readonly string[]> {
   const path = resolve(directory);
-  if ((await readOrNull(join(path, 'group.json'))) === null) {
-    throw new QuorateError('REGISTER_LOST', `Cannot find a register in ${path}: no group.json`);
+  for (const name of ['group.json', join('register', 'GROUP')]) {
+    if ((await readOrNull(join(path, name))) !== null) continue;
+    throw new QuorateError('REGISTER_LOST', `Cannot find a register in ${path}: no ${name}`);
   }
   const names = await readdir(join(path, 'register'));
   return names.flatMap((name) => /^([0-9a-f]{64})\.cbor$/.exec(name)?.[1] ?? []).sort();

@@ -1,0 +1,193 @@
+/**
+ * A register that forgets a cluster that lives (T3): it is emptied, is another group, or is put back
+ * to before the activation. Whoever may not write it back tries to; then a person has somebody do it.
+ */
+import { encodeCbor, decodeCborMap } from '@quorate/contracts';
+import type { RegisterRecord } from '@quorate/contracts';
+import type { Prng } from './prng.ts';
+import type { SimHost, SimProcess } from './sim-host.ts';
+import { SafetyViolation } from './violation.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+import type { VirtualNetwork } from './virtual-network.ts';
+import type { VirtualRegister } from './virtual-register.ts';
+
+export type ForgetfulWorld = {
+  readonly clock: VirtualClock;
+  readonly hosts: readonly SimHost[];
+  readonly network: VirtualNetwork;
+  readonly register: VirtualRegister;
+  count(what: string): void;
+  note(what: string): void;
+};
+
+type Named = { readonly state: unknown; readonly clusterId: unknown; readonly generation: unknown };
+
+/** What a register's value names. */
+export function namedIn(value: Uint8Array): Named {
+  const { state, clusterId, generation } = decodeCborMap(value);
+  return { state, clusterId, generation };
+}
+
+export class ForgetfulRegister {
+  readonly #world: ForgetfulWorld;
+  readonly #prng: Prng;
+  #isOver = false;
+  /** Nothing of it is under way any more. */
+  isDone = false;
+
+  constructor(world: ForgetfulWorld, prng: Prng) {
+    this.#world = world;
+    this.#prng = prng;
+  }
+
+  /** Tries nothing more that must not succeed. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** Rejects with the violation that it finds. */
+  async run(): Promise<void> {
+    const active = await this.#whenActive();
+    if (active === null) return;
+    await this.#pause(this.#prng.between(0, 4_000));
+    const kind = this.#prng.pick(['emptied', 'emptied', 'another group', 'put back'] as const);
+    this.#world.count(`registers ${kind}`);
+    this.#world.note(`register ${kind}`);
+    const { register, network } = this.#world;
+    if (kind === 'put back') {
+      register.putBack(claimOf(namedIn(active.value), 'claimed', 1));
+      await this.#whenNamedAgain();
+      return;
+    }
+    if (kind === 'emptied') register.lose();
+    else register.lose('another relay');
+    network.meetingPoint.lose(() => this.#prng.between(0, reconnectMsMax));
+    await this.#pause(this.#prng.between(reconnectMsMax + 1_000, 15_000));
+    await this.#tryWhatMustFail(active);
+    await this.#restore();
+  }
+
+  async #tryWhatMustFail(active: RegisterRecord): Promise<void> {
+    const { register, network } = this.#world;
+    const { clusterId, generation } = namedIn(active.value);
+    await this.#tryCutOff();
+    const tries = this.#prng.shuffle([
+      async () => {
+        const later = { clusterId: String(clusterId), generation: Number(generation) + 1 };
+        const cluster = { ...later, label: 'later' };
+        network.meetingPoint.pretend({ host: '', addresses: [], cluster });
+        await this.#mustFail('beside a later generation that is announced', this.#anybody());
+        network.meetingPoint.pretend(null);
+      },
+      async () => {
+        register.putBack(claimOf({ clusterId: 'cd'.repeat(16), generation: 9 }, 'claimed', 1));
+        await this.#mustFail('over a claim of somebody else', this.#anybody());
+        register.putBack(null);
+      },
+      async () => {
+        // Nobody stops for it: the world says so if somebody does.
+        register.putBack(claimOf({ clusterId: 'cd'.repeat(16), generation: 0 }, 'active', 1));
+        await this.#pause(lookMs);
+        register.putBack(null);
+      },
+    ]);
+    for (const attempt of tries) if (!this.#isOver) await attempt();
+  }
+
+  /** Somebody who hears of nobody any more, but reaches the register. */
+  async #tryCutOff(): Promise<void> {
+    const process = this.#anybody();
+    if (process === null) return;
+    const { members, nodeId } = process.member.status;
+    const voters = members.filter(({ kind }) => kind === 'voter');
+    if (voters.length === 1 && voters[0]?.nodeId === nodeId) return;
+    const { network, hosts } = this.#world;
+    const others = hosts.filter((host) => host !== process.host);
+    const cut = (isCut: boolean): void => {
+      for (const { id } of others) {
+        network.setCut(id, process.host.id, isCut);
+        network.setCut(process.host.id, id, isCut);
+      }
+    };
+    cut(true);
+    await this.#pause(settledMs);
+    await this.#mustFail('without a quorum', process);
+    cut(false);
+  }
+
+  async #mustFail(how: string, process: SimProcess | null): Promise<void> {
+    if (process === null) return;
+    this.#world.count('refused restores');
+    const done = await process.member.restoreRegister().then(
+      () => true,
+      () => false,
+    );
+    if (!done) return;
+    throw new SafetyViolation(
+      'identity',
+      `${process.host.id} writes its cluster into the register ${how} (Z58)`,
+    );
+  }
+
+  /** As a person does who has read what the members say: until it works. */
+  async #restore(): Promise<void> {
+    while (!this.#isNamed()) {
+      const process = this.#anybody();
+      await process?.member.restoreRegister().catch(() => undefined);
+      await this.#pause(1_000);
+    }
+    this.#world.count('restores');
+    this.#world.note('register restored');
+  }
+
+  async #whenActive(): Promise<RegisterRecord | null> {
+    for (;;) {
+      if (this.#isOver) return null;
+      if (this.#isNamed() && this.#anybody() !== null) return this.#world.register.record;
+      await this.#pause(500);
+    }
+  }
+
+  async #whenNamedAgain(): Promise<void> {
+    while (!this.#isNamed()) await this.#pause(500);
+  }
+
+  #isNamed(): boolean {
+    const { record } = this.#world.register;
+    return record !== null && namedIn(record.value).state === 'active';
+  }
+
+  /** A member that runs and is one. */
+  #anybody(): SimProcess | null {
+    const ready = this.#world.hosts.flatMap(({ process }) =>
+      process?.closing === false && process.member.status.phase === 'ready' ? [process] : [],
+    );
+    return ready.length === 0 ? null : this.#prng.pick(ready);
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#world.clock.setTimeout(resolve, delayMs);
+    });
+  }
+}
+
+function claimOf(
+  named: { readonly clusterId: unknown; readonly generation: unknown },
+  state: string,
+  version: number,
+): RegisterRecord {
+  const { clusterId, generation } = named;
+  const founder = 'ef'.repeat(16);
+  const value = encodeCbor({
+    ...{ format: 1, state, clusterId, generation, founder, beat: 1 },
+  } as Parameters<typeof encodeCbor>[0]);
+  return { version, value, refusedCount: 0 };
+}
+
+/** Of a host that lost its relay. */
+const reconnectMsMax = 5_000;
+/** Members have looked at the register once more. */
+const lookMs = 12_000;
+/** Long enough for a member to notice that nobody is there. */
+const settledMs = 6_000;
