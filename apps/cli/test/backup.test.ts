@@ -19,6 +19,8 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'quorate-cli-'));
   cluster = joinCluster({ namespace: 'shop', formation: 'isolated', dataDir: join(home, 'data') });
   gateway = await startGateway(cluster);
+  // A busy machine takes its time to load the network.
+  await cluster.ready();
   await cluster.kv.put('greeting', 'hello');
   await cluster.kv.put('bytes', new Uint8Array([1, 2, 3]));
   await cluster.counter('clicks').add(5);
