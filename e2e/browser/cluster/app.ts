@@ -59,6 +59,7 @@ export type Status = {
     readonly epoch: number;
     readonly commitIndex: number;
   };
+  readonly archived?: { readonly clusterId: string; readonly generation: number };
 };
 
 export type AppApi = {

@@ -39,7 +39,11 @@ async function temporary(): Promise<string> {
 }
 
 function isolated(dataDir: string, namespace = 'shop'): Cluster {
-  const cluster = joinCluster({ namespace, formation: 'isolated', dataDir, label: 'one' });
+  const cluster = joinCluster({
+    ...{ namespace, formation: 'isolated', dataDir, label: 'one' },
+    // A busy machine takes its time to load the network.
+    ...{ writeTimeoutMs: 25_000, readTimeoutMs: 25_000 },
+  });
   opened.push(cluster);
   return cluster;
 }
@@ -48,6 +52,7 @@ function isolated(dataDir: string, namespace = 'shop'): Cluster {
 async function backedUp(): Promise<{ cluster: Cluster; home: string; file: string }> {
   const home = await temporary();
   const cluster = isolated(join(home, 'data'));
+  await cluster.ready();
   await cluster.kv.put('greeting', 'hello');
   await cluster.counter('clicks').add(3);
   await cluster.kv.put('bytes', new Uint8Array([1, 2, 3]));
