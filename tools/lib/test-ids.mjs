@@ -56,8 +56,6 @@ export const later = {
   T9: 'not built yet',
   T10: 'not built yet',
   T12: 'not built yet',
-  T13: 'not built yet',
-  T14: 'not built yet',
   T15: 'not built yet',
   T16: 'not built yet',
   T17: 'not built yet',
