@@ -39,7 +39,6 @@ export const later = {
   T4: 'not built yet',
   T5: 'not built yet',
   T9: 'not built yet',
-  T14: 'not built yet',
   T15: 'not built yet',
   T16: 'not built yet',
   T17: 'not built yet',

@@ -143,7 +143,7 @@ describe('T11 Z44 one’s own lateness is nobody’s death', () => {
     await world.append(watcher, 'after');
   });
 
-  test('Z44 K5 a leader that stood still renews nobody’s session before a majority confirmed it', async () => {
+  test('Z44 a leader that stood still renews nobody’s session before a majority confirmed it', async () => {
     const { world, members } = await withPage([], {});
     const leader = world.leader(members);
     const others = members.filter((member) => member !== leader);

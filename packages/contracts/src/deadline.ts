@@ -1,3 +1,4 @@
+import { onAbort } from './abort.ts';
 import type { Clock } from './clock.ts';
 
 /** Runs `run` with a signal that is aborted after `timeoutMs` or together with `parent`. */
@@ -10,13 +11,13 @@ export async function withDeadline<T>(
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const cancel = clock.setTimeout(abort, timeoutMs);
-  parent.addEventListener('abort', abort);
+  const forget = onAbort(parent, abort);
   if (parent.aborted) abort();
   try {
     return await run(controller.signal);
   } finally {
     cancel();
-    parent.removeEventListener('abort', abort);
+    forget();
   }
 }
 
@@ -26,10 +27,10 @@ export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   return new Promise((resolve) => {
     const done = (): void => {
       cancel();
-      signal.removeEventListener('abort', done);
+      forget();
       resolve();
     };
     const cancel = clock.setTimeout(done, delayMs);
-    signal.addEventListener('abort', done);
+    const forget = onAbort(signal, done);
   });
 }

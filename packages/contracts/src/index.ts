@@ -1,3 +1,4 @@
+export { onAbort } from './abort.ts';
 export {
   ByteReader,
   ByteWriter,

@@ -4,7 +4,7 @@
  * on this machine; beyond loopback it wants a token and refuses to start without one.
  */
 import { timeoutHeader } from '@quorate/client';
-import { QuorateError, assert } from '@quorate/contracts';
+import { onAbort, QuorateError, assert } from '@quorate/contracts';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
@@ -289,16 +289,15 @@ class HttpGateway implements Gateway {
       throw new QuorateError('OVERLOADED', `Already ${this.#watches} watches open`);
     }
     this.#watches++;
-    // One listener on the long-lived signal for as long as the watch lives, not beyond.
     const ended = new AbortController();
     const end = (): void => ended.abort();
     gone.addEventListener('abort', end, { once: true });
-    this.#stopping.signal.addEventListener('abort', end, { once: true });
+    const forget = onAbort(this.#stopping.signal, end);
     try {
       await streamWatch(this.#target, wanted, response, this.#heartbeatMs, ended.signal);
     } finally {
       this.#watches--;
-      this.#stopping.signal.removeEventListener('abort', end);
+      forget();
     }
   }
 

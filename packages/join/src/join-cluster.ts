@@ -1,4 +1,5 @@
 /** `joinCluster`: one member per place and namespace, however often it is called. */
+import { onAbort } from '@quorate/contracts';
 import { ClusterCore, ClusterHandle } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import { checkJoinOptions } from './options.ts';
@@ -37,13 +38,15 @@ export function joinWith(preset: Preset, options: JoinOptions): Cluster {
   registry.set(key, shared);
   shared.count += 1;
   const handle = new ClusterHandle(shared.core, async () => {
+    forget();
     shared.count -= 1;
     if (shared.count > 0) return;
     if (registry.get(key) === shared) registry.delete(key);
     await shared.core.close();
   });
   const close = (): void => void handle.close();
+  // A signal that lives on keeps nothing of a handle that was closed (T13).
+  const forget = onAbort(options.signal, close);
   if (options.signal?.aborted === true) close();
-  else options.signal?.addEventListener('abort', close, { once: true });
   return handle;
 }

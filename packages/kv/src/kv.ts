@@ -1,6 +1,6 @@
 /** The key-value interface on top of consensus and the local state machine. */
 import type { CallOptions, Consensus } from '@quorate/contracts';
-import { QuorateError, isQuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError, isQuorateError } from '@quorate/contracts';
 import type { CompareCommand } from './command.ts';
 import { counterKey, createCounter } from './counter.ts';
 import { checkKey } from './key.ts';
@@ -443,11 +443,11 @@ function nextChange(status: KvStatus, signal: AbortSignal | undefined): Promise<
   return new Promise((resolve) => {
     const done = (): void => {
       stop();
-      signal?.removeEventListener('abort', done);
+      forget();
       resolve();
     };
     const stop = status.subscribe(done);
-    signal?.addEventListener('abort', done, { once: true });
+    const forget = onAbort(signal, done);
   });
 }
 

@@ -3,7 +3,7 @@
  * a slow one costs nothing and delays nobody (K3). It moves past revisions that do not concern it
  * as they come, and stops at the first one that does until somebody asks for it.
  */
-import { QuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError } from '@quorate/contracts';
 import { generationOf } from './generation.ts';
 import type { HistoryEvent, HistoryRevision } from './history.ts';
 import { selects } from './ordered-map.ts';
@@ -40,6 +40,7 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
   readonly #options: WatcherOptions;
   readonly #waiters: Waiter[] = [];
   readonly #stopObserving: () => void;
+  readonly #forget: () => void;
   /** The next revision to look at; null until the start is known. */
   #cursor: number | null = null;
   /** The cluster that the cursor is a place in (Z50). */
@@ -60,7 +61,7 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
         this.#advance();
       },
     });
-    options.signal?.addEventListener('abort', this.#abort, { once: true });
+    this.#forget = onAbort(options.signal, this.#abort);
     if (options.signal?.aborted === true) this.#abort();
     const { start } = options;
     if (!(start instanceof Promise)) this.#begin(start);
@@ -207,7 +208,7 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined> {
       this.#over = true;
       this.#initial = null;
       this.#stopObserving();
-      this.#options.signal?.removeEventListener('abort', this.#abort);
+      this.#forget();
       this.#options.ended(this);
     }
     this.#settleWaiters();

@@ -56,6 +56,7 @@ export class ClusterLiar implements HostedReplica {
       clock: this.#clock,
       rendezvous: network.meetingPoint.client(hostId, this.#clock),
       onRefused: () => undefined,
+      onBroken: () => undefined,
       onChange: () => undefined,
     });
     this.#host.add(this);
@@ -150,6 +151,14 @@ export class ClusterLiar implements HostedReplica {
 
   leader(): NodeId | null {
     return this.#claims ? this.nodeId : null;
+  }
+
+  returns(): null {
+    return null;
+  }
+
+  cluster(): null {
+    return null;
   }
 
   receive(): void {

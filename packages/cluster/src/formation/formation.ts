@@ -4,7 +4,7 @@
  * A replica that is a member already never comes here.
  */
 import type { NodeId } from '@quorate/core';
-import { isQuorateError, QuorateError, sleep, withDeadline } from '@quorate/contracts';
+import { isQuorateError, onAbort, QuorateError, sleep, withDeadline } from '@quorate/contracts';
 import {
   claimSilenceMs,
   readClaim,
@@ -268,13 +268,13 @@ function asking<T>(
 async function pause(options: FormationOptions): Promise<void> {
   const done = new AbortController();
   const abort = (): void => done.abort();
-  options.signal.addEventListener('abort', abort);
+  const forget = onAbort(options.signal, abort);
   await Promise.race([
     sleep(options.clock, retryMs, done.signal),
     options.linksChanged(done.signal),
   ]);
   done.abort();
-  options.signal.removeEventListener('abort', abort);
+  forget();
   // Several link events come together; one attempt serves them all.
   await sleep(options.clock, settleMs, options.signal);
 }

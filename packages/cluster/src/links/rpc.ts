@@ -11,6 +11,7 @@ import {
   encodeCbor,
   isErrorCode,
   isQuorateError,
+  onAbort,
   QuorateError,
 } from '@quorate/contracts';
 import type { Clock } from '@quorate/contracts';
@@ -76,14 +77,15 @@ export class RpcPeer {
       const cancelTimer = this.#clock.setTimeout(() => {
         fail('TIMEOUT', `No answer to ${request.method} within ${options.timeoutMs} ms`);
       }, options.timeoutMs);
-      const onAbort = (): void => fail('ABORTED', `Stopped asking ${request.method}`);
-      options.signal?.addEventListener('abort', onAbort);
+      const forget = onAbort(options.signal, () =>
+        fail('ABORTED', `Stopped asking ${request.method}`),
+      );
       this.#pending.set(id, {
         resolve,
         reject,
         cleanUp: () => {
           cancelTimer();
-          options.signal?.removeEventListener('abort', onAbort);
+          forget();
         },
       });
       if (!this.#send(frame)) {

@@ -1,6 +1,6 @@
 /** Something that calls queue for, in order, until it is there. */
 import type { Clock } from '@quorate/contracts';
-import { QuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError } from '@quorate/contracts';
 
 export type Patience = {
   readonly clock: Clock;
@@ -28,13 +28,12 @@ export class Awaited<T> {
       const settle = (outcome: Outcome<T>): void => {
         this.#waiters.delete(settle);
         cancel();
-        signal?.removeEventListener('abort', onAbort);
+        forget();
         if ('value' in outcome) resolve(outcome.value);
         else reject(outcome.error);
       };
-      const onAbort = (): void => settle({ error: abortion() });
       const cancel = clock.setTimeout(() => settle({ error: timedOut() }), timeoutMs);
-      signal?.addEventListener('abort', onAbort);
+      const forget = onAbort(signal, () => settle({ error: abortion() }));
       this.#waiters.add(settle);
     });
   }

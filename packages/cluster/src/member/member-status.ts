@@ -4,7 +4,7 @@
  */
 import type { NodeId, Status } from '@quorate/core';
 import type { Clock, Run } from '@quorate/contracts';
-import { QuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError } from '@quorate/contracts';
 import type { FormationProgress } from '../formation/formation.ts';
 import type { Host } from '../links/host.ts';
 import type { Genesis } from '../state/policy.ts';
@@ -150,14 +150,14 @@ export class MemberStatus {
       };
       const settle = (run: () => void): void => {
         unsubscribe();
-        signal?.removeEventListener('abort', onAbort);
+        forget();
         run();
       };
-      const onAbort = (): void =>
+      const abort = (): void =>
         settle(() => reject(new QuorateError('ABORTED', 'Stopped waiting for the cluster')));
       const unsubscribe = this.subscribe(look);
-      signal?.addEventListener('abort', onAbort);
-      if (signal?.aborted === true) onAbort();
+      const forget = onAbort(signal, abort);
+      if (signal?.aborted === true) abort();
       else look();
     });
   }

@@ -715,6 +715,40 @@ describe('Member, restarts and failures', () => {
     expect(world.log(other)).toEqual(['x', 'y']);
   });
 
+  test('T14 a lone voter that closes asks the learner first, and keeps its seat where that is gone', async () => {
+    const world = new World();
+    const [a, b] = (await world.cluster(['a', 'b'])) as [Member, Member];
+    await world.append(a, 'x');
+    const lone = world.leader([a, b]);
+    const other = lone === a ? b : a;
+    // Dead, and its link looks alive for a while.
+    world.freeze(other, [lone]);
+    expect(lone.status.members.every(({ reachable }) => reachable)).toBe(true);
+    await world.wait(lone.close());
+    world.kill(other);
+    const back = world.member(lone.status.label);
+    void back.start();
+    await world.ready([back]);
+    await world.append(back, 'y');
+    expect(voters(back)).toEqual([lone.status.label]);
+  });
+
+  test('T14 a learner whose disk lags behind what is committed is given no vote', async () => {
+    const world = new World();
+    const [a, b] = (await world.cluster(['a', 'b'])) as [Member, Member];
+    const lone = world.leader([a, b]);
+    const other = lone === a ? b : a;
+    const disk = world.stallDisk(other);
+    await world.append(lone, 'x');
+    await world.wait(lone.close());
+    const back = world.member(lone.status.label);
+    void back.start();
+    await world.ready([back]);
+    await world.append(back, 'y');
+    expect(voters(back)).toEqual([lone.status.label]);
+    disk.release();
+  });
+
   test('Z16 a member in memory gives its vote to the first disk that comes', async () => {
     const world = new World();
     const memory = world.member('m', { durable: false });

@@ -11,6 +11,7 @@ import {
   encodeCbor,
   hexFromBytes,
   isQuorateError,
+  onAbort,
   patient,
   QuorateError,
   withDeadline,
@@ -661,18 +662,19 @@ export class Member implements Consensus, HostedReplica {
 
   #onLinksChanged(): void {
     this.#cache.linksChanged();
-    for (const tell of this.#linkWaiters) tell();
-    this.#linkWaiters.clear();
+    for (const tell of [...this.#linkWaiters]) tell();
     this.#status.changed();
   }
 
   #linksChanged(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      this.#linkWaiters.add(resolve);
-      signal.addEventListener('abort', () => {
-        this.#linkWaiters.delete(resolve);
+      const done = (): void => {
+        this.#linkWaiters.delete(done);
+        forget();
         resolve();
-      });
+      };
+      this.#linkWaiters.add(done);
+      const forget = onAbort(signal, done);
     });
   }
 

@@ -5,7 +5,7 @@
 import type { NodeId, Raft, Status } from '@quorate/core';
 import type { Clock } from '@quorate/contracts';
 import { encodeBody } from '../state/envelope.ts';
-import { QuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError } from '@quorate/contracts';
 import { planMembership } from './membership-plan.ts';
 import type { Plan, Seat } from './membership-plan.ts';
 import type { MemberFacts, Policy } from '../state/policy.ts';
@@ -40,6 +40,8 @@ export class Autopilot {
   readonly #heardSince = new Map<NodeId, number>();
   /** When this leader last heard of each session, by its own clock. */
   readonly #sessionSeenAt = new Map<number, number>();
+  /** Who alone may take a vote just now, because it said that it can (T14); null: whoever is heard. */
+  standIns: ReadonlySet<NodeId> | null = null;
   readonly #waiters = new Set<{ readonly done: () => boolean; readonly waiter: Waiter }>();
   /**
    * Since when this member has been without a link to each learner; never, while there is one. It
@@ -238,7 +240,11 @@ export class Autopilot {
         silentMs: self ? 0 : voter ? silentMs : Math.max(silentMs, this.#goneMs(id, one, now)),
         uptimeMs: now - this.#upSince(id, self || one?.recentActive === true, now),
         heard: self || one?.recentActive === true,
-        caughtUp: self || (one?.recentActive === true && one.matchIndex >= this.#commitIndexBefore),
+        caughtUp:
+          self ||
+          (one?.recentActive === true &&
+            one.matchIndex >= this.#commitIndexBefore &&
+            this.standIns?.has(id) !== false),
         leaving: this.#leaving.has(id),
         vacating: (this.#vacating.get(id) ?? Number.NEGATIVE_INFINITY) > now,
       };
@@ -303,14 +309,24 @@ export class Autopilot {
 
   #waitFor(done: () => boolean, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const entry = { done, waiter: { resolve, reject } };
-      this.#waiters.add(entry);
-      signal.addEventListener('abort', () => {
+      const forget = onAbort(signal, () => {
         if (!this.#waiters.delete(entry)) return;
         reject(
           new QuorateError('MEMBERSHIP_REFUSED', 'The membership could not be changed in time'),
         );
       });
+      const waiter: Waiter = {
+        resolve: () => {
+          forget();
+          resolve();
+        },
+        reject: (error) => {
+          forget();
+          reject(error);
+        },
+      };
+      const entry = { done, waiter };
+      this.#waiters.add(entry);
       this.tick();
     });
   }

@@ -83,6 +83,17 @@ export class MembershipRequests {
     }
   }
 
+  /** Gives this member's vote to one of `standIns`, whoever leads. */
+  async handVoteTo(standIns: ReadonlySet<NodeId>, signal: AbortSignal): Promise<void> {
+    const { autopilot, nodeId } = this.#options;
+    autopilot.standIns = standIns;
+    try {
+      await this.ask('vacate', nodeId, signal);
+    } finally {
+      autopilot.standIns = null;
+    }
+  }
+
   #askThere(
     to: NodeId,
     wish: MembershipWish,

@@ -3,7 +3,7 @@
  * over rpc. One hop: whoever is asked and does not lead refuses, and the asker tries the next one.
  */
 import type { EntryId, NodeId, ProposeResult } from '@quorate/core';
-import { ByteReader, ByteWriter, QuorateError } from '@quorate/contracts';
+import { ByteReader, ByteWriter, onAbort, QuorateError } from '@quorate/contracts';
 import { decodeBody } from '../state/envelope.ts';
 import type { ProposalRoute } from './proposals.ts';
 import type { RequestOptions } from '../links/rpc.ts';
@@ -94,13 +94,19 @@ export class Forwarding implements ProposalRoute {
       const batch: Batch = {
         outcomes: bodies.map(() => null),
         missing: bodies.length,
-        resolve,
-        reject,
+        resolve: (outcomes) => {
+          forget();
+          resolve(outcomes);
+        },
+        reject: (error) => {
+          forget();
+          reject(error);
+        },
       };
       bodies.forEach((_, position) => {
         this.#waiting.set(result.firstIndex + position, { term: result.term, batch, position });
       });
-      signal.addEventListener('abort', () => {
+      const forget = onAbort(signal, () => {
         bodies.forEach((_, position) => {
           const index = result.firstIndex + position;
           if (this.#waiting.get(index)?.batch === batch) this.#waiting.delete(index);

@@ -9,7 +9,7 @@
  * - A caller who gave up leaves its number behind as a *doubt*: sent again, it goes as `resolve`,
  *   which ends in "applied" or in "never".
  */
-import { hexFromBytes, QuorateError } from '@quorate/contracts';
+import { hexFromBytes, onAbort, QuorateError } from '@quorate/contracts';
 import type { Applied, Clock, ProposeOptions, RandomBytes, Settled } from '@quorate/contracts';
 import { encodeBody } from '../state/envelope.ts';
 import type { AppliedEntry } from '../state/replicated-state.ts';
@@ -198,7 +198,7 @@ export class Proposals {
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
     const cleanUp = (): void => {
       cancelTimer();
-      options.signal?.removeEventListener('abort', onAbort);
+      forget();
     };
     const slot: Slot = {
       command,
@@ -217,13 +217,13 @@ export class Proposals {
         reject(error);
       },
     };
-    const onAbort = (): void =>
-      this.#giveUp(slot, new QuorateError('ABORTED', 'Stopped before the command was sent'));
+    const forget = onAbort(options.signal, () =>
+      this.#giveUp(slot, new QuorateError('ABORTED', 'Stopped before the command was sent')),
+    );
     const cancelTimer = this.#options.clock.setTimeout(
       () => this.#giveUp(slot, this.#options.excuse()),
       timeoutMs,
     );
-    options.signal?.addEventListener('abort', onAbort);
     this.#queued.add(slot);
     this.#pendingBytes += command.length;
     this.#options.schedule();

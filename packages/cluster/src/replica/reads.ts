@@ -4,7 +4,7 @@
  */
 import type { Raft, ReadState } from '@quorate/core';
 import type { BarrierOptions, Clock } from '@quorate/contracts';
-import { QuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError } from '@quorate/contracts';
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: QuorateError) => void };
 
@@ -59,7 +59,7 @@ export class Reads {
     return new Promise((resolve, reject) => {
       const cleanUp = (): void => {
         cancelTimer();
-        options.signal?.removeEventListener('abort', onAbort);
+        forget();
       };
       const waiter: Waiter = {
         resolve: () => {
@@ -79,8 +79,9 @@ export class Reads {
         () => give(this.#options.excuse()),
         options.timeoutMs ?? this.#options.timeoutMs,
       );
-      const onAbort = (): void => give(new QuorateError('ABORTED', 'Stopped waiting for a read'));
-      options.signal?.addEventListener('abort', onAbort);
+      const forget = onAbort(options.signal, () =>
+        give(new QuorateError('ABORTED', 'Stopped waiting for a read')),
+      );
       (options.lease === true ? this.#hopeful : this.#waiting).add(waiter);
       this.#options.schedule();
     });

@@ -42,6 +42,7 @@ import type { RequestOptions, RpcRequest } from '../links/rpc.ts';
 import { SnapshotTransfer } from './snapshot-transfer.ts';
 import { Silence } from './silence.ts';
 import { Snapshotter } from './snapshotter.ts';
+import { encodeStanding, findStandIns } from './stand-ins.ts';
 import { Turn } from './turn.ts';
 import type { Outbox } from './turn.ts';
 import type { Witnesses } from '../links/witnesses.ts';
@@ -80,6 +81,8 @@ export type ReplicaNetwork = Outbox & {
   isLinked(nodeId: NodeId): boolean;
   /** Closes the link over which a peer said what it must not say. */
   refuse(nodeId: NodeId, reason: string): void;
+  /** What a run that is linked, or is here, says of itself. */
+  factsOf(nodeId: NodeId): RunFacts | null;
   readonly witnesses: Witnesses;
 };
 
@@ -407,6 +410,8 @@ export class Replica implements Consensus {
         return this.#membership.answer('leave', request.body, signal, false);
       case 'vacate-here':
         return this.#membership.answer('vacate', request.body, signal, false);
+      case 'standing':
+        return encodeStanding(this.#options.network.factsOf(this.nodeId), this.#raft);
       case 'renew':
         // Z27: only a leader's word counts; elsewhere the renewal would be lost silently.
         if (this.#softState.role !== 'leader') {
@@ -451,9 +456,13 @@ export class Replica implements Consensus {
     const isVoter = voters.includes(this.nodeId);
     if (!isVoter || this.#stopped !== null) return;
     const others = voters.filter((id) => id !== this.nodeId && this.#options.network.isLinked(id));
-    if (others.length <= voters.length / 2 && this.#hasStandIn(voters)) {
-      await this.#membership.ask('vacate', this.nodeId, signal);
-      return;
+    if (others.length <= voters.length / 2) {
+      const raft = this.#raft;
+      const standIns = await findStandIns({ ...this.#options, raft, signal });
+      if (standIns.size > 0) {
+        await this.#membership.handVoteTo(standIns, signal);
+        return;
+      }
     }
     if (!this.yieldLeadership()) return;
     while (!signal.aborted && this.#softState.role === 'leader' && this.#stopped === null) {
@@ -514,17 +523,6 @@ export class Replica implements Consensus {
   rejectWaiting(error: QuorateError): void {
     this.#proposals.rejectQueued(error);
     this.#reads.rejectAll(error);
-  }
-
-  #hasStandIn(voters: readonly NodeId[]): boolean {
-    return this.#raft
-      .status()
-      .membership.learners.some(
-        (id) =>
-          !voters.includes(id) &&
-          this.#options.network.isLinked(id) &&
-          this.#state.members.get(id)?.durable === true,
-      );
   }
 
   #proposeAsLeader(bodies: readonly Uint8Array[]): ReturnType<Raft['propose']> | 'wait' {

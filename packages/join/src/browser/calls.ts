@@ -4,7 +4,7 @@
  * that may have left ends with its doubt: sessions belong to one run (Z25), so that the next one
  * cannot learn what became of it (Z28).
  */
-import { QuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError } from '@quorate/contracts';
 import type { CallOptions, Clock } from '@quorate/contracts';
 
 /** What carries calls out during one life. */
@@ -94,13 +94,13 @@ export class Calls<C extends Carrier> {
     const { number } = call;
     const end = (): boolean => {
       cancel();
-      signal?.removeEventListener('abort', onAbort);
+      forget();
       return this.#waiting.delete(number);
     };
     const give = (error: Error): void => {
       if (end()) call.reject(error);
     };
-    const onAbort = (): void =>
+    const abort = (): void =>
       give(new QuorateError('ABORTED', 'Stopped while the page was put aside'));
     const late = (): void =>
       give(new QuorateError('TIMEOUT', 'The deadline passed while the page was put aside'));
@@ -112,8 +112,8 @@ export class Calls<C extends Carrier> {
       },
       reject: give,
     });
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
+    const forget = onAbort(signal, abort);
+    if (signal?.aborted === true) abort();
   }
 
   #inOrder(): Call[] {

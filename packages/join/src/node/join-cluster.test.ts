@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +34,21 @@ async function temporaryDirectory(): Promise<string> {
 }
 
 describe('joinCluster()', () => {
+  test('T13 a signal that lives on is let go at close(), and carries one listener for many watches', async () => {
+    const { signal } = new AbortController();
+    const listeners = (): number => getEventListeners(signal, 'abort').length;
+    const cluster = isolated({ signal });
+    const watches = Array.from({ length: 11 }, (_, at) =>
+      cluster.kv.watch({ key: `k${at}`, signal }),
+    );
+    await Promise.all(watches.map((_, at) => cluster.kv.put(`k${at}`, at, { signal })));
+    expect(listeners()).toBe(1);
+    for (const watch of watches) await watch[Symbol.asyncIterator]().return?.();
+    expect(listeners()).toBe(1);
+    await cluster.close();
+    expect(listeners()).toBe(0);
+  });
+
   test.each<[string, unknown]>([
     ['no options', undefined],
     ['an empty namespace', { namespace: '' }],

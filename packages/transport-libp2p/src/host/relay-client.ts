@@ -3,7 +3,7 @@
  * again, after a jittered pause, whenever the relay goes away.
  */
 import type { Connection } from '@libp2p/interface';
-import { QuorateError } from '@quorate/contracts';
+import { onAbort, QuorateError } from '@quorate/contracts';
 import type { Clock, RandomBytes } from '@quorate/contracts';
 import { MessageError } from '../wire/fields.ts';
 import {
@@ -114,12 +114,12 @@ export class RelayClient {
       const settle = (result: Answer | null): void => {
         this.#calls.delete(id);
         cancel();
-        signal.removeEventListener('abort', giveUp);
+        forget();
         resolve(result);
       };
       const giveUp = (): void => settle(null);
       const cancel = this.#options.clock.setTimeout(giveUp, callTimeoutMs);
-      signal.addEventListener('abort', giveUp);
+      const forget = onAbort(signal, giveUp);
       this.#calls.set(id, { settle });
     });
     if (answer === null) throw this.#unreachable('no answer');
@@ -277,12 +277,11 @@ export class RelayClient {
     const session = await new Promise<Session | null>((resolve) => {
       const settle = (result: Session | null): void => {
         this.#sessionWaiters.delete(settle);
-        signal.removeEventListener('abort', giveUp);
+        forget();
         resolve(result);
       };
-      const giveUp = (): void => settle(null);
       this.#sessionWaiters.add(settle);
-      signal.addEventListener('abort', giveUp);
+      const forget = onAbort(signal, () => settle(null));
     });
     if (session === null || this.#session !== session) throw this.#unreachable('not connected');
     return session;

@@ -6,7 +6,7 @@
  * refuses the higher one's attempt, and the higher one drops its own for the lower one's. A link
  * that the other side opens anew replaces the one we have: it would not ask if its own were alive.
  */
-import { QuorateError, assert } from '@quorate/contracts';
+import { onAbort, QuorateError, assert } from '@quorate/contracts';
 import type {
   Channel,
   Clock,
@@ -448,12 +448,12 @@ export class TopicTransport implements Transport {
     return new Promise((resolve) => {
       const settle = (): void => {
         peer.waiting.delete(settle);
-        signal.removeEventListener('abort', settle);
+        forget();
         resolve(peer.link !== null);
         this.#forget(peer);
       };
       peer.waiting.add(settle);
-      signal.addEventListener('abort', settle);
+      const forget = onAbort(signal, settle);
     });
   }
 }
