@@ -192,11 +192,17 @@ function isTestName(node) {
 }
 
 const sourceLinesMax = 700;
+/** Files that are to be split: their caps only ever fall. */
+const sourceLinesMaxOf = {
+  'packages/cluster/src/member/member.ts': 760,
+  'packages/cluster/src/replica/replica.ts': 730,
+};
 
 function checkLength({ file, tree, test, breach }) {
   const lines = tree.text.split('\n').length;
-  if (!test && file.includes('/src/') && lines > sourceLinesMax) {
-    breach(tree, `${lines} lines, wanted at most ${sourceLinesMax}: one idea per file`);
+  const most = sourceLinesMaxOf[file] ?? sourceLinesMax;
+  if (!test && file.includes('/src/') && lines > most) {
+    breach(tree, `${lines} lines, wanted at most ${most}: one idea per file`);
   }
 }
 

@@ -8,7 +8,6 @@ import { Awaited } from './awaited.ts';
 import {
   asFatal,
   concatBytes,
-  encodeCbor,
   hexFromBytes,
   isQuorateError,
   onAbort,
@@ -31,6 +30,7 @@ import type {
 import { dialUntilAnswered } from '../links/dial.ts';
 import { form } from '../formation/formation.ts';
 import type { FormationProgress, FormationResult } from '../formation/formation.ts';
+import { Knock } from '../formation/knock.ts';
 import type { RegisterView, RestoredRegister } from '../formation/register-care.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
@@ -62,6 +62,7 @@ export class Member implements Consensus, HostedReplica {
   readonly #stopping = new AbortController();
   readonly #cache: MemberCache;
   readonly #emptyState: Uint8Array;
+  readonly #knock: Knock;
   readonly #linkWaiters = new Set<() => void>();
   readonly #running = new Awaited<Replica>();
   #storage: LogStorage | null = null;
@@ -73,11 +74,8 @@ export class Member implements Consensus, HostedReplica {
   #genesis: Genesis | null = null;
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
-  #leaderlessSince = 0;
   #announced = false;
   #cancelLook: () => void = () => undefined;
-  #knocking = false;
-  #knockCount = 0;
   #started: Promise<void> | null = null;
   #leaving: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
@@ -106,6 +104,16 @@ export class Member implements Consensus, HostedReplica {
         replica: this.#replica,
         host: this.#host,
       }),
+    });
+    this.#knock = new Knock({
+      clock,
+      doors: () => this.#runsOfCluster(),
+      self: () => {
+        if (this.#opened === null) throw new RangeError('Cannot knock: not open');
+        return { nodeId: this.nodeId, facts: this.#facts(this.#opened.storage) };
+      },
+      ask: (to, body) => this.#ask(to, 'join', body),
+      removed: () => this.#removed(),
     });
   }
 
@@ -547,7 +555,7 @@ export class Member implements Consensus, HostedReplica {
         failed: (error) => this.#fail(error),
       },
     });
-    this.#leaderlessSince = clock.now();
+    this.#knock.begin();
     host.announce();
     this.#status.changed();
     this.#running.resolve(this.#replica);
@@ -617,42 +625,23 @@ export class Member implements Consensus, HostedReplica {
       this.#status.changed();
       const readOnly = this.#status.readOnlyError();
       if (readOnly !== null) this.#replica.rejectWaiting(readOnly);
-      this.#knockIfLeaderless(this.#replica);
+      const patienceMs = 3 * (this.#genesis?.policy.electionTimeoutMsMax ?? 0);
+      this.#knock.look(this.#replica.softState.leader !== null, patienceMs);
       this.#saveCache(false);
       this.#cancelLook = clock.setTimeout(look, lookIntervalMs);
     };
     look();
   }
 
-  /** One that was forgotten while it was away is not told of anything: it asks to be let in again. */
-  #knockIfLeaderless(replica: Replica): void {
-    const clock = this.#clock;
-    const genesis = this.#genesis;
-    if (replica.softState.leader !== null) this.#leaderlessSince = clock.now();
-    const patienceMs = 3 * (genesis?.policy.electionTimeoutMsMax ?? 0);
-    if (this.#knocking || clock.now() - this.#leaderlessSince < patienceMs) return;
-    const host = this.#host;
-    const runs = (host?.linkedRuns() ?? []).filter(
-      ({ facts }) => facts.clusterId !== null && facts.clusterId === genesis?.clusterId,
-    );
-    // Another door each time: whoever is asked may be as forgotten as this one.
-    const run = runs[this.#knockCount % runs.length];
-    if (host === null || run === undefined || this.#opened === null) return;
-    this.#knockCount += 1;
-    this.#knocking = true;
-    this.#leaderlessSince = clock.now();
-    const facts = this.#facts(this.#opened.storage);
-    const body = encodeCbor({ nodeId: this.nodeId, facts: { ...facts } });
-    host
-      .request(run.facts.nodeId, 'join', body, { timeoutMs: joinTimeoutMs })
-      .catch((error: unknown) => {
-        if (!isQuorateError(error)) throw error;
-        // Nobody can let us in now, and the next look asks again; or nobody ever will.
-        if (error.code === 'REMOVED') this.#removed();
-      })
-      .finally(() => {
-        this.#knocking = false;
-      });
+  #runsOfCluster(): RunFacts[] {
+    const clusterId = this.#genesis?.clusterId;
+    const runs = (this.#host?.linkedRuns() ?? []).map(({ facts }) => facts);
+    return runs.filter((facts) => facts.clusterId !== null && facts.clusterId === clusterId);
+  }
+
+  #ask(to: NodeId, method: string, body: Uint8Array): Promise<Uint8Array> {
+    if (this.#host === null) throw new RangeError('Cannot ask: not linked');
+    return this.#host.request(to, method, body, { timeoutMs: joinTimeoutMs });
   }
 
   #saveCache(isLast: boolean): void {

@@ -16,7 +16,7 @@ import type {
 } from '@quorate/core';
 import { Activation } from '../membership/activation.ts';
 import { Autopilot } from '../membership/autopilot.ts';
-import { asFatal, ByteReader, ByteWriter, isQuorateError, QuorateError } from '@quorate/contracts';
+import { asFatal, isQuorateError, QuorateError } from '@quorate/contracts';
 import type {
   Applied,
   BarrierOptions,
@@ -36,6 +36,7 @@ import { Neighbourhood } from './neighbours.ts';
 import type { Neighbours } from './neighbours.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
+import { SessionRenewal } from './session-renewal.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
 import { ReplicatedTime } from './replicated-time.ts';
 import type { RequestOptions, RpcRequest } from '../links/rpc.ts';
@@ -112,6 +113,7 @@ export class Replica implements Consensus {
   readonly #state: ReplicatedState;
   readonly #turn: Turn;
   readonly #neighbourhood: Neighbourhood;
+  readonly #renewal: SessionRenewal;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   /** Null where the policy has no leases. */
@@ -129,7 +131,6 @@ export class Replica implements Consensus {
   #tickedAt: number;
   #cancelTick: () => void = () => undefined;
   #autopilotAt = 0;
-  #renewedAt = 0;
   #stopped: QuorateError | null = null;
 
   constructor(options: ReplicaOptions) {
@@ -255,6 +256,17 @@ export class Replica implements Consensus {
       state,
       policy,
       failed: (error) => this.#failed(asStorageError(error)),
+    });
+    this.#renewal = new SessionRenewal({
+      nodeId,
+      policy: options.policy,
+      request: (...asked) => options.network.request(...asked),
+      session: () => this.#proposals.session,
+      leader: () => this.#softState.leader,
+      leads: () => this.#softState.role === 'leader',
+      seen: (session) => this.#autopilot.sessionSeen(session),
+      confirm: (signal) =>
+        this.readBarrier({ timeoutMs: options.policy.electionTimeoutMsMax, signal }),
     });
     this.#turn = new Turn(this.#raft, options.storage, clock, options.network, {
       collect: () => {
@@ -413,14 +425,7 @@ export class Replica implements Consensus {
       case 'standing':
         return encodeStanding(this.#options.network.factsOf(this.nodeId), this.#raft);
       case 'renew':
-        // Z27: only a leader's word counts; elsewhere the renewal would be lost silently.
-        if (this.#softState.role !== 'leader') {
-          throw new QuorateError('NO_LEADER', 'Cannot renew: this member does not lead');
-        }
-        this.#autopilot.sessionSeen(new ByteReader(request.body).varint());
-        // Z44: it may have stood still, and lead nobody any more: it asks before it answers (K5).
-        await this.readBarrier({ timeoutMs: this.#options.policy.electionTimeoutMsMax, signal });
-        return noBytes;
+        return this.#renewal.answer(request.body, signal);
       case 'move-register':
         if (this.#softState.role !== 'leader') {
           throw new QuorateError('NO_LEADER', 'Cannot move: this member does not lead');
@@ -643,7 +648,7 @@ export class Replica implements Consensus {
         if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.yieldLeadership();
       }
     }
-    this.#renewSession(now);
+    this.#renewal.look(now);
     this.#turn.schedule();
   }
 
@@ -683,24 +688,6 @@ export class Replica implements Consensus {
     this.#neighbourhood.look();
     for (let i = 0; i < ticks; i++) this.#raft.tick();
     this.#neighbourhood.show();
-  }
-
-  #renewSession(now: number): void {
-    const { policy, network } = this.#options;
-    const session = this.#proposals.session;
-    const leader = this.#softState.leader;
-    if (session === null || leader === null) return;
-    if (now - this.#renewedAt < policy.sessionLifetimeMs / 6) return;
-    this.#renewedAt = now;
-    if (leader === this.nodeId) {
-      this.#autopilot.sessionSeen(session);
-      return;
-    }
-    const body = new ByteWriter(8).varint(session).finish();
-    network.request(leader, 'renew', body, { timeoutMs: policy.electionTimeoutMsMax }).catch(() => {
-      // Asked again soon; a lifetime holds six of these.
-      this.#renewedAt = now - policy.sessionLifetimeMs / 12;
-    });
   }
 
   #excuse(kind: 'write' | 'read'): QuorateError {
