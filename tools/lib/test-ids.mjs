@@ -10,6 +10,7 @@ export const later = {
   Z30: 'healing is not built',
   Z31: 'recover() is not built',
   F13: 'healing is not built',
+  K5: 'leases of keys are not built; sessions expire by Z27',
   K6: 'locks are not built',
   Z38: 'not built yet',
   Z39: 'not built yet',

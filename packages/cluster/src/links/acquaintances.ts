@@ -50,14 +50,10 @@ export class Acquaintances {
     }
   }
 
-  linked(host: HostId): void {
+  /** Since when it has had no link; null: it has one. */
+  absentSince(host: HostId, sinceMs: number | null): void {
     const known = this.#known.get(host);
-    if (known !== undefined) known.absentSinceMs = null;
-  }
-
-  unlinked(host: HostId, nowMs: number): void {
-    const known = this.#known.get(host);
-    if (known !== undefined) known.absentSinceMs = nowMs;
+    if (known !== undefined) known.absentSinceMs = sinceMs;
   }
 
   forget(host: HostId): void {
@@ -66,13 +62,11 @@ export class Acquaintances {
 
   /** Who was without a link for so long that it may be gone, and whom nothing keeps. */
   absent(nowMs: number, returns: (nodeId: NodeId) => boolean): HostId[] {
-    return [...this.#known]
-      .filter(([, known]) => {
-        const { absentSinceMs, configured, runs } = known;
-        const isAbsent = absentSinceMs !== null && nowMs - absentSinceMs >= absentAfterMs;
-        return isAbsent && !configured && !runs.some(returns);
-      })
-      .map(([host]) => host);
+    return [...this.#known.keys()].filter((host) => {
+      const known = this.#known.get(host);
+      if (known === undefined || known.configured || known.runs.some(returns)) return false;
+      return known.absentSinceMs !== null && nowMs - known.absentSinceMs >= absentAfterMs;
+    });
   }
 
   all(): Acquaintance[] {
@@ -81,13 +75,12 @@ export class Acquaintances {
 
   /** Whom others should hear of: those who come back, then those who are there. */
   worthTelling(returns: (nodeId: NodeId) => boolean): Announcement[] {
-    const members: Announcement[] = [];
-    const visitors: Announcement[] = [];
+    const told: Announcement[] = [];
     for (const [host, { addresses, runs, absentSinceMs }] of this.#known) {
-      if (runs.some(returns)) members.push({ host, addresses });
-      else if (absentSinceMs === null) visitors.push({ host, addresses });
+      if (runs.some(returns)) told.unshift({ host, addresses });
+      else if (absentSinceMs === null) told.push({ host, addresses });
     }
-    return [...members, ...visitors];
+    return told;
   }
 }
 

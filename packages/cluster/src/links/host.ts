@@ -5,13 +5,7 @@
  */
 import { decodeMessage, encodeMessage } from '@quorate/core';
 import type { Message, NodeId } from '@quorate/core';
-import {
-  ByteReader,
-  ByteWriter,
-  QuorateError,
-  isQuorateError,
-  withDeadline,
-} from '@quorate/contracts';
+import { ByteReader, ByteWriter, QuorateError, isQuorateError } from '@quorate/contracts';
 import type {
   ActiveCluster,
   Announcement,
@@ -328,12 +322,7 @@ export class Host {
     // Who is a member of nothing cannot tell a member from a visitor: only a list can.
     const knows = [...this.#replicas.values()].some((replica) => replica.returns('') !== null);
     if (absent().length === 0 || (rendezvous === null && !knows)) return;
-    const listed =
-      rendezvous === null
-        ? []
-        : await withDeadline(clock, listTimeoutMs, this.#closing.signal, (signal) =>
-            rendezvous.list(signal),
-          );
+    const listed = rendezvous === null ? [] : await rendezvous.list(this.#closing.signal);
     if (this.#closed) return;
     // Some may have come back meanwhile.
     const gone = absent().filter((host) => !listed.some((one) => one.host === host));
@@ -374,7 +363,7 @@ export class Host {
     if (peer === undefined) return;
     if (this.#peers.get(link.host) === peer) {
       this.#peers.delete(link.host);
-      this.#acquaintances.unlinked(link.host, this.#options.clock.now());
+      this.#acquaintances.absentSince(link.host, this.#options.clock.now());
     }
     this.#outbox.delete(peer);
     peer.down(reason);
@@ -432,7 +421,7 @@ export class Host {
   #learn(peer: Peer, hello: Hello): void {
     const { host } = peer.link;
     this.#meet([{ host, addresses: hello.addresses }, ...hello.acquaintances]);
-    this.#acquaintances.linked(host);
+    this.#acquaintances.absentSince(host, null);
     const runs = hello.runs.map(({ nodeId }) => nodeId);
     this.#acquaintances.runs(host, runs);
     this.#options.onChange();
@@ -481,5 +470,4 @@ export class Host {
 /** Bulk data waits here while heartbeats pass: little enough to not delay a shared connection. */
 const bulkUnsentBytesMax = 1024 * 1024;
 const absentLookMs = 5_000;
-const listTimeoutMs = 10_000;
 const helloTimeoutMs = 5_000;
