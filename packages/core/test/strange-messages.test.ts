@@ -51,6 +51,38 @@ describe('a member', () => {
     expect(peer.status).toMatchObject({ role: 'follower', term: 5, leader: null });
   });
 
+  test('Z47 counts what the leader answers about a read, and nothing else that it answers', () => {
+    const peer = member();
+    // A leader that is no member, as far as is known here.
+    const head = { from: id(9), to: id(1), term: 5 } as const;
+    peer.raft.step({ ...heartbeat, ...head });
+    peer.raft.readIndex(7);
+    const [asked] = ofType(drain(peer), 'ReadIndex');
+    const requestId = asked?.requestId ?? 0;
+    peer.raft.step({ type: 'ReadIndexResponse', ...head, requestId, index: 3 });
+    drain(peer);
+    expect(peer.reads).toEqual([{ requestId: 7, index: 3 }]);
+    expect(peer.refused).toEqual([]);
+    // And one that is: a follower asked it for no beat.
+    const other = member();
+    other.raft.step({ ...heartbeat, ...head, from: id(2) });
+    other.raft.step({ type: 'HeartbeatResponse', from: id(2), to: id(1), term: 9, readRound: 0 });
+    drain(other);
+    expect(other.status).toMatchObject({ term: 5, leader: id(2) });
+  });
+
+  test('T8 tells of 256 refusals at a time, however many there are', () => {
+    const peer = member();
+    const head = { from: id(9), to: id(1), term: 5 } as const;
+    for (let i = 0; i < 300; i++) {
+      peer.raft.step({ type: 'RequestVoteResponse', ...head, granted: true });
+    }
+    expect(peer.raft.ready()?.refused).toHaveLength(256);
+    expect(peer.raft.ready()).toBeNull();
+    peer.raft.step({ type: 'RequestVoteResponse', ...head, granted: true });
+    expect(peer.raft.ready()?.refused).toHaveLength(1);
+  });
+
   test('S2 T8 a snapshot of a later term than its sender’s is refused', () => {
     const peer = member();
     const meta = { term: 7, index: 9, membership: three, membershipIndex: 1 };
