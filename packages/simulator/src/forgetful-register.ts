@@ -2,7 +2,7 @@
  * A register that forgets a cluster that lives (T3): it is emptied, is another group, or is put back
  * to before the activation. Whoever may not write it back tries to; then a person has somebody do it.
  */
-import { encodeCbor, decodeCborMap } from '@quorate/contracts';
+import { decodeCborMap, encodeCbor, isQuorateError } from '@quorate/contracts';
 import type { RegisterRecord } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { SimHost, SimProcess } from './sim-host.ts';
@@ -118,11 +118,15 @@ export class ForgetfulRegister {
   async #mustFail(how: string, process: SimProcess | null): Promise<void> {
     if (process === null) return;
     this.#world.count('refused restores');
-    const done = await process.member.restoreRegister().then(
-      () => true,
-      () => false,
-    );
-    if (!done) return;
+    for (let count = 0; ; count++) {
+      const refusal: unknown = await process.member.restoreRegister().then(
+        () => null,
+        (error: unknown) => error,
+      );
+      if (refusal === null) break;
+      // A question that got lost refuses nothing.
+      if (count === triesMax || !isQuorateError(refusal, 'UNREACHABLE')) return;
+    }
     throw new SafetyViolation(
       'identity',
       `${process.host.id} writes its cluster into the register ${how} (Z58)`,
@@ -181,10 +185,11 @@ function claimOf(
   const founder = 'ef'.repeat(16);
   const value = encodeCbor({
     ...{ format: 1, state, clusterId, generation, founder, beat: 1 },
-  } as Parameters<typeof encodeCbor>[0]);
+  });
   return { version, value, refusedCount: 0 };
 }
 
+const triesMax = 5;
 /** Of a host that lost its relay. */
 const reconnectMsMax = 5_000;
 /** Members have looked at the register once more. */

@@ -243,8 +243,8 @@ export const clusterBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/formation/formation.ts',
-        find: "return ok ? { type: 'found', clusterId: claim.clusterId } : null;",
-        replace: "void ok;\n  return { type: 'found', clusterId: claim.clusterId };",
+        find: "return ok ? { type: 'found', clusterId, generation, beside: living } : null;",
+        replace: "void ok;\n  return { type: 'found', clusterId, generation, beside: living };",
       },
     ],
   },
