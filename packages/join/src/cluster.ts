@@ -1,6 +1,14 @@
 /** The handle that `joinCluster` gives out: what an application sees of its cluster. */
 import { QuorateError } from '@quorate/contracts';
 import type { Applied, BarrierOptions, CallOptions, Consensus } from '@quorate/contracts';
+import {
+  abortSignal,
+  callback,
+  checkValue,
+  takeOptions,
+  text,
+  word,
+} from '@quorate/contracts/options';
 import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
@@ -170,6 +178,7 @@ export class ClusterHandle implements Cluster {
   }
 
   subscribe(listener: (status: ClusterStatus) => void): () => void {
+    checkValue(listener, callback, 'subscribe', 'the listener');
     const unsubscribe = this.#core.subscribe(listener);
     const end = (): void => {
       unsubscribe();
@@ -184,9 +193,10 @@ export class ClusterHandle implements Cluster {
     return this.status;
   }
 
-  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async ready(options?: { readonly signal?: AbortSignal }): Promise<void> {
+    const { signal } = takeOptions(options, { signal: abortSignal }, 'wait until it is ready');
     this.#throwIfClosed();
-    await this.#core.ready(options.signal);
+    await this.#core.ready(signal);
   }
 
   counter(name: string): Counter {
@@ -205,6 +215,8 @@ export class ClusterHandle implements Cluster {
     type: T,
     listener: (event: ClusterEvents[T]) => void,
   ): () => void {
+    checkValue(type, word('role', 'members', 'error'), 'listen', 'the event');
+    checkValue(listener, callback, 'listen', 'the listener');
     let before: string | null = null;
     return this.subscribe((status) => {
       const event = eventOf(type, status);
@@ -215,20 +227,23 @@ export class ClusterHandle implements Cluster {
     });
   }
 
-  async leave(
-    options: { readonly nodeId?: string; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  async leave(options?: {
+    readonly nodeId?: string;
+    readonly signal?: AbortSignal;
+  }): Promise<void> {
+    const given = takeOptions(options, { nodeId: text, signal: abortSignal }, 'leave');
     this.#throwIfClosed();
-    await this.#core.leave(options);
+    await this.#core.leave(given);
   }
 
-  close(): Promise<void> {
+  async close(options?: Readonly<Record<string, never>>): Promise<void> {
+    takeOptions(options, {}, 'close');
     this.#closing ??= (async () => {
       // Listeners hear how it ends, and nothing after it.
       await this.#release();
       for (const end of [...this.#endings]) end();
     })();
-    return this.#closing;
+    await this.#closing;
   }
 
   #throwIfClosed(): void {

@@ -19,7 +19,7 @@ export function* writeSnapshot(capture: StoreCapture): IterableIterator<Uint8Arr
   writer.raw(magic);
   writer.varint(capture.revision);
   writer.varint(capture.records.size);
-  for (const record of capture.records.select({ prefix: '' })) {
+  for (const record of capture.records.all()) {
     writeRecord(writer, record);
     if (writer.length >= chunkBytes) yield writer.take();
   }
