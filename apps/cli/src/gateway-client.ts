@@ -12,7 +12,8 @@ export async function clientOf(flags: Flags): Promise<Client> {
     throw new UsageError('--gateway is missing: wanted the address of a member that serves one');
   }
   const tokenFile = flags.text('gateway-token-file');
-  const [token] = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
+  const [token] =
+    tokenFile === undefined ? [] : await readLines('gateway-token-file', tokenFile, 'a token');
   const timeoutMs = flags.number('timeout-ms', 1);
   return connectClient({
     urls,

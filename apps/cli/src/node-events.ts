@@ -22,6 +22,8 @@ export class NodeReporter {
   #members = '';
   /** What a person read last: the same words twice say nothing. */
   #lastSaid = '';
+  /** What it last said it waits for, before there is a cluster. */
+  #waitingFor = '';
   #ending = false;
 
   constructor(output: Output) {
@@ -42,8 +44,14 @@ export class NodeReporter {
     if (!this.#started || this.#ending) return;
     this.#tellRole(status);
     this.#tellMembers(status);
-    // For people only: programs read it from the status.
-    if (status.raft.role !== 'none') this.#tell(null, status.message);
+    const { reason, message } = status;
+    if (status.raft.role !== 'none') {
+      // For people only: programs read it from the status.
+      this.#tell(null, message);
+    } else if (reason !== null && message !== this.#waitingFor) {
+      this.#waitingFor = message;
+      this.#tell({ event: 'waiting', reason, message }, message);
+    }
   }
 
   error(error: { readonly code: string; readonly message: string }): void {
