@@ -16,7 +16,6 @@ export const later = {
   Z39: 'not built yet',
   Z40: 'not built yet',
   Z41: 'not built yet',
-  Z42: 'not built yet',
   Z43: 'not built yet',
   Z44: 'not built yet',
   Z45: 'not built yet',

@@ -33,7 +33,14 @@ export type { Clock, RandomBytes } from './clock.ts';
 export type { RegisterTest } from './conformance-runner.ts';
 export type { Applied, BarrierOptions, CallOptions, Consensus } from './consensus.ts';
 export { sleep, withDeadline } from './deadline.ts';
-export { QuorateError, asFatal, assert, isErrorCode, isQuorateError } from './errors.ts';
+export {
+  QuorateError,
+  asFatal,
+  assert,
+  isErrorCode,
+  isQuorateError,
+  madeWithAnotherSecret,
+} from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';

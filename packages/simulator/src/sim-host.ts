@@ -124,6 +124,7 @@ export class SimHost {
       label: this.id,
       clock,
       random: (count) => prng.bytes(count),
+      topics: () => [cipher.topic],
       createStorage: () => this.disk.storage(clock),
       network: () =>
         Promise.resolve({

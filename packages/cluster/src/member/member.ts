@@ -150,6 +150,8 @@ export class Member implements Consensus, HostedReplica {
     if (replica === null || target === undefined) {
       throw new QuorateError('NO_LEADER', 'Cannot leave: this member is in no cluster yet');
     }
+    // Nobody could carry it out; who is missing stands in the refusal.
+    this.#status.throwIfReadOnly();
     try {
       await withDeadline(
         this.#options.clock,
@@ -237,7 +239,9 @@ export class Member implements Consensus, HostedReplica {
   }
 
   disowned(error: QuorateError): void {
-    this.#fail(error);
+    const { place } = this.#options;
+    const advice = place === undefined ? '' : `; this one lies in ${place}. ${copyAdvice}`;
+    this.#fail(new QuorateError(error.code, `${error.message}${advice}`, { cause: error }));
   }
 
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
@@ -281,6 +285,7 @@ export class Member implements Consensus, HostedReplica {
       stateMachine,
       emptyState: this.#emptyState,
       random,
+      topics: this.#options.topics?.(),
     });
     this.#opened = opened;
     this.#genesis = opened.state.genesis ?? genesisOf(opened.loaded.entries);
@@ -640,6 +645,8 @@ async function isStillThere(storage: LogStorage): Promise<boolean> {
   return storage.durable;
 }
 
+const copyAdvice =
+  'Run one of the two and put the other directory aside: an empty one joins as a new member';
 const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;

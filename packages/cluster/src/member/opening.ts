@@ -30,14 +30,20 @@ export type Opened = {
  */
 export async function openReplica(
   storage: LogStorage,
-  options: { stateMachine: StateMachine; emptyState: Uint8Array; random: RandomBytes },
+  options: {
+    readonly stateMachine: StateMachine;
+    readonly emptyState: Uint8Array;
+    readonly random: RandomBytes;
+    readonly topics: readonly string[] | undefined;
+  },
 ): Promise<Opened> {
-  const { stateMachine, emptyState, random } = options;
+  const { stateMachine, emptyState, random, topics } = options;
   try {
     const run = await storage.open({
       create: true,
       newNodeId: hexFromBytes(random(16)),
       nonce: hexFromBytes(random(8)),
+      ...(topics === undefined ? {} : { topics }),
     });
     const loaded = await storage.load();
     const state = new ReplicatedState(stateMachine);

@@ -11,6 +11,7 @@ import { FileStorage } from '@quorate/storage-fs';
 import type { Libp2pHost, Libp2pHostOptions } from '@quorate/transport-libp2p';
 import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
+import { ringTopics } from '../ring-topics.ts';
 import type { Assemble } from '../runner.ts';
 import { keepHostKey, readPort, writePort } from './host-files.ts';
 
@@ -51,6 +52,8 @@ export const assembleNode: Assemble = (options, machine) => {
             directory: join(directory, 'log'),
             takeOver: options.takeOver ?? false,
           }),
+    topics: () => ringTopics(cipher),
+    ...(directory === null ? {} : { place: `${directory} on ${hostname()}` }),
     network,
     stateMachine: machine,
     formation: options.formation ?? 'auto',

@@ -224,6 +224,37 @@ describe('joinCluster()', () => {
     expect(after.status.durability).toBe('disk');
   });
 
+  test('T4 Z42 a directory opens for its own secret only, and shows nothing to another', async () => {
+    const dataDir = await temporaryDirectory();
+    const [own, other] = [createSecret(), createSecret()];
+    const join = (secret: NonNullable<JoinOptions['secret']>): Cluster => {
+      const cluster = joinCluster({ namespace: 'test', formation: 'isolated', dataDir, secret });
+      opened.push(cluster);
+      return cluster;
+    };
+    const owner = join(own);
+    await owner.kv.put('kept', 'private');
+    const { nodeId } = owner.status;
+    await owner.close();
+    for (const secret of [other, 'public', [other, createSecret()]] as const) {
+      const stranger = join(secret);
+      await expect(stranger.ready()).rejects.toMatchObject({ code: 'BAD_SECRET' });
+      expect(stranger.status).toMatchObject({
+        phase: 'stopped',
+        reason: 'BAD_SECRET',
+        nodeId: null,
+      });
+      expect(stranger.kv.peek('kept')).toBeUndefined();
+      await expect(stranger.kv.get('kept', { consistency: 'linearizable' })).rejects.toThrow();
+      await stranger.close();
+    }
+    const heir = join([other, own]);
+    await heir.ready();
+    expect(await heir.kv.get('kept')).toBe('private');
+    expect(heir.status.nodeId).toBe(nodeId);
+    expect(heir.status.raft.epoch).toBe(2);
+  });
+
   test('D6 a directory in use is refused, and its owner goes on', async () => {
     const dataDir = await temporaryDirectory();
     const owner = joinCluster({ namespace: 'test', formation: 'isolated', dataDir });
