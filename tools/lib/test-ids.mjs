@@ -49,7 +49,6 @@ export const later = {
   T1: 'not built yet',
   T2: 'not built yet',
   T3: 'not built yet',
-  T5: 'not built yet',
   T6: 'not built yet',
   T7: 'not built yet',
   T8: 'not built yet',

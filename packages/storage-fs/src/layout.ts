@@ -154,3 +154,16 @@ export async function namesIn(fileSystem: FileSystem, path: string): Promise<rea
     throw error;
   }
 }
+
+/** The names in a directory that every replica has. Rejects with `STORAGE_CORRUPT` without it. */
+export async function namesOfReplica(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<readonly string[]> {
+  try {
+    return await fileSystem.list(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw corrupt(path, 0, 'the directory is missing');
+    throw error;
+  }
+}

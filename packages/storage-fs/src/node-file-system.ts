@@ -21,7 +21,14 @@ export const nodeFileSystem: FileSystem = {
       if (dirname(at) === at) return;
     }
   },
-  list: (path) => readdir(path),
+  async list(path) {
+    try {
+      return await readdir(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
+      throw corrupt(path, 0, 'it is a file, wanted a directory');
+    }
+  },
   async open(path, mode) {
     return new NodeFile(await openFile(path, openFlags[mode]));
   },
@@ -157,6 +164,7 @@ async function openFile(path: string, flags: number): Promise<number> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ELOOP') throw corrupt(path, 0, 'it is a link, wanted a file');
+    if (code === 'ENOTDIR') throw corrupt(path, 0, 'it lies in no directory');
     if (code === 'EISDIR') throw corrupt(path, 0, 'it is a directory, wanted a file');
     // A FIFO or a socket that nobody holds at the other end.
     if (code === 'ENXIO') throw corrupt(path, 0, 'it is no file');

@@ -13,7 +13,7 @@ import type { FileSystem, OpenFile } from './file-system.ts';
 import {
   corrupt,
   isNoSpace,
-  namesIn,
+  namesOfReplica,
   numberIn,
   paddedNumber,
   readWhole,
@@ -76,7 +76,7 @@ export class SegmentLog {
       hardState: { currentTerm: 0, votedFor: null, commitIndex: 0 },
       entries: [],
     };
-    const names = (await namesIn(this.#fileSystem, this.#directory))
+    const names = (await namesOfReplica(this.#fileSystem, this.#directory))
       .filter((name) => numberIn(name, '', '.log') !== null)
       .sort();
     for (const [position, name] of names.entries()) {

@@ -1,22 +1,25 @@
 /**
  * A relay's directory:
  *
- *     relay.key        its private key (libp2p protobuf, mode 0600): the relay stays the same peer
+ *     relay.key        its private key (libp2p protobuf in hex): the relay stays the same peer
  *     relay.sock       held while a relay runs here
  *     group.json       { format, group }: made by `init`, the mark that a register belongs here
  *     register/GROUP   the same group once more, inside of what must not be lost
  *     register/*.cbor  one file per namespace (register-store.ts)
  *
  * A mark without the register it speaks of means that the register was lost (Z11): then claims are
- * refused until a person restores the files or removes the mark. So is a mark without the key.
+ * refused until a person restores the files or removes the mark. So is a mark without the key. The
+ * first, third and fourth carry a checksum (checked-file.ts); all are of mode 600 in directories of 700.
  */
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import type { Server } from 'node:net';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { generatePrivateKey } from '../host/private-key.ts';
 import { QuorateError, systemRandom } from '@quorate/contracts';
 import { toHex } from '../host/link-protocol.ts';
+import { corrupt, readChecked, writeChecked } from '../node/checked-file.ts';
 
 export type RelayIdentity = {
   readonly privateKey: Uint8Array;
@@ -49,18 +52,16 @@ export class RelayDirectory {
    * `STORAGE_CORRUPT`.
    */
   async open(init: boolean): Promise<RelayIdentity> {
-    await mkdir(this.path, { recursive: true });
+    await refuseMembers(this.path);
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
     await this.#takeLock();
-    const key = await readOrNull(join(this.path, 'relay.key'));
-    const mark = await readOrNull(join(this.path, 'group.json'));
-    if (mark === null) {
+    const key = await readKey(join(this.path, 'relay.key'));
+    const group = await readGroup(join(this.path, 'group.json'));
+    if (group === null) {
       const privateKey = key ?? (await this.#makeKey());
-      const group = init ? await this.#makeGroup() : null;
-      return { privateKey, group, lost: null };
+      return { privateKey, group: init ? await this.#makeGroup() : null, lost: null };
     }
-    const group = readMark(mark, join(this.path, 'group.json'));
-    const inside = await readOrNull(join(this.registerPath, 'GROUP'));
-    const found = inside === null ? null : new TextDecoder().decode(inside).trim();
+    const found = await readGroup(join(this.registerPath, 'GROUP'));
     const lost =
       key === null
         ? `relay.key is missing in ${this.path}`
@@ -86,20 +87,17 @@ export class RelayDirectory {
 
   async #makeKey(): Promise<Uint8Array> {
     const key = await generatePrivateKey();
-    await writeDurably(this.path, 'relay.key', key);
-    await chmod(join(this.path, 'relay.key'), 0o600);
+    await writeChecked(this.path, 'relay.key', { format, key: toHex(key) });
     return key;
   }
 
   /** The mark is written last: a crash before it leaves a relay without a register, not a lost one. */
   async #makeGroup(): Promise<string> {
-    await mkdir(this.registerPath, { recursive: true });
-    const before = await readOrNull(join(this.registerPath, 'GROUP'));
-    const group =
-      before === null ? toHex(systemRandom(16)) : new TextDecoder().decode(before).trim();
-    await writeDurably(this.registerPath, 'GROUP', new TextEncoder().encode(`${group}\n`));
-    const mark = `${JSON.stringify({ format, group })}\n`;
-    await writeDurably(this.path, 'group.json', new TextEncoder().encode(mark));
+    await mkdir(this.registerPath, { recursive: true, mode: 0o700 });
+    const before = await readGroup(join(this.registerPath, 'GROUP'));
+    const group = before ?? toHex(systemRandom(16));
+    await writeChecked(this.registerPath, 'GROUP', { format, group });
+    await writeChecked(this.path, 'group.json', { format, group });
     return group;
   }
 
@@ -114,14 +112,18 @@ export class RelayDirectory {
         this.#lock = server;
         return;
       }
-      if (await answers(path)) break;
+      const owner = await ownerAt(path);
+      if (owner !== null) {
+        await this.close();
+        throw new QuorateError(
+          'STORAGE_LOCKED',
+          `Cannot use ${this.path}: another relay runs in it (${owner}), wanted a directory of its own`,
+        );
+      }
       await rm(path, { force: true });
     }
     await this.close();
-    throw new QuorateError(
-      'STORAGE_LOCKED',
-      `Cannot use ${this.path}: another relay runs in it, wanted a directory of its own`,
-    );
+    throw new QuorateError('STORAGE_LOCKED', `Cannot use ${this.path}: another relay starts in it`);
   }
 
   /** Null where no socket can stand for the directory: then only the port tells two relays apart. */
@@ -136,48 +138,37 @@ export class RelayDirectory {
   }
 }
 
-/** Replaces a file so that a crash leaves the old or the new one, durably. */
-export async function writeDurably(folder: string, name: string, bytes: Uint8Array): Promise<void> {
-  const temporary = join(folder, `.${name}.tmp`);
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(folder, name));
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+/** What a member keeps must not get between a relay's files: it would be taken for lost, one day. */
+async function refuseMembers(path: string): Promise<void> {
+  const names = await namesIn(path);
+  if (names.includes('relay.key') || names.includes('group.json')) return;
+  for (const name of ['.', ...names]) {
+    const inside = await namesIn(join(path, name));
+    if (!inside.includes('host-key') && !inside.includes('log')) continue;
+    throw new QuorateError(
+      'BAD_REQUEST',
+      `Cannot use ${path} for a relay: a member keeps its data there, wanted a directory of its own`,
+    );
   }
 }
 
-function readMark(bytes: Uint8Array, path: string): string {
+async function namesIn(path: string): Promise<readonly string[]> {
   try {
-    const raw: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    const { format: found, group } = raw as { format?: unknown; group?: unknown };
-    if (found === format && typeof group === 'string' && /^[0-9a-f]{32}$/.test(group)) return group;
-  } catch {
-    // Falls through to the one error that names the file.
-  }
-  throw new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}, wanted format ${format}`);
-}
-
-async function readOrNull(path: string): Promise<Uint8Array | null> {
-  try {
-    return await readFile(path);
+    return await readdir(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw error;
   }
 }
 
 async function listenOn(path: string): Promise<Server | null> {
   return new Promise((settle, reject) => {
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer((socket) => {
+      // Whoever asks may be gone again.
+      socket.on('error', () => undefined);
+      socket.end(`process ${process.pid} on ${hostname()}`);
+    });
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') settle(null);
       else reject(error);
@@ -186,13 +177,47 @@ async function listenOn(path: string): Promise<Server | null> {
   });
 }
 
-async function answers(path: string): Promise<boolean> {
+/** Who listens there; null where nobody does. One that stands still does not say its name. */
+async function ownerAt(path: string): Promise<string | null> {
   return new Promise((settle) => {
+    let name = '';
     const socket = createConnection(path);
-    socket.once('connect', () => {
+    const end = (owner: string | null): void => {
+      clearTimeout(timer);
       socket.destroy();
-      settle(true);
+      settle(owner);
+    };
+    const named = (): void => end(name === '' ? 'which does not answer' : name.slice(0, 300));
+    const timer = setTimeout(named, ownerMs);
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => (name += text));
+    socket.once('end', named);
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      const nobody = error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
+      if (nobody) end(null);
+      else named();
     });
-    socket.once('error', () => settle(false));
   });
 }
+
+async function readKey(path: string): Promise<Uint8Array | null> {
+  const value = await readChecked(path);
+  if (value === null) return null;
+  const { format: found, key } = value as { readonly format?: unknown; readonly key?: unknown };
+  if (found !== format || typeof key !== 'string' || !/^(?:[0-9a-f]{2})+$/.test(key)) {
+    throw corrupt(path, 'it holds no key');
+  }
+  return new Uint8Array(Buffer.from(key, 'hex'));
+}
+
+async function readGroup(path: string): Promise<string | null> {
+  const value = await readChecked(path);
+  if (value === null) return null;
+  const { format: found, group } = value as { readonly format?: unknown; readonly group?: unknown };
+  if (found !== format || typeof group !== 'string' || !/^[0-9a-f]{32}$/.test(group)) {
+    throw corrupt(path, `it names no group in format ${format}`);
+  }
+  return group;
+}
+
+const ownerMs = 500;
