@@ -306,9 +306,12 @@ function whyOf(error: unknown): string {
     if (known !== undefined) return known;
     if (name === 'TimeoutError' || name === 'AbortError') return 'no answer';
     const [first] = Array.isArray(errors) ? (errors as unknown[]) : [];
-    cause = first ?? (cause as { cause?: unknown; error?: unknown }).cause;
+    // A WebSocket's failure is an event, which has the error.
+    const { cause: deeper, error: told } = cause as { cause?: unknown; error?: unknown };
+    cause = first ?? deeper ?? told;
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const { message } = (error ?? {}) as { readonly message?: unknown };
+  const text = typeof message === 'string' ? message : 'no connection';
   const code = /\b(E[A-Z]{4,})\b/.exec(text)?.[1] ?? '';
   return systemReasons[code] ?? (text.split('\n')[0] || 'no connection').slice(0, 120);
 }
