@@ -9,6 +9,7 @@ import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';
 import type { Libp2pHost, Libp2pHostOptions } from '@quorate/transport-libp2p';
+import { orBadAddress } from '../bad-address.ts';
 import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
 import { ringTopics } from '../ring-topics.ts';
@@ -30,7 +31,7 @@ export const assembleNode: Assemble = (options, machine) => {
   let host: Libp2pHost | null = null;
   let files: HostFiles = { key: null, port: 0 };
   const network = async (): Promise<MemberNetwork> => {
-    const opened = await openHost(options, directory, files);
+    const opened = await orBadAddress(openHost(options, directory, files));
     host = opened;
     const hasRelays = (options.relays ?? []).length > 0;
     return {

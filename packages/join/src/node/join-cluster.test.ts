@@ -83,6 +83,11 @@ describe('joinCluster()', () => {
     expect(() => joinCluster({ ...valid, ...options } as never)).toThrow(words);
   });
 
+  test('T29 an address that only the network cannot read is no broken invariant', async () => {
+    const cluster = isolated({ listen: ['/ip4/999.0.0.1/tcp/1/ws'] });
+    await expect(cluster.ready()).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
   test('T29 leave(), close() and ready() refuse what nobody knows, and do nothing', async () => {
     const cluster = isolated();
     await cluster.ready();
