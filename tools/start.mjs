@@ -20,14 +20,22 @@ import { isLoopback, privateAddresses } from './lib/local-network.mjs';
 import { endAllOnSignal, install, run } from './lib/run.mjs';
 import { root } from './lib/workspace.mjs';
 
-const { values: flags } = parseArgs({
-  options: {
-    data: { type: 'string', default: `${root}/.quorate` },
-    port: { type: 'string', default: '7777' },
-    built: { type: 'boolean', default: false },
-    local: { type: 'boolean', default: false },
-    address: { type: 'string', multiple: true },
-  },
+const usage = `npm start -- [FLAGS]: a cluster to play with, on this machine
+
+  --local           nobody but this machine
+  --address IP      other devices find this machine at IP (may repeat)
+  --data DIR        keep the data elsewhere (default .quorate)
+  --port N          serve the page at another port (default 7777)
+  --built           take what is installed and built as it is
+`;
+
+const flags = readFlags({
+  data: { type: 'string', default: `${root}/.quorate` },
+  port: { type: 'string', default: '7777' },
+  built: { type: 'boolean', default: false },
+  local: { type: 'boolean', default: false },
+  address: { type: 'string', multiple: true },
+  help: { type: 'boolean', short: 'h', default: false },
 });
 const home = resolve(flags.data);
 const namespace = 'demo';
@@ -46,6 +54,19 @@ const fleet = new Fleet(narrate);
 let page = null;
 let stopping = false;
 let leader;
+
+/** What stands behind `npm start --`; ends here for --help, and for what nobody knows. */
+function readFlags(options) {
+  try {
+    const { values } = parseArgs({ options });
+    if (!values.help) return values;
+    process.stdout.write(usage);
+  } catch (error) {
+    process.stderr.write(`npm start: ${error.message}\n\n${usage}`);
+    process.exit(2);
+  }
+  return process.exit(0);
+}
 
 await prepare();
 try {

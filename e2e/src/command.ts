@@ -64,14 +64,18 @@ export async function quorate(
   }
 }
 
-/** Runs the command with `--json` and resolves with the one line it prints; it must exit with 0. */
+/**
+ * Runs the command with `--json` and resolves with the one line it prints; it must exit with 0, or
+ * with 1 where the answer is no.
+ */
 export async function quorateJson<T = unknown>(
   args: readonly string[],
   options: SpawnOptions = {},
 ): Promise<T> {
   const [command = '', ...rest] = args;
   const { code, stdout, stderr } = await quorate([command, '--json', ...rest], options);
-  if (code !== 0) {
+  const isAnswered = code === 0 || (code === 1 && !stdout.startsWith('{"error"'));
+  if (!isAnswered) {
     throw new Error(`quorate ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
   }
   return JSON.parse(stdout) as T;

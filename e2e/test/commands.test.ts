@@ -96,8 +96,10 @@ describe('put, get, del, range', () => {
     }
   });
 
-  it('get --json is {"kv":null} for a key that is not there', async () => {
+  it('T29 get is exit code 1 and nothing, with --json {"kv":null}, for a key that is not there', async () => {
     expect(await quorateJson(['get', 'nobody/wrote/this', ...at(0)])).toEqual({ kv: null });
+    const plain = await quorate(['get', 'nobody/wrote/this', ...at(0)]);
+    expect(plain).toMatchObject({ code: 1, stdout: '' });
   });
 
   it('put keeps text as text, and --json-value as data, bytes too', async () => {
@@ -261,9 +263,9 @@ describe('help, mistakes and failures', () => {
     }
   });
 
-  it('a mistake is exit code 1 and a sentence, with --json an error object', async () => {
+  it('T29 a mistake is exit code 2 and a sentence, with --json an error object', async () => {
     const wrong = await quorate(['putt', 'a', 'b', ...at(0)]);
-    expect(wrong).toMatchObject({ code: 1, stdout: '' });
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
     expect(wrong.stderr).toContain('did you mean put?');
     const cases: (readonly string[])[] = [
       ['put', 'only-a-key', ...at(0)],
@@ -276,7 +278,7 @@ describe('help, mistakes and failures', () => {
     ];
     for (const args of cases) {
       const { code, stdout } = await quorate([...args, '--json']);
-      expect(code, args.join(' ')).toBe(1);
+      expect(code, args.join(' ')).toBe(2);
       const { error } = JSON.parse(stdout) as { error: Record<string, unknown> };
       expect(Object.keys(error).sort()).toEqual(['code', 'message', 'outcome']);
       expect(error, args.join(' ')).toMatchObject({ outcome: 'not-applied' });
@@ -288,7 +290,7 @@ describe('help, mistakes and failures', () => {
     const nobody = await world.relay('nobody');
     const dead = `http://127.0.0.1:${nobody.port}`;
     const alone = await quorate(['put', 'k', 'v', '--gateway', dead, '--json']);
-    expect(alone.code).toBe(1);
+    expect(alone.code).toBe(3);
     expect(JSON.parse(alone.stdout)).toMatchObject({
       error: { code: 'UNREACHABLE', outcome: 'not-applied' },
     });
@@ -404,7 +406,7 @@ describe('the gateway', () => {
       ...['--gateway', `0.0.0.0:${port}`],
     ];
     const refused = await quorate([...common, '--json']);
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(JSON.parse(refused.stdout.split('\n')[0] ?? '')).toMatchObject({
       event: 'error',
       code: 'BAD_REQUEST',
@@ -419,7 +421,7 @@ describe('the gateway', () => {
     await daemon.event('started', ({ event }) => event === 'started');
     const gateway = ['--gateway', `http://127.0.0.1:${port}`];
     const without = await quorate(['status', ...gateway, '--json']);
-    expect(without.code).toBe(1);
+    expect(without.code).toBe(3);
     expect(JSON.parse(without.stdout)).toMatchObject({ error: { code: 'UNAUTHORIZED' } });
     const withToken = [...gateway, '--gateway-token-file', world.path('token')];
     await quorateJson(['put', 'a', 'b', ...withToken]);

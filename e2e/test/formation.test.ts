@@ -142,7 +142,7 @@ describe('what refuses', () => {
       const daemon = second.launch();
       const ending = await daemon.end();
       expect(ending.signal).toBeNull();
-      expect(ending.code).toBe(1);
+      expect(ending.code).toBe(3);
       expect(daemon.events.map(({ event, code }) => [event, code])).toEqual([
         ['error', 'STORAGE_LOCKED'],
         ['stopped', undefined],

@@ -73,7 +73,7 @@ it('Z18 leave --node removes a member through another one: its process ends and 
     await membership(world, [through], 1);
     await demand(through.gateway, 'put', { key: 'the last', value: 'one' });
     const again = await quorate(['leave', '--node', beginning, '--gateway', through.gateway]);
-    expect(again.code).toBe(1);
+    expect(again.code).toBe(2);
     expect(again.stderr).toContain('No member');
   }));
 
@@ -93,7 +93,7 @@ it('Z3 a copied data directory: both copies halt, the others write on; the one t
     await copy.start();
     expect(copy.nodeId).toBe(copied.nodeId);
     for (const { daemon } of [copied, copy]) {
-      expect(await daemon.end()).toEqual({ code: 1, signal: null });
+      expect(await daemon.end()).toEqual({ code: 3, signal: null });
       expect(daemon.events.filter(({ event }) => event === 'error')).toMatchObject([
         { code: 'REPLICA_CLONED' },
       ]);

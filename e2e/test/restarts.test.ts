@@ -130,7 +130,7 @@ it('F14 two of three are killed: NO_QUORUM at once, naming them; one returns: it
     expect(missing.map(({ label }) => label).sort()).toEqual(['b', 'c']);
   }
   const told = await quorate(['put', 'quorum', 'x', '--json', '--gateway', survivor.gateway]);
-  expect(told.code).toBe(1);
+  expect(told.code).toBe(3);
   expect(JSON.parse(told.stdout)).toMatchObject({
     error: {
       code: 'NO_QUORUM',

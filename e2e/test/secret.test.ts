@@ -47,7 +47,7 @@ it('F16 a wrong or missing secret: BAD_SECRET and exit 1 at the stranger, the cl
   for (const stranger of [wrong, open]) {
     const daemon = stranger.launch();
     const ending = await daemon.end(60_000);
-    expect(ending).toEqual({ code: 1, signal: null });
+    expect(ending).toEqual({ code: 3, signal: null });
     const error = daemon.events.find(({ event }) => event === 'error');
     expect(error).toMatchObject({
       code: 'BAD_SECRET',

@@ -1,11 +1,13 @@
 /** Addresses as people write them on a command line. */
+import { relayAddress } from '@quorate/contracts/addresses';
 import { UsageError } from './flags.ts';
 
 /** Where to reach somebody: `HOST:PORT` means `ws://HOST:PORT`; URLs and multiaddrs stay. */
 export function dialAddress(text: string): string {
-  if (isComplete(text)) return text;
-  if (!hostAndPort.test(text)) throw badAddress(text);
-  return `ws://${text}`;
+  const complete = hostAndPort.test(text) ? `ws://${text}` : text;
+  // Behind # may stand a relay's group.
+  if (!relayAddress.fits(complete)) throw badAddress(text);
+  return complete;
 }
 
 /** Where to listen: like the above, and a port alone means all interfaces. */
@@ -15,13 +17,9 @@ export function listenAddress(text: string): string {
   return dialAddress(text).replace(/^(wss?:\/\/)localhost(?=:|$)/, '$1127.0.0.1');
 }
 
-function isComplete(text: string): boolean {
-  return text.startsWith('/') || text.includes('://');
-}
-
 function badAddress(text: string): UsageError {
   return new UsageError(
-    `Cannot use the address ${text}: wanted HOST:PORT, ws://HOST:PORT, wss://HOST or a multiaddr`,
+    `Cannot use the address ${JSON.stringify(text)}: wanted HOST:PORT, ws://HOST:PORT, wss://HOST or a multiaddr`,
   );
 }
 

@@ -6,9 +6,11 @@ export type Context = {
   readonly output: Output;
   /** Aborted by the first Ctrl-C or SIGTERM, for commands that end gently. */
   readonly stop: AbortSignal;
+  /** What is piped into the command. */
+  readonly input: AsyncIterable<Uint8Array>;
 };
 
-/** Resolves with the exit code. Failures are thrown. */
+/** Resolves with the exit code (see exit-codes.ts). Failures are thrown. */
 export type Run = (flags: Flags, context: Context) => Promise<number>;
 
 export type Command = {

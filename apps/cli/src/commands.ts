@@ -216,12 +216,13 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'put',
-    parameters: 'KEY VALUE',
+    parameters: 'KEY [VALUE]',
     summary: 'Write a key',
     details:
       'The value is text unless --json-value, where {"$bytes":"<base64>"} stands for bytes.\n' +
-      'Put -- before a value that begins with -.',
+      'The value - is what is piped in. Put -- before another value that begins with -.',
     flags: [
+      { name: 'file', type: 'text', value: 'FILE', help: 'The value is what FILE holds' },
       { name: 'json-value', type: 'boolean', help: 'VALUE is JSON' },
       { name: 'if-absent', type: 'boolean', help: 'Only if the key does not exist' },
       {
@@ -234,6 +235,7 @@ export const commands: readonly Command[] = [
     examples: [
       `quorate put greeting hello ${example}`,
       `quorate put limits '{"users":5}' --json-value ${example}`,
+      `quorate put page --file index.html ${example}`,
     ],
     longRunning: false,
     load: async () => (await import('./commands/keys.ts')).runPut,
@@ -242,7 +244,9 @@ export const commands: readonly Command[] = [
     name: 'get',
     parameters: 'KEY',
     summary: 'Read a key',
-    details: 'Text is printed as it is, anything else as JSON.',
+    details:
+      'Text is printed as it is, anything else as JSON. A key that is not there prints nothing, and\n' +
+      'the exit code is 1.',
     flags: [
       { name: 'json-value', type: 'boolean', help: 'Print text as JSON, too' },
       {

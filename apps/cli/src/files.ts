@@ -1,13 +1,86 @@
-/** Small files of secrets and tokens: one to a line, blank lines and lines with # are skipped. */
-import { readFile } from 'node:fs/promises';
+/** What a command reads from files and pipes, each failure in words of the flag that named it. */
+import { open, readFile } from 'node:fs/promises';
+import { UsageError } from './flags.ts';
 
-/** Throws the system's error where the file cannot be read, `TypeError` where it holds nothing. */
-export async function readLines(path: string, what: string): Promise<readonly string[]> {
-  const text = await readFile(path, 'utf8');
+/**
+ * A small file of secrets or tokens: one to a line, blank lines and lines with # are skipped. Throws
+ * `UsageError` where it cannot be read, holds nothing, or holds one of them twice.
+ */
+export async function readLines(
+  flag: string,
+  path: string,
+  what: string,
+): Promise<readonly string[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw unreadable(flag, path, error);
+  });
   const lines = text
     .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
-  if (lines.length === 0) throw new TypeError(`Cannot use ${path}: wanted ${what}, found nothing`);
-  return lines;
+    .map((line, at) => ({ text: line.trim(), number: at + 1 }))
+    .filter((line) => line.text !== '' && !line.text.startsWith('#'));
+  if (lines.length === 0) {
+    throw new UsageError(`Cannot use --${flag} ${path}: wanted ${what}, found nothing`);
+  }
+  const seen = new Map<string, number>();
+  for (const line of lines) {
+    const first = seen.get(line.text);
+    if (first !== undefined) {
+      throw new UsageError(
+        `Cannot use --${flag} ${path}: line ${line.number} repeats line ${first}, wanted each once`,
+      );
+    }
+    seen.set(line.text, line.number);
+  }
+  return lines.map((line) => line.text);
 }
+
+/** The text of a value: a whole file. Throws `UsageError`. */
+export async function readValueFile(path: string): Promise<string> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw unreadable('file', path, error);
+  });
+  try {
+    return await readText(file.createReadStream({ autoClose: false }), `--file ${path}`);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw unreadable('file', path, error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The text that `bytes` bring. Throws `UsageError` for what is no text, or more than a value. */
+export async function readText(bytes: AsyncIterable<Uint8Array>, what: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of bytes) {
+    length += chunk.length;
+    // What a request may carry; the cluster's own limit on values is told by the cluster.
+    if (length > textBytesMax) {
+      throw new UsageError(`Cannot use ${what}: more than ${textBytesMax} bytes, wanted fewer`);
+    }
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new UsageError(
+      `Cannot use ${what}: it is no text in UTF-8, wanted text, or --json-value with {"$bytes":"…"}`,
+    );
+  }
+}
+
+function unreadable(flag: string, path: string, error: unknown): UsageError {
+  const { code } = error as NodeJS.ErrnoException;
+  const reason =
+    code === 'ENOENT'
+      ? 'there is no such file'
+      : code === 'EISDIR'
+        ? 'it is a directory'
+        : code === 'EACCES'
+          ? 'it may not be read'
+          : String(code ?? error);
+  return new UsageError(`Cannot use --${flag} ${path}: ${reason}, wanted a file`);
+}
+
+const textBytesMax = 2 * 1024 * 1024;

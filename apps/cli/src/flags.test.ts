@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { UsageError, nearest, parseFlags, positionals } from './flags.ts';
+import { nearest } from '@quorate/contracts/options';
+import { UsageError, parseFlags, positionals } from './flags.ts';
 import type { Flag } from './flags.ts';
 
 const flags: readonly Flag[] = [

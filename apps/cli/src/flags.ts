@@ -3,6 +3,7 @@
  * follow.
  */
 import { parseArgs } from 'node:util';
+import { nearest } from '@quorate/contracts/options';
 
 /**
  * `boolean`: given or not. `text`, `number`: the last one given counts. `list`: each one given
@@ -151,24 +152,6 @@ export function valueName(flag: Flag): string {
   return flag.value ?? (flag.type === 'number' ? 'N' : 'TEXT');
 }
 
-/**
- * The word of `words` that `word` was probably meant to be, if any is close: at most a third of its
- * letters wrong, or one the beginning of the other.
- */
-export function nearest(word: string, words: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of words) {
-    const distance = editDistance(word, candidate);
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  if (best !== undefined || word.length < 2) return best;
-  return words.find((candidate) => candidate.startsWith(word) || word.startsWith(candidate));
-}
-
 /** `--relay --json` takes `--json` for the relay's address: a value that is a known flag is none. */
 function swallowedFlag(
   token: { readonly value?: string | undefined; readonly inlineValue?: boolean | undefined },
@@ -199,26 +182,4 @@ function append(map: Map<string, string[]>, name: string, value: string): void {
   const list = map.get(name);
   if (list === undefined) map.set(name, [value]);
   else list.push(value);
-}
-
-/** The least number of letters to insert, remove, replace, or swap with their neighbour. */
-function editDistance(a: string, b: string): number {
-  let beforePrevious: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      const swapped =
-        a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
-          ? (beforePrevious[column - 2] ?? Infinity) + 1
-          : Infinity;
-      current.push(
-        Math.min(replaced, swapped, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1),
-      );
-    }
-    beforePrevious = previous;
-    previous = current;
-  }
-  return previous[b.length] ?? a.length;
 }

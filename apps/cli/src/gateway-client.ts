@@ -9,7 +9,8 @@ import type { Flags } from './flags.ts';
 export async function clientOf(flags: Flags): Promise<Client> {
   const urls = gatewayUrls(flags);
   const tokenFile = flags.text('gateway-token-file');
-  const [token] = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
+  const [token] =
+    tokenFile === undefined ? [] : await readLines('gateway-token-file', tokenFile, 'a token');
   const timeoutMs = flags.number('timeout-ms', 1);
   return connectClient({
     urls,

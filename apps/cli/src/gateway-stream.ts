@@ -13,7 +13,8 @@ export async function gatewayStream(
   path: string,
 ): Promise<AsyncIterable<Uint8Array>> {
   const tokenFile = flags.text('gateway-token-file');
-  const [token] = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
+  const [token] =
+    tokenFile === undefined ? [] : await readLines('gateway-token-file', tokenFile, 'a token');
   const timeoutMs = flags.number('timeout-ms', 1) ?? timeoutMsDefault;
   const headers = {
     'quorate-timeout-ms': String(timeoutMs),

@@ -15,6 +15,10 @@ Usage: quorate COMMAND [FLAGS]
 ${table(rows)}
 
 Each command has --help. Each flag can also be set as a variable: QUORATE_RELAY for --relay.
+quorate --version tells which release this is.
+
+Exit codes: 0 done, 1 the answer is no (key absent, conflict), 2 wrong usage,
+3 failed without effect, 4 failed and may have had its effect.
 `;
 }
 

@@ -1,4 +1,5 @@
 /** The command `quorate`: ties `run()` to this process. */
+import { readFileSync } from 'node:fs';
 import { run } from './run.ts';
 
 /** The first signal asks for a gentle end; the second ends at once, as a shell reports it. */
@@ -14,7 +15,26 @@ function stopSignal(): AbortSignal {
     });
   }
   longRunning = true;
+  endWithRunner(stop);
   return stop.signal;
+}
+
+/**
+ * `npx quorate …` runs the command below a process of its own, which ends at a signal without
+ * passing it on: nobody would be left to stop this one.
+ */
+function endWithRunner(stop: AbortController): void {
+  if (process.env['npm_command'] !== 'exec') return;
+  const runner = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== runner) stop.abort();
+  }, 250).unref();
+}
+
+/** Of the package that this file is part of, built or not. */
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version;
 }
 
 /** Resolves once everything written so far has left, or cannot leave any more. */
@@ -38,6 +58,8 @@ const code = await run(process.argv.slice(2), {
   environment: process.env,
   out: process.stdout,
   err: process.stderr,
+  input: process.stdin,
+  version: version(),
   stopSignal,
 });
 await flushed(process.stdout);

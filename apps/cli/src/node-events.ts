@@ -18,12 +18,13 @@ export type Started = {
 export class NodeReporter {
   readonly #output: Output;
   #started = false;
-  #waiting = '';
   #role = '';
   #members = '';
   #archived = '';
   /** What a person read last: the same words twice say nothing. */
   #lastSaid = '';
+  /** What it last said it waits for, before there is a cluster. */
+  #waitingFor = '';
   #ending = false;
 
   constructor(output: Output) {
@@ -45,9 +46,14 @@ export class NodeReporter {
     this.#tellArchived(status);
     this.#tellRole(status);
     this.#tellMembers(status);
-    this.#tellWaiting(status);
-    // For people only: programs read it from the status.
-    if (status.raft.role !== 'none') this.#tell(null, status.message);
+    const { reason, message } = status;
+    if (status.raft.role !== 'none') {
+      // For people only: programs read it from the status.
+      this.#tell(null, message);
+    } else if (reason !== null && message !== this.#waitingFor) {
+      this.#waitingFor = message;
+      this.#tell({ event: 'waiting', reason, message }, message);
+    }
   }
 
   error(error: { readonly code: string; readonly message: string }): void {
@@ -67,14 +73,6 @@ export class NodeReporter {
 
   stopped(): void {
     this.#output.result({ event: 'stopped' }, 'Stopped');
-  }
-
-  /** Who waits says for what, or nobody would know that something has to be done. */
-  #tellWaiting({ reason, message }: ClusterStatus): void {
-    const waiting = reason === 'FORMATION_WAITING' ? message : '';
-    if (waiting === this.#waiting) return;
-    this.#waiting = waiting;
-    if (waiting !== '') this.#tell({ event: 'waiting', code: reason, message }, message);
   }
 
   /** Z52: the cluster of before was given up; its data stay. */

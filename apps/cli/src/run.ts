@@ -1,7 +1,9 @@
 /** From a command line to an exit code: finds the command, reads its flags, reports its failure. */
 import { commands } from './commands.ts';
 import type { Command } from './command.ts';
-import { UsageError, nearest, parseFlags } from './flags.ts';
+import { nearest } from '@quorate/contracts/options';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import { UsageError, parseFlags } from './flags.ts';
 import { helpOf, overview } from './help.ts';
 import { Output, complaintOf } from './output.ts';
 import type { Sink } from './output.ts';
@@ -10,12 +12,15 @@ export type Surroundings = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly out: Sink;
   readonly err: Sink;
+  readonly input: AsyncIterable<Uint8Array>;
+  /** Of the package, for `--version`. */
+  readonly version: string;
   /** Called by long-running commands: from then on the first signal only aborts this. */
   readonly stopSignal: () => AbortSignal;
 };
 
 /**
- * Runs one command line and resolves with its exit code: 0, or 1 where it failed. The failure is
+ * Runs one command line and resolves with its exit code (see exit-codes.ts). A failure is
  * told on `err`, or with `--json` as one line on `out`: `{"error":{"code","outcome","message"}}`,
  * for long-running commands as the event `error`. Never rejects.
  */
@@ -24,7 +29,11 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const [name, ...rest] = args;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     out.write(overview());
-    return name === undefined ? 1 : 0;
+    return name === undefined ? exitCodes.usage : exitCodes.done;
+  }
+  if (name === 'version' || name === '--version' || name === '-v') {
+    out.write(`${surroundings.version}\n`);
+    return exitCodes.done;
   }
   const command = commands.find((candidate) => candidate.name === name);
   // Known before the flags are, for it decides how a mistake in them is told.
@@ -39,20 +48,20 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     const flags = parseFlags(command.flags, rest, environment);
     const execute = await command.load();
     const stop = command.longRunning ? surroundings.stopSignal() : new AbortController().signal;
-    return await execute(flags, { output, stop });
+    return await execute(flags, { output, stop, input: surroundings.input });
   } catch (error) {
-    report(error, command, output);
-    return 1;
+    return report(error, command, output);
   }
 }
 
-function report(error: unknown, command: Command | undefined, output: Output): void {
+function report(error: unknown, command: Command | undefined, output: Output): number {
   const complaint = complaintOf(error);
+  const exitCode = exitCodeOf(complaint);
   if (output.json) {
     const { code, message } = complaint;
     const event = command?.longRunning === true;
     output.result(event ? { event: 'error', code, message } : { error: complaint }, '');
-    return;
+    return exitCode;
   }
   const who = command === undefined ? 'quorate' : `quorate ${command.name}`;
   if (error instanceof UsageError) {
@@ -61,6 +70,7 @@ function report(error: unknown, command: Command | undefined, output: Output): v
     output.note(`${who}: ${complaint.message} (${complaint.code})`);
     if (complaint.code === 'INTERNAL' && error instanceof Error) output.note(error.stack ?? '');
   }
+  return exitCode;
 }
 
 function unknownCommand(name: string): UsageError {

@@ -10,7 +10,11 @@ export class RunningCommand {
   readonly #stop = new AbortController();
   readonly #waiting = new Set<() => void>();
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    piped: readonly Uint8Array[] = [],
+  ) {
     const wake = (): void => {
       for (const look of [...this.#waiting]) look();
     };
@@ -18,6 +22,10 @@ export class RunningCommand {
       environment,
       out: { write: (text: string) => ((this.#out += text), wake()) },
       err: { write: (text: string) => ((this.#err += text), wake()) },
+      input: (async function* () {
+        yield* piped;
+      })(),
+      version: '1.2.3',
       stopSignal: () => this.#stop.signal,
     };
     this.finished = run(args, surroundings).then((code) => {
@@ -58,6 +66,7 @@ export class RunningCommand {
 export async function quorate(
   args: readonly string[],
   environment?: Readonly<Record<string, string>>,
+  piped?: readonly Uint8Array[],
 ): Promise<Finished> {
-  return new RunningCommand(args, environment).finished;
+  return new RunningCommand(args, environment, piped).finished;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -56,7 +56,11 @@ describe('quorate relay and quorate node', () => {
     expect(await json('get', 'a')).toEqual({
       kv: { key: 'a', value: 'hello', createRevision: 1, modRevision: 1, version: 1 },
     });
-    expect(await json('get', 'b')).toEqual({ kv: null });
+    const absent = await quorate(['get', 'b', ...gateway]);
+    expect(absent).toEqual({ code: 1, out: '', err: 'There is no key b\n' });
+    expect(await quorate(['get', 'b', ...gateway, '--json'])).toMatchObject({
+      ...{ code: 1, out: '{"kv":null}\n' },
+    });
     expect(await json('put', 'b', '{"n":[1]}', '--json-value')).toEqual({ revision: 2 });
     expect(await json('range', '--prefix', '')).toEqual({
       kvs: [
@@ -116,7 +120,7 @@ describe('quorate relay and quorate node', () => {
     );
     const { gateway } = await node.event(named('started'));
     const without = await quorate(['status', '--gateway', gateway as string]);
-    expect(without).toMatchObject({ code: 1, out: '' });
+    expect(without).toMatchObject({ code: 3, out: '' });
     expect(without.err).toContain('(UNAUTHORIZED)');
     const environment = {
       QUORATE_GATEWAY: gateway as string,
@@ -127,14 +131,15 @@ describe('quorate relay and quorate node', () => {
     expect((await node.finished).err).not.toContain('public');
   });
 
-  test('a gateway that cannot listen ends the member with an event and code 1', async () => {
+  test('a gateway that may not listen ends the command with an event and code 2', async () => {
     const relay = await startRelay();
     const node = new RunningCommand([
       ...['node', '--namespace', 'demo', '--relay', relay, '--data', join(directory, 'data')],
       ...['--gateway', '0.0.0.0:0', '--json'],
     ]);
     const { code, out } = await node.finished;
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(out).toContain('without a token');
+    expect(await readdir(directory)).toEqual([]);
   });
 });

@@ -6,9 +6,9 @@ import { commands } from '../src/commands.ts';
 import { quorate } from './command-line.ts';
 
 describe('run()', () => {
-  test('without a command: the overview, and code 1; with --help code 0', async () => {
+  test('T29 without a command: the overview, and code 2; with --help code 0', async () => {
     const bare = await quorate([]);
-    expect(bare.code).toBe(1);
+    expect(bare.code).toBe(2);
     const asked = await quorate(['--help']);
     expect(asked).toEqual({ code: 0, out: bare.out, err: '' });
     for (const { name } of commands) expect(bare.out).toContain(`  ${name}`);
@@ -23,9 +23,9 @@ describe('run()', () => {
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(120);
   });
 
-  test('an unknown command or flag: code 1, the nearest one, and where to look', async () => {
+  test('an unknown command or flag: code 2, the nearest one, and where to look', async () => {
     expect(await quorate(['statsu'])).toEqual({
-      ...{ code: 1, out: '' },
+      ...{ code: 2, out: '' },
       err: 'quorate: Unknown command statsu, did you mean status?\nSee: quorate --help\n',
     });
     expect((await quorate(['put', 'a', 'b', '--if-absnt'])).err).toBe(
@@ -35,7 +35,7 @@ describe('run()', () => {
 
   test('a failure with --json is one line of JSON on stdout', async () => {
     const { code, out, err } = await quorate(['get', 'a', '--json']);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toBe('');
     expect(JSON.parse(out)).toEqual({
       error: {
@@ -48,7 +48,7 @@ describe('run()', () => {
 
   test('a long-running command tells its failure as an event', async () => {
     const { code, out } = await quorate(['node', '--json', '--namespace', 'n']);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(JSON.parse(out)).toEqual({
       event: 'error',
       code: 'BAD_REQUEST',
@@ -69,9 +69,14 @@ describe('run()', () => {
     [['range', 'a', 'b', '--prefix', '--gateway', 'x:1'], 'not both'],
     [['watch', '--initial', '--from', '1', '--gateway', 'x:1'], 'not both'],
     [['secret', 'show'], 'wanted generate'],
+    [['node', '--namespace', 'n', '--relay', 'http://h'], 'Cannot use the address "http://h"'],
+    [['node', '--namespace', 'n', '--relay', ''], 'wanted HOST:PORT'],
+    [['node', '--namespace', 'n', '--relay', 'ws://h/path'], 'wanted HOST:PORT'],
+    [['node', '--namespace', 'n', '--relay', 'x:1', '--listen', 'http://h'], 'wanted HOST:PORT'],
+    [['put', 'a', 'b', '--file', 'f', '--gateway', 'x:1'], 'Wanted VALUE or --file, not both'],
   ])('%j is refused: %s', async (args, message) => {
     const { code, err } = await quorate(args);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain(message);
   });
 
@@ -86,7 +91,7 @@ describe('run()', () => {
   test('a gateway that is not there: UNREACHABLE, nothing applied', async () => {
     const gateway = `127.0.0.1:${await unusedPort()}`;
     const { code, out } = await quorate(['put', 'a', 'b', '--json', '--gateway', gateway]);
-    expect(code).toBe(1);
+    expect(code).toBe(3);
     expect(JSON.parse(out)).toMatchObject({
       error: { code: 'UNREACHABLE', outcome: 'not-applied' },
     });

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Fetch } from './channel.ts';
 import { connectClient } from './client.ts';
+import type { Client } from './client.ts';
 import { isQuorateError } from './errors.ts';
+import type { ClientKeyValue } from './types.ts';
 import type { WireCall } from './wire.ts';
 
 afterEach(() => {
@@ -298,3 +300,43 @@ function untilAborted(init: RequestInit): Promise<Response> {
     );
   });
 }
+
+test.each<[string, (kv: ClientKeyValue, client: Client) => unknown, string]>([
+  ['put', (kv) => kv.put('a', 1, { ifAbsnt: true } as never), 'did you mean ifAbsent?'],
+  ['get', (kv) => kv.get('a', { consistncy: 'local' } as never), 'did you mean consistency?'],
+  ['range', (kv) => kv.range({ prefx: '' } as never), 'did you mean prefix?'],
+  ['delete', (kv) => kv.delete('a', { ifAbsent: true } as never), 'no option ifAbsent'],
+  ['increment', (kv) => kv.increment('a', 1, { timeout: 5 } as never), 'did you mean timeoutMs?'],
+  [
+    'batch',
+    (kv) => kv.batch([{ type: 'putt', key: 'a' } as never]),
+    'operations[0].type is "putt"',
+  ],
+  ['txn', (kv) => kv.txn({ them: [] } as never), 'did you mean then?'],
+  [
+    'txn',
+    (kv) => kv.txn({ if: [{ key: 'a', exist: true } as never] }),
+    'did you mean if[0].exists?',
+  ],
+  ['watch', (kv) => kv.watch({ prefx: '' } as never), 'did you mean prefix?'],
+  ['leave', (_, client) => client.leave({ node: 'x' } as never), 'did you mean nodeId?'],
+  ['status', (_, client) => client.status({ signl: 1 } as never), 'did you mean signal?'],
+  ['members', (_, client) => client.members({ signal: 1 } as never), 'wanted an AbortSignal'],
+  ['put of a counter', (kv) => kv.put('~counter/x', 'text'), 'what begins with ~'],
+  ['delete of counters', (kv) => kv.delete({ prefix: '~' }), 'what begins with ~'],
+])('T29 %s refuses at once what nobody knows, and asks no gateway', async (_name, run, words) => {
+  const { fetch, requests } = gateways({ a: always({}) });
+  const client = connectClient({ url: 'http://a', fetch });
+  const failure = await (async () => run(client.kv, client))().catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(TypeError);
+  expect((failure as Error).message).toContain(words);
+  expect(requests).toEqual([]);
+});
+
+test.each([
+  [{ urls: 'http://a' }, 'urls is "http://a", wanted a list'],
+  [{ uri: 'http://a' }, 'there is no option uri, did you mean url?'],
+  [{ url: 'http://a', token: 7 }, 'token is number, wanted text'],
+])('T29 connectClient(%j) is refused: %s', (options, words) => {
+  expect(() => connectClient(options as never)).toThrow(words);
+});

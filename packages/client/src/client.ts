@@ -1,4 +1,27 @@
 /** `connectClient()`: the key-value surface of a cluster for places that are no members of it. */
+import {
+  checkOperation,
+  checkWritable,
+  deleteKinds,
+  operandOf,
+  prefixKinds,
+  putKinds,
+  rangeKinds,
+  readKinds,
+  txnKinds,
+  watchKinds,
+} from '@quorate/contracts/kv-calls';
+import {
+  callKinds,
+  callback,
+  checkValue,
+  list,
+  milliseconds,
+  object,
+  takeOptions,
+  text,
+} from '@quorate/contracts/options';
+import type { Kind, Kinds } from '@quorate/contracts/options';
 import { Channel } from './channel.ts';
 import type { Fetch } from './channel.ts';
 import { ended, isOtherGatewaysTurn } from './failure.ts';
@@ -14,7 +37,6 @@ import type {
   GatewayStatus,
   KvEntry,
   MemberSummary,
-  Operation,
   PutOptions,
   PutResult,
   RangeOptions,
@@ -79,14 +101,15 @@ export interface Client {
 }
 
 /** Connects lazily: nothing is sent before the first call. Throws `TypeError` for bad options. */
-export function connectClient(options: ClientOptions): Client {
+export function connectClient(wanted: ClientOptions): Client {
+  const options = takeOptions(wanted, clientKinds, 'connect');
   const given = [...(options.url === undefined ? [] : [options.url]), ...(options.urls ?? [])];
   if (given.length === 0) throw new TypeError('Cannot connect: no url given, wanted one or more');
   const fetchWith: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const headers: Record<string, string> =
     options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
   const channels = given.map((url) => new Channel(baseOf(url), headers, fetchWith));
-  return new GatewayClient(channels, checkTimeout(options.timeoutMs ?? 10_000));
+  return new GatewayClient(channels, options.timeoutMs ?? 10_000);
 }
 
 type Request = Readonly<Record<string, JsonValue | undefined>>;
@@ -106,19 +129,22 @@ class GatewayClient implements Client, ClientKeyValue {
     return this;
   }
 
-  async status(options: CallOptions = {}): Promise<GatewayStatus> {
-    return (await this.#call('status', 'read', {}, options)) as GatewayStatus;
+  async status(options?: CallOptions): Promise<GatewayStatus> {
+    const calls = takeOptions(options, callKinds, 'read status');
+    return (await this.#call('status', 'read', {}, calls)) as GatewayStatus;
   }
 
-  async members(options: CallOptions = {}): Promise<readonly MemberSummary[]> {
-    const result = await this.#call('members', 'read', {}, options);
+  async members(options?: CallOptions): Promise<readonly MemberSummary[]> {
+    const calls = takeOptions(options, callKinds, 'list members');
+    const result = await this.#call('members', 'read', {}, calls);
     return (result as { readonly members: readonly MemberSummary[] }).members;
   }
 
   async leave(
-    options: CallOptions & { readonly nodeId?: string } = {},
+    options?: CallOptions & { readonly nodeId?: string },
   ): Promise<{ readonly nodeId: string }> {
-    const result = await this.#call('leave', 'write', { nodeId: options.nodeId }, options);
+    const given = takeOptions(options, { ...callKinds, nodeId: text }, 'leave');
+    const result = await this.#call('leave', 'write', { nodeId: given.nodeId }, given);
     return result as { readonly nodeId: string };
   }
 
@@ -130,27 +156,33 @@ class GatewayClient implements Client, ClientKeyValue {
     return (await this.#call('restoreRegister', 'write', {}, options)) as RestoredRegister;
   }
 
-  async get<T>(key: string, options: ReadOptions = {}): Promise<T | undefined> {
+  async get<T>(key: string, options?: ReadOptions): Promise<T | undefined> {
     return (await this.getEntry<T>(key, options))?.value;
   }
 
-  async getEntry<T>(key: string, options: ReadOptions = {}): Promise<KvEntry<T> | undefined> {
-    const { consistency } = options;
-    const result = await this.#call('get', 'read', { key, consistency }, options);
+  async getEntry<T>(key: string, options?: ReadOptions): Promise<KvEntry<T> | undefined> {
+    checkKey(key, 'get');
+    const given = takeOptions(options, readKinds, 'get');
+    const request = { key, consistency: given.consistency };
+    const result = await this.#call('get', 'read', request, given);
     const { kv } = result as { readonly kv: WireEntry | null };
     return kv === null ? undefined : entryFromWire<T>(kv);
   }
 
-  async range<T>(options: RangeOptions = {}): Promise<RangeResult<T>> {
-    const { signal: _signal, timeoutMs: _timeoutMs, ...request } = options;
-    const result = await this.#call('range', 'read', request, options);
+  async range<T>(options?: RangeOptions): Promise<RangeResult<T>> {
+    const given = takeOptions(options, rangeKinds, 'read range');
+    const { signal: _signal, timeoutMs: _timeoutMs, ...request } = given;
+    const result = await this.#call('range', 'read', request, given);
     return rangeFromWire<T>(result as WireRange);
   }
 
-  async put(key: string, value: Value, options: PutOptions = {}): Promise<PutResult> {
-    const { ifAbsent, ifRevision, previous } = options;
+  async put(key: string, value: Value, options?: PutOptions): Promise<PutResult> {
+    checkKey(key, 'put');
+    checkWritable(key, 'put');
+    const given = takeOptions(options, putKinds, 'put');
+    const { ifAbsent, ifRevision, previous } = given;
     const request = { key, value: toJsonValue(value), ifAbsent, ifRevision, previous };
-    const result = (await this.#call('put', 'write', request, options)) as {
+    const result = (await this.#call('put', 'write', request, given)) as {
       readonly revision: number;
       readonly previous?: WireEntry | null;
     };
@@ -163,16 +195,18 @@ class GatewayClient implements Client, ClientKeyValue {
 
   async delete(
     selector: string | { readonly prefix: string },
-    options: DeleteOptions = {},
+    options?: DeleteOptions,
   ): Promise<DeleteResult> {
-    const { ifRevision, previous } = options;
-    const keys = typeof selector === 'string' ? { key: selector } : { prefix: selector.prefix };
-    const result = (await this.#call(
-      'delete',
-      'write',
-      { ...keys, ifRevision, previous },
-      options,
-    )) as {
+    const keys =
+      typeof selector === 'string'
+        ? { key: selector }
+        : { prefix: takeOptions(selector, prefixKinds, 'delete').prefix };
+    if (keys.key !== undefined) checkKey(keys.key, 'delete');
+    checkWritable(keys.key ?? keys.prefix ?? '', 'delete');
+    const given = takeOptions(options, deleteKinds, 'delete');
+    const { ifRevision, previous } = given;
+    const request = { ...keys, ifRevision, previous };
+    const result = (await this.#call('delete', 'write', request, given)) as {
       readonly deleted: number;
       readonly revision: number;
       readonly previous?: readonly WireEntry[];
@@ -182,34 +216,48 @@ class GatewayClient implements Client, ClientKeyValue {
     return { deleted, revision, previous: result.previous.map((entry) => entryFromWire(entry)) };
   }
 
-  async batch(
-    operations: readonly WriteOperation[],
-    options: CallOptions = {},
-  ): Promise<TxnResult> {
-    const request = { operations: operations.map(operationToWire) };
-    const result = await this.#call('batch', 'write', request, options);
+  async batch(operations: readonly WriteOperation[], options?: CallOptions): Promise<TxnResult> {
+    const action = 'write batch';
+    const calls = takeOptions(options, callKinds, action);
+    checkValue(operations, list(object), action, 'operations');
+    const wire = operations.map((one, at) => {
+      checkOperation(one, action, `operations[${at}].`, false);
+      return operationToWire(one);
+    });
+    const request = { operations: wire };
+    const result = await this.#call('batch', 'write', request, calls);
     return txnResultFromWire(result as WireTxnResult);
   }
 
-  async increment(key: string, by = 1, options: CallOptions = {}): Promise<number> {
-    const result = await this.#call('increment', 'write', { key, by }, options);
+  async increment(key: string, by = 1, options?: CallOptions): Promise<number> {
+    checkKey(key, 'increment');
+    checkWritable(key, 'increment');
+    const calls = takeOptions(options, callKinds, 'increment');
+    const result = await this.#call('increment', 'write', { key, by }, calls);
     return (result as { readonly value: number }).value;
   }
 
-  async txn(txn: Txn, options: CallOptions = {}): Promise<TxnResult> {
-    const operations = (list: readonly Operation[] | undefined): JsonValue | undefined =>
-      list?.map(operationToWire);
-    const request = {
-      if: txn.if?.map(compareToWire),
-      then: operations(txn.then),
-      else: operations(txn.else),
-    };
-    const result = await this.#call('txn', 'write', request, options);
+  async txn(txn: Txn, options?: CallOptions): Promise<TxnResult> {
+    const action = 'carry out transaction';
+    const given = takeOptions(txn, txnKinds, action);
+    const calls = takeOptions(options, callKinds, action);
+    const operations = (name: 'then' | 'else'): JsonValue | undefined =>
+      given[name]?.map((one, at) => {
+        checkOperation(one, action, `${name}[${at}].`, true);
+        return operationToWire(one);
+      });
+    const compares = given.if?.map((one, at) => {
+      operandOf(one, action, `if[${at}].`);
+      return compareToWire(one);
+    });
+    const request = { if: compares, then: operations('then'), else: operations('else') };
+    const result = await this.#call('txn', 'write', request, calls);
     return txnResultFromWire(result as WireTxnResult);
   }
 
   watch<T>(options: WatchOptions): AsyncIterableIterator<WatchBatch<T>> {
-    return watch<T>(this.#channels, options, this.#closed.signal);
+    const given = takeOptions<object>(options, watchKinds, 'watch') as WatchOptions;
+    return watch<T>(this.#channels, given, this.#closed.signal);
   }
 
   close(): void {
@@ -222,7 +270,7 @@ class GatewayClient implements Client, ClientKeyValue {
     request: Request,
     options: CallOptions,
   ): Promise<unknown> {
-    const timeoutMs = checkTimeout(options.timeoutMs ?? this.#timeoutMs);
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
     const deadline = performance.now() + timeoutMs;
     let failure: Error | undefined;
     for (const channel of this.#channels) {
@@ -279,14 +327,25 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-function checkTimeout(timeoutMs: number): number {
-  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0 || timeoutMs > timeoutMsMax) {
-    throw new RangeError(
-      `Cannot wait ${timeoutMs} ms: wanted a number above 0, at most ${timeoutMsMax}`,
-    );
-  }
-  return timeoutMs;
-}
+/** Addresses are looked at one by one, below. */
+const url: Kind = {
+  wanted: 'a URL such as http://127.0.0.1:7800',
+  fits: (value) => typeof value === 'string' || value instanceof URL,
+};
 
-/** What timers of all runtimes hold. */
-const timeoutMsMax = 2 ** 31 - 1;
+const clientKinds: Kinds = {
+  url,
+  urls: list(url),
+  token: { ...text, hidden: true },
+  timeoutMs: milliseconds,
+  fetch: callback,
+};
+
+const aKey: Kind = {
+  wanted: 'a non-empty string',
+  fits: (value) => typeof value === 'string' && value !== '',
+};
+
+function checkKey(key: string, action: string): void {
+  checkValue(key, aKey, action, 'the key');
+}

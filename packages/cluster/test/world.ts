@@ -146,6 +146,7 @@ export class World {
       label: name,
       clock,
       random: seededBytes(this.#runCount),
+      topics: () => [cipher.topic],
       createStorage: () => new MemoryStorage(disk),
       network: () => {
         const { topic, nameTag } = cipher;
@@ -258,7 +259,9 @@ export class World {
     const disk = new MemoryDisk({ durable: true });
     for (let count = 1; count <= epoch; count++) {
       const storage = new MemoryStorage(disk);
-      await storage.open({ create: true, newNodeId: run.nodeId, nonce: 'ff'.repeat(8) });
+      const topics = [this.cipher().topic];
+      const nonce = 'ff'.repeat(8);
+      await storage.open({ create: true, newNodeId: run.nodeId, nonce, topics });
       await storage.load();
       if (count === epoch) await storage.persist(backup);
       await storage.close();

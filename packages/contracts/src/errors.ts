@@ -148,6 +148,14 @@ export function asFatal(error: unknown): QuorateError {
   return new QuorateError('CONSENSUS_FATAL', text, { cause: error });
 }
 
+/** Z42: nothing is read of a replica, or shown, by who does not hold its secret. */
+export function madeWithAnotherSecret(place: string): QuorateError {
+  return new QuorateError(
+    'BAD_SECRET',
+    `Cannot open ${place}: it was made with another secret, wanted that one`,
+  );
+}
+
 /** States an invariant of ours. A failure is a bug: it is never caught inside, the node stops. */
 export function assert(condition: boolean, invariant: string): asserts condition {
   if (!condition) throw new Error(`Invariant broken: ${invariant}`);

@@ -40,7 +40,14 @@ export type {
   ProposeOptions,
 } from './consensus.ts';
 export { sleep, withDeadline } from './deadline.ts';
-export { QuorateError, asFatal, assert, isErrorCode, isQuorateError } from './errors.ts';
+export {
+  QuorateError,
+  asFatal,
+  assert,
+  isErrorCode,
+  isQuorateError,
+  madeWithAnotherSecret,
+} from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
 export { patient } from './patient-clock.ts';

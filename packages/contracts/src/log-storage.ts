@@ -15,6 +15,12 @@ export type OpenOptions = {
   readonly newNodeId: NodeId;
   /** This opening's nonce: 16 lowercase hex digits. */
   readonly nonce: string;
+  /**
+   * Topics of the secrets that this opening has, the primary first. A new replica keeps the first; one
+   * of none of them is `BAD_SECRET`, before the store is taken or anything in it changed (Z42), but
+   * for one that never persisted anything: a new one takes its place. Absent: not asked for.
+   */
+  readonly topics?: readonly string[];
 };
 
 export type LoadedLog = {
@@ -35,7 +41,7 @@ export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
  * rejection other than `STORAGE_FULL` every later call rejects too: a store that failed once cannot
  * be trusted, and a retried sync lies.
  *
- * Errors: `STORAGE_LOCKED` (open), `STORAGE_LOST`, `STORAGE_CORRUPT` (open, load), `STORAGE_FAILED`,
+ * Errors: `STORAGE_LOCKED`, `BAD_SECRET` (open), `STORAGE_LOST`, `STORAGE_CORRUPT` (open, load), `STORAGE_FAILED`,
  * `STORAGE_FULL`, `CLOSED`.
  */
 export interface LogStorage {

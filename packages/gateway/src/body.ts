@@ -2,6 +2,7 @@
 import { QuorateError } from '@quorate/contracts';
 import type { IncomingMessage } from 'node:http';
 import { badRequest } from './problem.ts';
+import { parseJson } from './strict-json.ts';
 
 export class BodyReader {
   readonly #bytesMax: number;
@@ -21,8 +22,10 @@ export class BodyReader {
     const bytes = await this.#bytes(request);
     if (bytes.length === 0) return {};
     try {
-      return JSON.parse(utf8.decode(bytes)) as unknown;
-    } catch {
+      return parseJson(utf8.decode(bytes), 'body');
+    } catch (error) {
+      // A member that is there twice, or a number that would change, says where.
+      if (error instanceof TypeError && error.message.startsWith('Cannot read body')) throw error;
       throw badRequest('Cannot read the body: wanted JSON in UTF-8');
     }
   }

@@ -1,9 +1,30 @@
 /** The calls a gateway serves: each takes a JSON request and gives a JSON result. */
-import { entryToWire, rangeToWire, txnResultToWire } from '@quorate/client';
+import { entryToWire, fromJsonValue, rangeToWire, txnResultToWire } from '@quorate/client';
 import type { CallName } from '@quorate/client';
-import type { Compare, DeleteOptions, Operation, RangeOptions, WriteOperation } from '@quorate/kv';
+import {
+  anything,
+  checkOperation,
+  checkWritable,
+  deleteKinds,
+  operandOf,
+  putKinds,
+  rangeKinds,
+  readKinds,
+  step,
+  txnKinds,
+} from '@quorate/contracts/kv-calls';
+import { checkValue, list, needed, object, takeOptions, text } from '@quorate/contracts/options';
+import type { Kinds } from '@quorate/contracts/options';
+import type {
+  DeleteOptions,
+  Operation,
+  PutOptions,
+  RangeOptions,
+  ReadOptions,
+  Txn,
+  WriteOperation,
+} from '@quorate/kv';
 import { badRequest } from './problem.ts';
-import { Shape } from './shape.ts';
 import { memberSummaries, statusToWire } from './status.ts';
 import type { GatewayTarget } from './target.ts';
 
@@ -38,137 +59,125 @@ export function isCallName(name: string): name is CallName {
 
 const calls: Readonly<Record<CallName, Call>> = {
   async get(target, request, context) {
-    const shape = new Shape(request, 'request');
-    const key = shape.string('key');
-    const options = readOptions(shape, context);
-    shape.finish();
-    const entry = await target.kv.getEntry(key, options);
+    const given = take<ReadOptions & Keyed>(request, { ...wireReadKinds, key: needed(text) });
+    const entry = await target.kv.getEntry(given.key, readOptions(given, context));
     return { kv: entry === undefined ? null : entryToWire(entry) };
   },
 
   async range(target, request, context) {
-    const shape = new Shape(request, 'request');
-    const options: { -readonly [K in keyof RangeOptions]: RangeOptions[K] | undefined } = {
-      prefix: shape.optionalString('prefix'),
-      start: shape.optionalString('start'),
-      end: shape.optionalString('end'),
-      limit: shape.optionalNumber('limit'),
-      order: shape.optionalWord('order', ['asc', 'desc'] as const),
-      keysOnly: shape.optionalBoolean('keysOnly'),
-      countOnly: shape.optionalBoolean('countOnly'),
-      revision: shape.optionalNumber('revision'),
-      ...readOptions(shape, context),
-    };
-    shape.finish();
-    return rangeToWire(await target.kv.range(withoutUndefined(options)));
+    const given = take<RangeOptions>(request, onWire(rangeKinds));
+    return rangeToWire(await target.kv.range({ ...given, ...readOptions(given, context) }));
   },
 
   async put(target, request, context) {
-    const shape = new Shape(request, 'request');
-    const key = shape.string('key');
-    const value = shape.value('value');
-    const options = {
-      ifAbsent: shape.optionalBoolean('ifAbsent'),
-      ifRevision: shape.optionalNumber('ifRevision'),
-      previous: shape.optionalBoolean('previous'),
-      timeoutMs: context.timeoutMs,
-    };
-    shape.finish();
-    const { revision, previous } = await target.kv.put(key, value, withoutUndefined(options));
+    const kinds = { ...onWire(putKinds), key: needed(text), value: needed(anything) };
+    const { key, value, ...given } = take<PutOptions & Keyed & Valued>(request, kinds);
+    checkWritable(key, 'put');
+    const options = { ...given, ...timeoutOf(context) };
+    const { revision, previous } = await target.kv.put(key, valueOf(value), options);
     if (previous === undefined) return { revision };
     return { revision, previous: previous === null ? null : entryToWire(previous) };
   },
 
   async delete(target, request, context) {
-    const shape = new Shape(request, 'request');
-    const prefix = shape.optionalString('prefix');
-    const selector = prefix === undefined ? shape.string('key') : { prefix };
-    const options: { -readonly [K in keyof DeleteOptions]: DeleteOptions[K] | undefined } = {
-      ifRevision: shape.optionalNumber('ifRevision'),
-      previous: shape.optionalBoolean('previous'),
-      timeoutMs: context.timeoutMs,
-    };
-    shape.finish();
-    const result = await target.kv.delete(selector, withoutUndefined(options));
+    const kinds = { ...onWire(deleteKinds), key: text, prefix: text };
+    const { key, prefix, ...given } = take<DeleteOptions & Partial<Keyed & Prefixed>>(
+      request,
+      kinds,
+    );
+    if ((key === undefined) === (prefix === undefined)) {
+      throw badRequest('Cannot read request: wanted either a key or a prefix');
+    }
+    checkWritable(key ?? prefix ?? '', 'delete');
+    const result = await target.kv.delete(prefix === undefined ? (key ?? '') : { prefix }, {
+      ...given,
+      ...timeoutOf(context),
+    });
     const { deleted, revision, previous } = result;
     if (previous === undefined) return { deleted, revision };
     return { deleted, revision, previous: previous.map(entryToWire) };
   },
 
   async batch(target, request, context) {
-    const shape = new Shape(request, 'request');
-    const operations = shape
-      .array('operations')
-      .map((operation, at) => writeOperation(operation, `operations[${at}]`));
-    shape.finish();
-    return txnResultToWire(await target.kv.batch(operations, timeoutOf(context)));
+    const { operations } = take<{ operations: readonly object[] }>(request, {
+      operations: needed(list(object)),
+    });
+    const writes = operations.map((json, at) => operation(json, `operations[${at}]`, false));
+    return txnResultToWire(
+      await target.kv.batch(writes as readonly WriteOperation[], timeoutOf(context)),
+    );
   },
 
   async increment(target, request, context) {
-    const shape = new Shape(request, 'request');
-    const key = shape.string('key');
-    const by = shape.optionalNumber('by');
-    shape.finish();
+    const { key, by } = take<Keyed & { by?: number }>(request, { key: needed(text), by: step });
+    checkWritable(key, 'increment');
     return { value: await target.kv.increment(key, by, timeoutOf(context)) };
   },
 
   async txn(target, request, context) {
-    const shape = new Shape(request, 'request');
-    const conditions = shape.optionalArray('if');
-    const thenOperations = shape.optionalArray('then');
-    const elseOperations = shape.optionalArray('else');
-    shape.finish();
+    const given = take<Txn>(request, txnKinds);
+    const branch = (name: 'then' | 'else'): readonly Operation[] | undefined =>
+      given[name]?.map((json, at) => operation(json, `${name}[${at}]`, true));
     const txn = withoutUndefined({
-      if: conditions?.map((compare, at) => comparison(compare, `if[${at}]`)),
-      then: thenOperations?.map((json, at) => anyOperation(json, `then[${at}]`)),
-      else: elseOperations?.map((json, at) => anyOperation(json, `else[${at}]`)),
+      if: given.if?.map((json, at) => {
+        operandOf(json, 'read request', `if[${at}].`);
+        return valued(json, `if[${at}]`);
+      }),
+      then: branch('then'),
+      else: branch('else'),
     });
     return txnResultToWire(await target.kv.txn(txn, timeoutOf(context)));
   },
 
   async status(target, request) {
-    new Shape(request, 'request').finish();
+    take(request, {});
     return statusToWire(target.status);
   },
 
   async members(target, request) {
-    new Shape(request, 'request').finish();
+    take(request, {});
     return { members: memberSummaries(target.members()) };
   },
 
   async leave(target, request) {
-    const shape = new Shape(request, 'request');
-    const nodeId = shape.optionalString('nodeId');
-    shape.finish();
-    const leaving = nodeId ?? target.status.nodeId;
-    await target.leave(withoutUndefined({ nodeId }));
+    const given = take<{ readonly nodeId?: string }>(request, { nodeId: text });
+    const leaving = given.nodeId ?? target.status.nodeId;
+    await target.leave(given);
     return { nodeId: leaving };
   },
 
   async showRegister(target, request, context) {
-    new Shape(request, 'request').finish();
+    take(request, {});
     return target.showRegister({ signal: context.gone });
   },
 
   async restoreRegister(target, request) {
-    new Shape(request, 'request').finish();
+    take(request, {});
     return target.restoreRegister();
   },
 };
 
+type Keyed = { readonly key: string };
+type Prefixed = { readonly prefix: string };
+type Valued = { readonly value: unknown };
+
+/** The members of a request. Throws `TypeError` or `RangeError`, which become `BAD_REQUEST`. */
+function take<T extends object>(request: unknown, kinds: Kinds): T {
+  checkValue(request, object, 'read request', 'it');
+  return takeOptions(request as T, kinds, 'read request', 'request.') as T;
+}
+
+/** Signals stay where the caller is, and deadlines go beside the request. */
+function onWire({ signal: _signal, timeoutMs: _timeoutMs, ...kinds }: Kinds): Kinds {
+  return kinds;
+}
+
+const wireReadKinds: Kinds = onWire(readKinds);
+
 function readOptions(
-  shape: Shape,
+  { consistency }: ReadOptions,
   context: CallContext,
-): {
-  readonly consistency?: 'linearizable' | 'lease' | 'local';
-  readonly timeoutMs?: number;
-  readonly signal: AbortSignal;
-} {
-  const consistency = shape.optionalWord('consistency', [
-    'linearizable',
-    'lease',
-    'local',
-  ] as const);
+): ReadOptions & { readonly signal: AbortSignal } {
   return {
     ...(consistency === undefined ? {} : { consistency }),
     ...timeoutOf(context),
@@ -176,65 +185,20 @@ function readOptions(
   };
 }
 
-function writeOperation(json: unknown, path: string): WriteOperation {
-  const operation = anyOperation(json, path);
-  if (operation.type === 'get') throw badRequest(`Cannot read ${path}: wanted a write`);
-  return operation;
+/** One operation with its value as the member takes it. */
+function operation(json: object, path: string, mayGet: boolean): Operation {
+  checkOperation(json as Operation, 'read request', `${path}.`, mayGet);
+  return valued(json as Operation, path);
 }
 
-function anyOperation(json: unknown, path: string): Operation {
-  const shape = new Shape(json, path);
-  const type = shape.optionalWord('type', ['put', 'delete', 'increment', 'get'] as const);
-  const operation = ((): Operation => {
-    switch (type) {
-      case 'put':
-        return { type, key: shape.string('key'), value: shape.value('value'), ...previous(shape) };
-      case 'delete': {
-        const prefix = shape.optionalString('prefix');
-        return prefix === undefined
-          ? { type, key: shape.string('key'), ...previous(shape) }
-          : { type, prefix, ...previous(shape) };
-      }
-      case 'increment': {
-        const by = shape.optionalNumber('by');
-        return { type, key: shape.string('key'), ...(by === undefined ? {} : { by }) };
-      }
-      case 'get':
-        return { type, key: shape.string('key') };
-      case undefined:
-        throw badRequest(`Cannot read ${path}: type is missing`);
-    }
-  })();
-  shape.finish();
-  return operation;
+function valued<T extends object>(json: T, path: string): T {
+  if (!Object.hasOwn(json, 'value')) return json;
+  return { ...json, value: valueOf((json as { value?: unknown }).value, `${path}.value`) };
 }
 
-function previous(shape: Shape): { readonly previous?: boolean } {
-  const wanted = shape.optionalBoolean('previous');
-  return wanted === undefined ? {} : { previous: wanted };
-}
-
-/** One condition; the member checks which `is` goes with what. */
-function comparison(json: unknown, path: string): Compare {
-  const shape = new Shape(json, path);
-  const key = shape.string('key');
-  const compare = withoutUndefined({
-    key,
-    exists: shape.optionalBoolean('exists'),
-    value: shape.has('value') ? shape.value('value') : undefined,
-    modRevision: shape.optionalNumber('modRevision'),
-    createRevision: shape.optionalNumber('createRevision'),
-    version: shape.optionalNumber('version'),
-    is: shape.optionalWord('is', ['=', '!=', '<', '>'] as const),
-  });
-  shape.finish();
-  const operands = Object.keys(compare).filter((name) => name !== 'key' && name !== 'is').length;
-  if (operands !== 1) {
-    throw badRequest(
-      `Cannot read ${path}: wanted one of exists, value, modRevision, createRevision, version`,
-    );
-  }
-  return compare as Compare;
+/** A replicated value in its JSON form. */
+function valueOf(json: unknown, path: string = 'request.value'): NonNullable<unknown> | null {
+  return fromJsonValue(json, path) as NonNullable<unknown> | null;
 }
 
 function timeoutOf(context: CallContext): { readonly timeoutMs?: number } {

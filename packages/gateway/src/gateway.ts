@@ -5,6 +5,19 @@
  */
 import { timeoutHeader } from '@quorate/client';
 import { onAbort, QuorateError, assert } from '@quorate/contracts';
+import { anything } from '@quorate/contracts/kv-calls';
+import {
+  callback,
+  checkValue,
+  integer,
+  list,
+  milliseconds,
+  needed,
+  object,
+  takeOptions,
+  text,
+} from '@quorate/contracts/options';
+import type { Kinds } from '@quorate/contracts/options';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
@@ -18,7 +31,6 @@ import type { CallContext } from './calls.ts';
 import { metricsText } from './metrics.ts';
 import { badRequest, problemOf } from './problem.ts';
 import type { Problem } from './problem.ts';
-import { Shape } from './shape.ts';
 import type { GatewayTarget } from './target.ts';
 import { streamWatch, watchRequestOf } from './watch-stream.ts';
 
@@ -62,8 +74,9 @@ export interface Gateway {
  */
 export async function startGateway(
   target: GatewayTarget,
-  options: GatewayOptions = {},
+  given?: GatewayOptions,
 ): Promise<Gateway> {
+  const options = takeOptions(given, kinds, 'start a gateway');
   const host = options.host ?? '127.0.0.1';
   const tokens = options.tokens ?? [];
   if (!isLoopback(host) && tokens.length === 0) {
@@ -76,6 +89,19 @@ export async function startGateway(
   await gateway.listen(host, options.port ?? 0);
   return gateway;
 }
+
+const kinds: Kinds = {
+  host: text,
+  port: integer(0, 65_535),
+  tokens: list({ ...text, hidden: true }),
+  cors: list(text),
+  bodyBytesMax: integer(1),
+  callsInFlightMax: integer(1),
+  watchesMax: integer(1),
+  timeoutMsMax: milliseconds,
+  heartbeatMs: milliseconds,
+  onUnexpected: callback,
+};
 
 class HttpGateway implements Gateway {
   readonly #target: GatewayTarget;
@@ -144,9 +170,10 @@ class HttpGateway implements Gateway {
     this.#url = `http://${isIP(host) === 6 ? `[${host}]` : host}:${address.port}`;
   }
 
-  close(options: { readonly graceMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#close(options.graceMs ?? 5_000);
-    return this.#closed;
+  async close(options?: { readonly graceMs?: number }): Promise<void> {
+    const { graceMs = 5_000 } = takeOptions(options, { graceMs: integer(0) }, 'close the gateway');
+    this.#closed ??= this.#close(graceMs);
+    await this.#closed;
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -197,7 +224,10 @@ class HttpGateway implements Gateway {
     if (denied !== null) return this.#deny(response, denied);
 
     const { method } = request;
-    if (url.pathname === '/metrics' && method === 'GET') return this.#metrics(response);
+    // Of a HEAD Node sends the head alone.
+    if (url.pathname === '/metrics' && (method === 'GET' || method === 'HEAD')) {
+      return this.#metrics(response);
+    }
     if (url.pathname === '/v1/watch' && method === 'GET') {
       return this.#watch(request, url.searchParams, response, gone);
     }
@@ -232,9 +262,11 @@ class HttpGateway implements Gateway {
     response: ServerResponse,
     gone: AbortSignal,
   ): Promise<void> {
-    const shape = new Shape(await this.#bodies.json(request), 'body');
-    const wanted = shape.array('calls');
-    shape.finish();
+    const { calls: wanted } = takeBody<{ readonly calls: readonly unknown[] }>(
+      await this.#bodies.json(request),
+      { calls: needed(list(anything)) },
+      'body.',
+    );
     if (wanted.length > callsPerRequestMax) {
       throw badRequest(`Cannot take ${wanted.length} calls: wanted at most ${callsPerRequestMax}`);
     }
@@ -254,11 +286,9 @@ class HttpGateway implements Gateway {
   }
 
   async #one(json: unknown, gone: AbortSignal): Promise<unknown> {
-    const shape = new Shape(json, 'call');
-    const name = shape.string('name');
-    const timeoutMs = this.#timeoutOf(shape.optionalNumber('timeoutMs'));
-    const request = shape.raw('request') ?? {};
-    shape.finish();
+    const given = takeBody<Call>(json, callKinds, 'call.');
+    const { name, request = {} } = given;
+    const timeoutMs = this.#timeoutOf(given.timeoutMs);
     return this.#call(name, request, { timeoutMs, gone });
   }
 
@@ -352,7 +382,8 @@ class HttpGateway implements Gateway {
 
   #timeoutOf(wanted: number | undefined): number | undefined {
     if (wanted === undefined) return undefined;
-    if (!Number.isFinite(wanted) || wanted <= 0) {
+    // `wanted` came in JSON: whatever it is.
+    if (typeof wanted !== 'number' || !Number.isFinite(wanted) || wanted <= 0) {
       throw badRequest(`Cannot wait ${wanted} ms: wanted a number above 0`);
     }
     return Math.min(wanted, this.#timeoutMsMax);
@@ -385,6 +416,20 @@ class HttpGateway implements Gateway {
   #count(code: string): void {
     this.#calls.set(code, (this.#calls.get(code) ?? 0) + 1);
   }
+}
+
+type Call = {
+  readonly name: string;
+  readonly request?: unknown;
+  readonly timeoutMs?: number;
+};
+
+/** A deadline is bounded where it is used. */
+const callKinds: Kinds = { name: needed(text), request: anything, timeoutMs: anything };
+
+function takeBody<T extends object>(json: unknown, kinds: Kinds, path: string): T {
+  checkValue(json, object, 'read the request', path.slice(0, -1));
+  return takeOptions(json as T, kinds, 'read the request', path) as T;
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

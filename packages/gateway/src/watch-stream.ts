@@ -7,6 +7,7 @@
  */
 import { batchToWire } from '@quorate/client';
 import { QuorateError } from '@quorate/contracts';
+import { nearest } from '@quorate/contracts/options';
 import type { KeySelector } from '@quorate/kv';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -28,8 +29,13 @@ export function watchRequestOf(
   lastEventId: string | undefined,
 ): WatchRequest {
   for (const name of query.keys()) {
-    if (!known.has(name))
-      throw badRequest(`Cannot watch: ${JSON.stringify(name)} is not known here`);
+    if (query.getAll(name).length > 1) {
+      throw badRequest(`Cannot watch: ${JSON.stringify(name)} is there twice, wanted once`);
+    }
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    const hint = near === undefined ? `wanted ${known.join(', ')}` : `did you mean ${near}?`;
+    throw badRequest(`Cannot watch: there is no option ${name.slice(0, 100)}, ${hint}`);
   }
   const initial = flag(query, 'initial');
   const from = query.get('from');
@@ -177,12 +183,4 @@ function revisionOf(text: string, name: string): number {
   return revision;
 }
 
-const known: ReadonlySet<string> = new Set([
-  'key',
-  'prefix',
-  'start',
-  'end',
-  'from',
-  'initial',
-  'previous',
-]);
+const known: readonly string[] = ['key', 'prefix', 'start', 'end', 'from', 'initial', 'previous'];

@@ -189,9 +189,8 @@ describe('the client through a gateway', () => {
   test('watch tells when no gateway can be reached, and what a gateway refuses', async () => {
     const { gateway, client } = await one();
     const refused = connectClient({ url: gateway.url, token: 'unused' });
-    await expect(refused.kv.watch({ key: 'a', from: -1 }).next()).rejects.toMatchObject({
-      code: 'BAD_REQUEST',
-    });
+    const two = { key: 'a', prefix: 'a' } as never;
+    await expect(refused.kv.watch(two).next()).rejects.toMatchObject({ code: 'BAD_REQUEST' });
     await gateway.close({ graceMs: 0 });
     await expect(client.kv.watch({ key: 'a' }).next()).rejects.toMatchObject({
       code: 'UNREACHABLE',

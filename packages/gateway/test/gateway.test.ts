@@ -228,6 +228,44 @@ describe('calls', () => {
     expect(target.left).toEqual([]);
   });
 
+  test.each<[string, object, string]>([
+    ['put', { key: 'a', value: 1, ifAbsnt: true }, 'did you mean request.ifAbsent?'],
+    ['range', { prefx: 'a' }, 'did you mean request.prefix?'],
+    ['leave', { node: 'x' }, 'did you mean request.nodeId?'],
+    ['txn', { them: [] }, 'did you mean request.then?'],
+    ['txn', { if: [{ key: 'a', exist: true }] }, 'did you mean if[0].exists?'],
+    ['status', { verbose: true }, 'there is no option request.verbose, wanted none'],
+    ['put', { key: '~counter/x', value: 'text' }, 'what begins with ~'],
+    ['delete', { prefix: '~' }, 'what begins with ~'],
+    ['increment', { key: '~counter/x' }, 'what begins with ~'],
+    ['batch', { operations: [{ type: 'delete', key: '~counter/x' }] }, 'what begins with ~'],
+  ])('T29 %s refuses %j: %s', async (name, body, words) => {
+    const target = await start();
+    const { status, json } = await call(name, body);
+    expect(status).toBe(400);
+    expect((json.error as { message: string }).message).toContain(words);
+    expect(target.kv.revision).toBe(0);
+    expect(target.left).toEqual([]);
+  });
+
+  test.each([
+    ['a number that no double holds', '{"key":"a","value":[9007199254740993]}', 'body.value[0]'],
+    ['a member that is there twice', '{"key":"a","value":1,"key":"b"}', 'body.key'],
+  ])('T29 refuses %s, with the path', async (_name, text, path) => {
+    const target = await start();
+    const { status, body } = await send('POST', '/v1/put', { body: text });
+    expect(status).toBe(400);
+    expect(parse(body)).toMatchObject({ error: { code: 'BAD_REQUEST' } });
+    expect(body).toContain(`Cannot read ${path}: `);
+    expect(target.kv.revision).toBe(0);
+  });
+
+  test('T29 HEAD /metrics is answered, without the numbers', async () => {
+    await start();
+    const { status, body } = await send('HEAD', '/metrics');
+    expect([status, body]).toEqual([200, '']);
+  });
+
   test.each([
     ['POST', '/v1/put', 'not json'],
     ['POST', '/v1/put', Buffer.from([0x22, 0xff, 0x22])],

@@ -3,6 +3,14 @@ import { QuorateError } from '@quorate/contracts';
 import type { Applied, BarrierOptions, Consensus, ProposeOptions } from '@quorate/contracts';
 import type { Captured, ClusterStatus, MemberInfo } from '@quorate/cluster';
 import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
+import {
+  abortSignal,
+  callback,
+  checkValue,
+  takeOptions,
+  text,
+  word,
+} from '@quorate/contracts/options';
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
 import { explainStatus } from './explain.ts';
@@ -236,6 +244,7 @@ export class ClusterHandle implements Cluster {
   }
 
   subscribe(listener: (status: ClusterStatus) => void): () => void {
+    checkValue(listener, callback, 'subscribe', 'the listener');
     const unsubscribe = this.#core.subscribe(listener);
     const end = (): void => {
       unsubscribe();
@@ -250,9 +259,10 @@ export class ClusterHandle implements Cluster {
     return this.status;
   }
 
-  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async ready(options?: { readonly signal?: AbortSignal }): Promise<void> {
+    const { signal } = takeOptions(options, { signal: abortSignal }, 'wait until it is ready');
     this.#throwIfClosed();
-    await this.#core.ready(options.signal);
+    await this.#core.ready(signal);
   }
 
   counter(name: string): Counter {
@@ -271,6 +281,8 @@ export class ClusterHandle implements Cluster {
     type: T,
     listener: (event: ClusterEvents[T]) => void,
   ): () => void {
+    checkValue(type, word('role', 'members', 'error'), 'listen', 'the event');
+    checkValue(listener, callback, 'listen', 'the listener');
     let before: string | null = null;
     return this.subscribe((status) => {
       const event = eventOf(type, status);
@@ -300,32 +312,37 @@ export class ClusterHandle implements Cluster {
     return importInto(this.kv, entries, options);
   }
 
-  async leave(
-    options: { readonly nodeId?: string; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  async leave(options?: {
+    readonly nodeId?: string;
+    readonly signal?: AbortSignal;
+  }): Promise<void> {
+    const given = takeOptions(options, { nodeId: text, signal: abortSignal }, 'leave');
     this.#throwIfClosed();
-    await this.#core.leave(options);
+    await this.#core.leave(given);
   }
 
-  async showRegister(options: { readonly signal?: AbortSignal } = {}): Promise<RegisterView> {
+  async showRegister(options?: { readonly signal?: AbortSignal }): Promise<RegisterView> {
     this.#throwIfClosed();
-    return this.#core.showRegister(options.signal);
+    return this.#core.showRegister(
+      takeOptions(options, { signal: abortSignal }, 'show the register').signal,
+    );
   }
 
-  async restoreRegister(
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<RestoredRegister> {
+  async restoreRegister(options?: { readonly signal?: AbortSignal }): Promise<RestoredRegister> {
     this.#throwIfClosed();
-    return this.#core.restoreRegister(options.signal);
+    return this.#core.restoreRegister(
+      takeOptions(options, { signal: abortSignal }, 'restore the register').signal,
+    );
   }
 
-  close(): Promise<void> {
+  async close(options?: Readonly<Record<string, never>>): Promise<void> {
+    takeOptions(options, {}, 'close');
     this.#closing ??= (async () => {
       // Listeners hear how it ends, and nothing after it.
       await this.#release();
       for (const end of [...this.#endings]) end();
     })();
-    return this.#closing;
+    await this.#closing;
   }
 
   #throwIfClosed(): void {

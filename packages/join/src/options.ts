@@ -1,8 +1,22 @@
 /** What `joinCluster` takes, and the gate that checks it. */
 import type { ClusterStatus, Policy } from '@quorate/cluster';
 import { createPolicy } from '@quorate/cluster';
+import { address, relayAddress } from '@quorate/contracts/addresses';
+import {
+  abortSignal,
+  checkValue,
+  flag,
+  list,
+  milliseconds,
+  needed,
+  object,
+  takeOptions,
+  text,
+  word,
+} from '@quorate/contracts/options';
+import type { Kind, Kinds } from '@quorate/contracts/options';
 import type { SecretSource } from '@quorate/crypto';
-import { checkZone } from './domain.ts';
+import { zoneKind } from './domain.ts';
 
 export type JoinOptions = {
   /**
@@ -75,47 +89,70 @@ export type JoinOptions = {
 };
 
 /** Throws `TypeError` or `RangeError` for options that cannot be meant. */
-export function checkJoinOptions(options: JoinOptions): void {
-  if (typeof options !== 'object' || (options as unknown) === null) {
-    throw new TypeError('Cannot join: wanted an object of options');
-  }
-  const { namespace, label, relays, formation = 'auto', secret } = options;
-  if (typeof namespace !== 'string' || !/^[a-z0-9._-]{1,64}$/.test(namespace)) {
-    throw new TypeError(
-      `Cannot join namespace ${JSON.stringify(namespace)}: wanted 1 to 64 characters of a-z 0-9 . _ -`,
-    );
-  }
-  if (label !== undefined && (typeof label !== 'string' || label === '' || label.length > 64)) {
-    throw new TypeError(
-      `Cannot join as ${JSON.stringify(label)}: wanted a label of 1 to 64 characters`,
-    );
-  }
-  if (!['auto', 'join', 'isolated', 'new'].includes(formation)) {
-    throw new TypeError(
-      `Cannot join with formation ${formation}: wanted auto, join, isolated or new`,
-    );
-  }
-  if (relays !== undefined && !Array.isArray(relays)) {
-    throw new TypeError('Cannot join: wanted relays as a list of addresses');
-  }
-  if (relays !== undefined && relays.length > 0 && secret === undefined) {
+export function checkJoinOptions(options: JoinOptions): JoinOptions {
+  checkValue(options, object, action, 'the options argument');
+  const given = takeOptions(options, kinds, action) as JoinOptions;
+  const { relays = [], secret, policy } = given;
+  if (relays.length > 0 && secret === undefined) {
     throw new TypeError(
       "Cannot join over relays without a secret: wanted secret: '…', or secret: 'public' to let everybody in",
     );
   }
-  if (options.slots !== undefined && ![1, 3, 5].includes(options.slots)) {
-    throw new RangeError(`Cannot join with ${options.slots} slots: wanted 1, 3 or 5`);
+  for (const [at, server] of (given.iceServers ?? []).entries()) {
+    takeOptions<object>(server, iceServerKinds, action, `iceServers[${at}].`);
   }
-  checkZone(options.zone);
-  checkTimeout('writeTimeoutMs', options.writeTimeoutMs);
-  checkTimeout('readTimeoutMs', options.readTimeoutMs);
-  createPolicy(options.policy);
+  createPolicy(policy);
+  // What is undefined must not stand in for what a page's own policy says.
+  const wishes = Object.entries(policy ?? {}).filter(([, wish]) => wish !== undefined);
+  return policy === undefined ? given : { ...given, policy: Object.fromEntries(wishes) };
 }
 
-function checkTimeout(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isFinite(value) && value > 0)) return;
-  throw new RangeError(`Cannot join with ${name} ${value}: wanted a positive number of ms`);
+const action = 'join';
+
+function matching(pattern: RegExp, wanted: string): Kind {
+  return { wanted, fits: (value) => typeof value === 'string' && pattern.test(value) };
 }
+
+const isSecret = (value: unknown): boolean =>
+  (typeof value === 'string' && value !== '') || value instanceof Uint8Array;
+
+const kinds: Kinds = {
+  namespace: needed(matching(/^[a-z0-9._-]{1,64}$/, '1 to 64 characters of a-z 0-9 . _ -')),
+  relays: list(relayAddress),
+  secret: {
+    hidden: true,
+    wanted: "the text that createSecret() makes, 32 bytes, a list of them, or 'public'",
+    fits: (value) =>
+      isSecret(value) || (Array.isArray(value) && value.length > 0 && value.every(isSecret)),
+  },
+  label: matching(/^[^]{1,64}$/, '1 to 64 characters'),
+  formation: word('auto', 'join', 'isolated', 'new'),
+  policy: object,
+  dataDir: matching(/./, 'the path of a directory'),
+  vote: word('auto', 'never'),
+  zone: zoneKind,
+  storage: word('auto', 'memory'),
+  iceServers: list(object),
+  direct: flag,
+  slots: word(1, 3, 5),
+  takeOver: flag,
+  listen: list(address),
+  announce: list(address),
+  peers: list(address),
+  writeTimeoutMs: milliseconds,
+  readTimeoutMs: milliseconds,
+  signal: abortSignal,
+};
+
+const iceServerKinds: Kinds = {
+  urls: needed({
+    wanted: 'a URL or a list of them',
+    fits: (value) => typeof value === 'string' || Array.isArray(value),
+    each: text,
+  }),
+  username: text,
+  credential: { ...text, hidden: true },
+};
 
 /** The status of a handle that never starts a member. */
 export function inertStatus(namespace: string, label: string): ClusterStatus {

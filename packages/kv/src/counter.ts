@@ -4,8 +4,13 @@ import type { LiveSource } from './live.ts';
 import type { Counter, KeyValue, ReadOptions } from './types.ts';
 import { decodeInteger } from './value.ts';
 
-/** A counter in `key`. It shows NaN where somebody else put something that is no integer there. */
-export function createCounter(source: LiveSource, kv: KeyValue, key: string): Counter {
+/** A counter in `key`. It shows NaN where something that is no integer is there. */
+export function createCounter(
+  source: LiveSource,
+  kv: Pick<KeyValue, 'get'>,
+  key: string,
+  add: Counter['add'],
+): Counter {
   const live = new LiveValue<number>(source, { key }, ({ records }) => {
     const record = records.get(key);
     return record === undefined ? 0 : (decodeInteger(record.value) ?? NaN);
@@ -25,17 +30,20 @@ export function createCounter(source: LiveSource, kv: KeyValue, key: string): Co
     },
     subscribe: live.subscribe,
     getSnapshot: live.getSnapshot,
-    add: (by, options) => kv.increment(key, by, options),
+    add,
     get: (options) => readCounter(kv, key, options),
   };
 }
 
-/** Keys of recipes begin with a tilde, the last printable ASCII character: they sort behind others. */
 export function counterKey(name: string): string {
   return `~counter/${name}`;
 }
 
-async function readCounter(kv: KeyValue, key: string, options?: ReadOptions): Promise<number> {
+async function readCounter(
+  kv: Pick<KeyValue, 'get'>,
+  key: string,
+  options?: ReadOptions,
+): Promise<number> {
   const value = await kv.get(key, options);
   if (value === undefined) return 0;
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : NaN;

@@ -1,32 +1,32 @@
 /** The key-value interface on top of consensus and the local state machine. */
 import type { CallOptions, Consensus } from '@quorate/contracts';
 import { onAbort, QuorateError, isQuorateError } from '@quorate/contracts';
-import type { CompareCommand } from './command.ts';
+import {
+  checkWritable,
+  deleteKinds,
+  prefixKinds,
+  putKinds,
+  rangeKinds,
+  readKinds,
+  txnKinds,
+  watchKinds,
+} from '@quorate/contracts/kv-calls';
+import { checkValue, list, object, show, takeOptions } from '@quorate/contracts/options';
+import type { CompareCommand, OperationCommand } from './command.ts';
 import { counterKey, createCounter } from './counter.ts';
 import { checkKey } from './key.ts';
 import type { KvStatus, LiveSource } from './live.ts';
 import { LiveHub, LiveValue, readKeyValue, readPrefix } from './live.ts';
-import {
-  checkCallOptions,
-  checkConsistency,
-  checkFunction,
-  checkLimit,
-  checkOrder,
-} from './options.ts';
+import { callsOf, checkCallOptions, checkFunction, checkStep } from './options.ts';
 import { PendingWrites } from './pending.ts';
 import { Proposer } from './proposer.ts';
 import type { TxnParts } from './requests.ts';
 import {
-  checkFlag,
-  checkList,
-  checkObject,
-  checkRevision,
   checkSelector,
-  checkStep,
   checkTarget,
+  checkWrittenTarget,
   conflictError,
   entryOrNull,
-  show,
   toCompare,
   toOperation,
   toTxnResult,
@@ -40,6 +40,7 @@ import type {
   Counter,
   DeleteOptions,
   DeleteResult,
+  KeySelector,
   KeyValue,
   KvEntry,
   Live,
@@ -106,24 +107,19 @@ class ClusterKeyValue implements KeyValue {
 
   async getEntry<T = unknown>(key: string, options?: ReadOptions): Promise<KvEntry<T> | undefined> {
     checkKey(key, 'get');
-    await this.#catchUp(options, 'get');
+    await this.#catchUp(takeOptions(options, readKinds, 'get'), 'get');
     return this.#machine.store.records.get(key)?.entry() as KvEntry<T> | undefined;
   }
 
-  async range<T = unknown>(options: RangeOptions = {}): Promise<RangeResult<T>> {
+  async range<T = unknown>(options?: RangeOptions): Promise<RangeResult<T>> {
     const action = 'read range';
-    checkObject(options, 'options argument', action);
+    const given = takeOptions(options, rangeKinds, action);
+    const { limit = Infinity, order = 'asc', keysOnly = false, countOnly = false } = given;
     const selection = {
-      selector: checkSelector(options, action),
-      limit: checkLimit(options.limit, action),
-      order: checkOrder(options.order, action),
-      keysOnly: checkFlag(options.keysOnly, 'keysOnly', action),
-      countOnly: checkFlag(options.countOnly, 'countOnly', action),
-      ...(options.revision === undefined
-        ? {}
-        : { revision: checkRevision(options.revision, 'revision', action) }),
+      ...{ selector: checkSelector(given, action), limit, order, keysOnly, countOnly },
+      ...(given.revision === undefined ? {} : { revision: given.revision }),
     };
-    await this.#catchUp(options, action);
+    await this.#catchUp(given, action);
     return select(this.#machine.store, selection) as RangeResult<T>;
   }
 
@@ -140,15 +136,16 @@ class ClusterKeyValue implements KeyValue {
     return new LiveValue<unknown>(this.#source, target, read);
   }
 
-  async put(key: string, value: Value, options: PutOptions = {}): Promise<PutResult> {
+  async put(key: string, value: Value, options?: PutOptions): Promise<PutResult> {
     const action = 'put';
     checkKey(key, action);
-    const calls = this.#check(options, action);
-    const previous = checkFlag(options.previous, 'previous', action);
-    const condition = toCondition(key, options, action);
+    checkWritable(key, action);
+    const given = takeOptions(options, putKinds, action);
+    const { previous = false } = given;
+    const condition = toCondition(key, given, action);
     const write = { type: 'put', key, value: encodeValue(value), previous } as const;
     const parts = guarded(condition, key, { then: [write] });
-    return this.#proposer.propose(parts, action, calls, (done) => {
+    return this.#propose(parts, action, given, (done) => {
       const outcome = outcomeOf(done, 'put', key, condition);
       if (outcome.previous === undefined) return { revision: done.revision };
       return { revision: done.revision, previous: entryOrNull(outcome.previous) };
@@ -157,21 +154,21 @@ class ClusterKeyValue implements KeyValue {
 
   async delete(
     selector: string | { readonly prefix: string },
-    options: DeleteOptions = {},
+    options?: DeleteOptions,
   ): Promise<DeleteResult> {
     const action = 'delete';
-    const target = toTarget(selector, action);
-    const calls = this.#check(options, action);
-    const previous = checkFlag(options.previous, 'previous', action);
-    if (options.ifRevision !== undefined && !('key' in target)) {
+    const target = checkWrittenTarget(toTarget(selector, action), action);
+    const given = takeOptions(options, deleteKinds, action);
+    const { previous = false } = given;
+    if (given.ifRevision !== undefined && !('key' in target)) {
       throw new TypeError('Cannot delete: ifRevision with a prefix, wanted a key');
     }
     const key = 'key' in target ? target.key : '';
-    const condition = toCondition(key, options, action);
+    const condition = toCondition(key, given, action);
     const parts = guarded(condition, key, {
       then: [{ type: 'delete', selector: target, previous }],
     });
-    return this.#proposer.propose(parts, action, calls, (done) => {
+    return this.#propose(parts, action, given, (done) => {
       const outcome = outcomeOf(done, 'delete', key, condition);
       const { deleted } = outcome;
       if (outcome.previous === undefined) return { deleted, revision: done.revision };
@@ -182,22 +179,25 @@ class ClusterKeyValue implements KeyValue {
 
   async batch(operations: readonly WriteOperation[], options?: CallOptions): Promise<TxnResult> {
     const action = 'write batch';
-    checkList(operations, 'operations', action);
-    const calls = this.#check(options, action);
-    const then = (operations as readonly WriteOperation[]).map((one) => toOperation(one, action));
-    if (then.some(({ type }) => type === 'get')) {
-      throw new TypeError('Cannot write batch: an operation has type "get", wanted writes only');
-    }
-    return this.#proposer.propose({ then }, action, calls, toTxnResult);
+    checkValue(operations, list(object), action, 'operations');
+    const calls = checkCallOptions(options, action);
+    const then = operations.map((one, at) => toOperation(one, action, `operations[${at}].`, false));
+    return this.#propose({ then }, action, calls, toTxnResult);
   }
 
   async increment(key: string, by?: number, options?: CallOptions): Promise<number> {
+    checkKey(key, 'increment');
+    checkWritable(key, 'increment');
+    return this.#increment(key, by, options);
+  }
+
+  /** The door by which counters get to keys of the runtime. */
+  async #increment(key: string, by?: number, options?: CallOptions): Promise<number> {
     const action = 'increment';
-    checkKey(key, action);
     const step = checkStep(by, action);
-    const calls = this.#check(options, action);
+    const calls = checkCallOptions(options, action);
     const parts: TxnParts = { then: [{ type: 'increment', key, by: step }] };
-    return this.#proposer.propose(
+    return this.#propose(
       parts,
       action,
       calls,
@@ -211,14 +211,16 @@ class ClusterKeyValue implements KeyValue {
     options?: CallOptions,
   ): Promise<{ readonly value: T | undefined; readonly revision: number }> {
     checkKey(key, 'update');
+    checkWritable(key, 'update');
     checkFunction(change, 'update');
-    return this.#untilUncontested('update', options, async () => {
-      const entry = await this.getEntry<T>(key, options);
+    const calls = checkCallOptions(options, 'update');
+    return this.#untilUncontested('update', calls, async () => {
+      const entry = await this.getEntry<T>(key, calls);
       const before = entry?.modRevision ?? 0;
       const value = await change(entry?.value);
       if (value === undefined) return async () => ({ value: entry?.value, revision: before });
       return async () => {
-        const { revision } = await this.put(key, value, { ...options, ifRevision: before });
+        const { revision } = await this.put(key, value, { ...calls, ifRevision: before });
         return { value: value as T, revision };
       };
     });
@@ -230,9 +232,9 @@ class ClusterKeyValue implements KeyValue {
   ): Promise<{ readonly result: R; readonly revision: number }> {
     const action = 'commit transaction';
     checkFunction(body, action);
-    const calls = this.#check(options, action);
-    return this.#untilUncontested(action, options, async () => {
-      await this.#catchUp(options, action);
+    const calls = checkCallOptions(options, action);
+    return this.#untilUncontested(action, calls, async () => {
+      await this.#catchUp(calls, action);
       const { store } = this.#machine;
       const { revision } = store;
       const attempt = new TransactionAttempt({ records: store.records.clone(), revision });
@@ -240,7 +242,7 @@ class ClusterKeyValue implements KeyValue {
       const parts = attempt.finish();
       if (parts === null) return async () => ({ result, revision });
       return () =>
-        this.#proposer.propose(parts, action, calls, (done) => {
+        this.#propose(parts, action, calls, (done) => {
           if (done.succeeded) return { result, revision: done.revision };
           throw new QuorateError('CONFLICT', `Cannot ${action}: what it read has changed`);
         });
@@ -249,34 +251,31 @@ class ClusterKeyValue implements KeyValue {
 
   async txn(txn: Txn, options?: CallOptions): Promise<TxnResult> {
     const action = 'carry out transaction';
-    checkObject(txn, 'transaction', action);
-    const calls = this.#check(options, action);
-    const lists = { if: txn.if ?? [], then: txn.then ?? [], else: txn.else ?? [] };
-    for (const [name, list] of Object.entries(lists)) checkList(list, name, action);
+    checkValue(txn, object, action, 'the transaction');
+    const lists = takeOptions(txn, txnKinds, action);
+    const calls = checkCallOptions(options, action);
+    const branch = (name: 'then' | 'else'): readonly OperationCommand[] =>
+      (lists[name] ?? []).map((one, at) => toOperation(one, action, `${name}[${at}].`, true));
     const parts: TxnParts = {
-      compares: lists.if.map((compare) => toCompare(compare, action)),
-      then: lists.then.map((operation) => toOperation(operation, action)),
-      else: lists.else.map((operation) => toOperation(operation, action)),
+      compares: (lists.if ?? []).map((compare, at) => toCompare(compare, action, `if[${at}].`)),
+      then: branch('then'),
+      else: branch('else'),
     };
-    return this.#proposer.propose(parts, action, calls, toTxnResult);
+    return this.#propose(parts, action, calls, toTxnResult);
   }
 
   watch<T = unknown>(options: WatchOptions): AsyncIterableIterator<WatchBatch<T>> {
     const action = 'watch';
-    checkObject(options, 'options argument', action);
-    const { key, prefix, start, end } = options;
+    checkValue(options, object, action, 'the options argument');
+    const given = takeOptions<AnyWatch>(options, watchKinds, action);
+    const { key, prefix, start, end, from, signal, previous = false, initial = false } = given;
     if (key === undefined && prefix === undefined && start === undefined && end === undefined) {
       throw new TypeError('Cannot watch: wanted a key, a prefix or a start');
     }
-    const selector = checkSelector(options, action);
-    const previous = checkFlag(options.previous, 'previous', action);
-    const initial = checkFlag(options.initial, 'initial', action);
-    const { signal } = checkCallOptions(options, action);
-    if (initial && options.from !== undefined) {
+    const selector = checkSelector(given, action);
+    if (initial && from !== undefined) {
       throw new TypeError('Cannot watch: wanted either initial or from, not both');
     }
-    const from =
-      options.from === undefined ? undefined : checkRevision(options.from, 'from', action);
     if (this.#closed) throw closed(action);
     const watcher = new Watcher({
       machine: this.#machine,
@@ -297,7 +296,9 @@ class ClusterKeyValue implements KeyValue {
     }
     const key = counterKey(name);
     checkKey(key, 'open counter');
-    return createCounter(this.#source, this, key);
+    return createCounter(this.#source, this, key, (by, options) =>
+      this.#increment(key, by, options),
+    );
   }
 
   close(): void {
@@ -308,22 +309,31 @@ class ClusterKeyValue implements KeyValue {
     for (const watcher of [...this.#watchers]) watcher.fail(closed('watch'));
   }
 
-  #check(options: CallOptions | undefined, action: string): CallOptions {
-    const calls = checkCallOptions(options, action);
+  #throwIfClosed(action: string): void {
     if (this.#closed) throw closed(action);
-    return calls;
+  }
+
+  async #propose<T>(
+    parts: TxnParts,
+    action: string,
+    options: CallOptions,
+    read: (done: Done) => T,
+  ): Promise<T> {
+    this.#throwIfClosed(action);
+    return this.#proposer.propose(parts, action, callsOf(options), read);
   }
 
   /** Waits until the local state is as fresh as the caller asked for. */
-  async #catchUp(options: ReadOptions | undefined, action: string): Promise<void> {
-    const calls = this.#check(options, action);
-    const consistency = checkConsistency(options?.consistency, action);
+  async #catchUp(options: ReadOptions, action: string): Promise<void> {
+    this.#throwIfClosed(action);
+    const { consistency } = options;
     if (consistency === 'local') {
       // Not an empty state: what others have may be anything.
       const notJoined = this.#status?.notJoined?.() ?? null;
       if (notJoined !== null) throw notJoined;
       return;
     }
+    const calls = callsOf(options);
     await this.#consensus.readBarrier(consistency === 'lease' ? { ...calls, lease: true } : calls);
   }
 
@@ -333,7 +343,7 @@ class ClusterKeyValue implements KeyValue {
    */
   async #untilUncontested<R>(
     action: string,
-    options: CallOptions | undefined,
+    calls: CallOptions,
     prepare: () => Promise<() => Promise<R>>,
   ): Promise<R> {
     for (let count = 1; ; count += 1) {
@@ -343,7 +353,7 @@ class ClusterKeyValue implements KeyValue {
       } catch (error) {
         if (!isQuorateError(error, 'CONFLICT') || count === attemptCountMax) throw error;
       }
-      if (options?.signal?.aborted === true) {
+      if (calls.signal?.aborted === true) {
         throw new QuorateError('ABORTED', `Cannot ${action}: its signal was aborted`);
       }
     }
@@ -400,17 +410,20 @@ function guarded(condition: Guard | null, key: string, parts: TxnParts): TxnPart
   return { ...parts, compares: [condition.compare], else: [{ type: 'get', key }] };
 }
 
+/** What a watch may be given, whichever keys it selects by. */
+type AnyWatch = Omit<WatchOptions, keyof KeySelector> & {
+  readonly [K in 'key' | 'prefix' | 'start' | 'end']?: string;
+};
+
 type Guard = { readonly compare: CompareCommand; readonly wanted: string };
 
 function toCondition(key: string, options: Condition, action: string): Guard | null {
-  const { ifRevision } = options;
-  const ifAbsent = checkFlag(options.ifAbsent, 'ifAbsent', action);
-  if (ifRevision === undefined) {
+  const { ifRevision: number, ifAbsent = false } = options;
+  if (number === undefined) {
     if (!ifAbsent) return null;
     return { compare: { type: 'exists', key, exists: false }, wanted: 'absent' };
   }
   if (ifAbsent) throw new TypeError(`Cannot ${action}: wanted ifAbsent or ifRevision, not both`);
-  const number = checkRevision(ifRevision, 'ifRevision', action);
   const wanted = number === 0 ? 'absent' : `revision ${number}`;
   return { compare: { type: 'modRevision', key, is: '=', number }, wanted };
 }
@@ -435,8 +448,8 @@ function toTarget(
   action: string,
 ): { readonly key: string } | { readonly prefix: string } {
   if (typeof selector === 'string') return checkTarget({ key: selector }, action);
-  checkObject(selector, 'selector', action);
-  return checkTarget({ prefix: selector.prefix }, action);
+  checkValue(selector, object, action, 'the selector');
+  return checkTarget(takeOptions(selector, prefixKinds, action), action);
 }
 
 function nextChange(status: KvStatus, signal: AbortSignal | undefined): Promise<void> {

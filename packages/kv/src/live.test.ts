@@ -206,8 +206,8 @@ describe('counter()', () => {
   });
 
   it('shows NaN and refuses to add where the key holds no integer', async () => {
-    const { kv } = setUp();
-    await kv.put('~counter/x', 'text');
+    const { kv, machine } = setUp();
+    apply(machine, { then: [put('~counter/x', 'text')] });
     const counter = kv.counter('x');
     expect([counter.value, await counter.get()]).toEqual([NaN, NaN]);
     await expect(counter.add()).rejects.toMatchObject({ code: 'CONFLICT' });

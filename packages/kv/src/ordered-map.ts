@@ -3,6 +3,7 @@
  * blocks. Copies share what they have in common: making one costs nothing, the next write copies the
  * list (two pointers for each 32 to 64 records) and the block it is in.
  */
+import { isRuntimeKey } from '@quorate/contracts/kv-calls';
 import { compareKeys, prefixCeiling } from './key.ts';
 import type { KvRecord } from './record.ts';
 import type { KeySelector } from './types.ts';
@@ -85,14 +86,19 @@ export class OrderedMap {
     return copy;
   }
 
+  /** Every record in ascending order, the runtime's own too. The map must not change meanwhile. */
+  *all(): IterableIterator<KvRecord> {
+    for (const { records } of this.#blocks) yield* records;
+  }
+
   /** The selected records in ascending order. The map must not change meanwhile: clone it. */
   *select(selector: KeySelector): IterableIterator<KvRecord> {
-    const first = selector.key ?? selector.prefix ?? selector.start ?? '';
-    let { at, index } = this.#seek(first);
+    let { at, index } = this.#seek(beginningOf(selector));
     for (; at < this.#blocks.length; at += 1, index = 0) {
       const { keys, records } = this.#blocks[at] as Block;
       for (; index < keys.length; index += 1) {
-        if (!selects(selector, keys[index] as string)) return;
+        if (!isWithin(selector, keys[index] as string)) return;
+        if (isHidden(selector, keys[index] as string)) continue;
         yield records[index] as KvRecord;
       }
     }
@@ -108,7 +114,8 @@ export class OrderedMap {
     for (; at >= 0; at -= 1, index = blockLengthMax) {
       const { keys, records } = this.#blocks[at] ?? none;
       for (index = Math.min(index, keys.length) - 1; index >= 0; index -= 1) {
-        if (!selects(selector, keys[index] as string)) return;
+        if (!isWithin(selector, keys[index] as string)) return;
+        if (isHidden(selector, keys[index] as string)) continue;
         yield records[index] as KvRecord;
       }
     }
@@ -178,7 +185,20 @@ function lastOf(keys: readonly string[]): string {
   return keys[keys.length - 1] as string;
 }
 
+/** The runtime's own keys are selected only by what begins as they do. */
 export function selects(selector: KeySelector, key: string): boolean {
+  return isWithin(selector, key) && !isHidden(selector, key);
+}
+
+function isHidden(selector: KeySelector, key: string): boolean {
+  return isRuntimeKey(key) && !isRuntimeKey(beginningOf(selector));
+}
+
+function beginningOf({ key, prefix, start }: KeySelector): string {
+  return key ?? prefix ?? start ?? '';
+}
+
+function isWithin(selector: KeySelector, key: string): boolean {
   if (selector.key !== undefined) return selector.key === key;
   if (selector.prefix !== undefined) return key.startsWith(selector.prefix);
   if (compareKeys(key, selector.start) < 0) return false;
@@ -190,7 +210,8 @@ export function overlap(
   a: { readonly key: string } | { readonly prefix: string },
   b: { readonly key: string } | { readonly prefix: string },
 ): boolean {
-  if ('key' in a) return 'key' in b ? a.key === b.key : a.key.startsWith(b.prefix);
-  if ('key' in b) return b.key.startsWith(a.prefix);
+  if ('key' in a) return 'key' in b ? a.key === b.key : selects(b, a.key);
+  if ('key' in b) return selects(a, b.key);
+  if (isRuntimeKey(a.prefix) !== isRuntimeKey(b.prefix)) return false;
   return a.prefix.startsWith(b.prefix) || b.prefix.startsWith(a.prefix);
 }

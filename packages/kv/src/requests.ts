@@ -1,5 +1,8 @@
 /** From what callers say to commands, and from results to what callers get: checked, once. */
 import { QuorateError } from '@quorate/contracts';
+import { checkOperation, checkWritable, operandOf } from '@quorate/contracts/kv-calls';
+import type { Operand } from '@quorate/contracts/kv-calls';
+import { show } from '@quorate/contracts/options';
 import type { CompareCommand, OperationCommand, TxnCommand } from './command.ts';
 import { encodeCommand, findDoubleWrite } from './command.ts';
 import { checkKey, checkKeyPart } from './key.ts';
@@ -15,6 +18,7 @@ import type {
   OperationResult,
   RangeOptions,
   TxnResult,
+  Value,
 } from './types.ts';
 import { encodeValue } from './value.ts';
 
@@ -54,60 +58,39 @@ export function buildCommand(parts: TxnParts, stateBytesMax: number, action: str
   return bytes;
 }
 
-export function toOperation(operation: Operation, action: string): OperationCommand {
-  checkObject(operation, 'operation', action);
-  switch (operation.type) {
-    case 'put':
-      checkKey(operation.key, action);
-      return {
-        type: 'put',
-        key: operation.key,
-        value: encodeValue(operation.value),
-        previous: checkFlag(operation.previous, 'previous', action),
-      };
-    case 'delete':
-      return {
-        type: 'delete',
-        selector: checkTarget(operation, action),
-        previous: checkFlag(operation.previous, 'previous', action),
-      };
-    case 'increment':
-      checkKey(operation.key, action);
-      return { type: 'increment', key: operation.key, by: checkStep(operation.by, action) };
-    case 'get':
-      checkKey(operation.key, action);
-      return { type: 'get', key: operation.key };
-    default:
-      throw new TypeError(
-        `Cannot ${action}: an operation has type ${show((operation as { type: unknown }).type)}, ` +
-          'wanted put, delete, increment or get',
-      );
+/** `path` names it among others, such as `then[0].`. */
+export function toOperation(
+  operation: Operation,
+  action: string,
+  path: string,
+  mayGet: boolean,
+): OperationCommand {
+  checkOperation(operation, action, path, mayGet);
+  if (operation.type === 'delete') {
+    const { previous = false } = operation;
+    return { type: 'delete', selector: checkTarget(operation, action), previous };
   }
+  const { key } = operation;
+  checkKey(key, action);
+  if (operation.type === 'get') return { type: 'get', key };
+  if (operation.type === 'increment') return { type: 'increment', key, by: operation.by ?? 1 };
+  const { previous = false } = operation;
+  return { type: 'put', key, value: encodeValue(operation.value), previous };
 }
 
-export function toCompare(compare: Compare, action: string): CompareCommand {
-  checkObject(compare, 'comparison', action);
-  const { key } = compare;
+export function toCompare(compare: Compare, action: string, path: string): CompareCommand {
+  const type = operandOf(compare, action, path);
+  const { key, is = '=', exists, value, [type]: number } = compare as AnyCompare;
   checkKey(key, action);
-  if ('exists' in compare) {
-    checkFlag(compare.exists, 'exists', action);
-    return { type: 'exists', key, exists: compare.exists };
-  }
-  if ('value' in compare) {
-    const is = checkComparison(compare.is, ['=', '!='], action);
-    return { type: 'value', key, is, value: encodeValue(compare.value) };
-  }
-  const is = checkComparison(compare.is, ['=', '!=', '<', '>'], action);
-  for (const type of ['modRevision', 'createRevision', 'version'] as const) {
-    const number = (compare as Partial<Record<typeof type, unknown>>)[type];
-    if (number === undefined) continue;
-    return { type, key, is, number: checkRevision(number, type, action) };
-  }
-  throw new TypeError(
-    `Cannot ${action}: a comparison names nothing to compare, wanted exists, value, ` +
-      'modRevision, createRevision or version',
-  );
+  if (type === 'exists') return { type, key, exists: exists === true };
+  if (type !== 'value') return { type, key, is, number: number as number };
+  return { type, key, is: is === '!=' ? is : '=', value: encodeValue(value as Value) };
 }
+
+/** One that was checked, whatever it compares. */
+type AnyCompare = { readonly key: string; readonly is?: Comparison } & Partial<
+  Record<Operand, unknown>
+>;
 
 export function toTxnResult(done: Done): TxnResult {
   return {
@@ -174,6 +157,16 @@ export function checkTarget(
   return { prefix };
 }
 
+/** The same for writes, from which the runtime's own keys are kept. */
+export function checkWrittenTarget(
+  target: { readonly key?: unknown; readonly prefix?: unknown },
+  action: string,
+): { readonly key: string } | { readonly prefix: string } {
+  const checked = checkTarget(target, action);
+  checkWritable('key' in checked ? checked.key : checked.prefix, action);
+  return checked;
+}
+
 export function checkSelector(
   options: RangeOptions & { key?: unknown },
   action: string,
@@ -197,51 +190,6 @@ export function checkSelector(
   if (end === undefined) return { start: start ?? '' };
   checkKeyPart(end, 'end', action);
   return { start: start ?? '', end };
-}
-
-export function checkRevision(value: unknown, name: string, action: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new RangeError(`Cannot ${action}: ${name} is ${show(value)}, wanted an integer from 0`);
-}
-
-export function checkStep(by: unknown, action: string): number {
-  if (by === undefined) return 1;
-  if (typeof by === 'number' && Number.isSafeInteger(by)) return by;
-  throw new RangeError(`Cannot ${action}: the step is ${show(by)}, wanted a safe integer`);
-}
-
-export function checkFlag(flag: unknown, name: string, action: string): boolean {
-  if (flag === undefined) return false;
-  if (typeof flag === 'boolean') return flag;
-  throw new TypeError(`Cannot ${action}: ${name} is ${show(flag)}, wanted true or false`);
-}
-
-export function checkObject(value: unknown, name: string, action: string): asserts value is object {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
-  throw new TypeError(`Cannot ${action}: the ${name} is ${show(value)}, wanted an object`);
-}
-
-export function checkList(value: unknown, name: string, action: string): asserts value is [] {
-  if (Array.isArray(value)) return;
-  throw new TypeError(`Cannot ${action}: ${name} is ${show(value)}, wanted an array`);
-}
-
-/** For messages: short, whatever it is. */
-export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'object' && value !== null)
-    return Array.isArray(value) ? 'an array' : 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
-}
-
-function checkComparison<C extends Comparison>(
-  is: unknown,
-  among: readonly C[],
-  action: string,
-): C {
-  const comparison = is === undefined ? among[0] : among.find((one) => one === is);
-  if (comparison !== undefined) return comparison;
-  throw new TypeError(`Cannot ${action}: comparison is ${show(is)}, wanted ${among.join(' or ')}`);
 }
 
 function exceeded(

@@ -18,7 +18,7 @@ import type { StoreCapture, StoreParts } from './store.ts';
 export function* writeSnapshot(capture: StoreCapture): IterableIterator<Uint8Array> {
   const writer = new ByteWriter();
   writer.raw(snapshotStart(capture.revision, capture.records.size));
-  for (const record of capture.records.select({ prefix: '' })) {
+  for (const record of capture.records.all()) {
     writeRecord(writer, record);
     if (writer.length >= chunkBytes) yield writer.take();
   }

@@ -41,7 +41,7 @@ export class Store {
     this.#history = parts.history;
     this.#revision = parts.revision;
     this.#trimming = trimming;
-    for (const record of parts.records.select({ prefix: '' })) this.#costBytes += record.costBytes;
+    for (const record of parts.records.all()) this.#costBytes += record.costBytes;
   }
 
   get revision(): number {

@@ -2,6 +2,8 @@
  * One attempt of an optimistic transaction: reads come from one captured revision and are noted,
  * writes are collected. The commit holds only if nothing that was read has changed since.
  */
+import { checkWritable, prefixKinds } from '@quorate/contracts/kv-calls';
+import { takeOptions } from '@quorate/contracts/options';
 import type { CompareCommand, OperationCommand } from './command.ts';
 import { checkKey, compareKeys } from './key.ts';
 import type { StoreCapture } from './store.ts';
@@ -38,7 +40,7 @@ export class TransactionAttempt implements Transaction {
 
   range<T = unknown>(options: { readonly prefix: string }): readonly KvEntry<T>[] {
     this.#check();
-    const { prefix } = options;
+    const { prefix = '' } = takeOptions(options, prefixKinds, 'read in a transaction');
     checkTarget({ prefix }, 'read in a transaction');
     this.#prefixesRead.add(prefix);
     const entries: KvEntry[] = [];
@@ -55,12 +57,14 @@ export class TransactionAttempt implements Transaction {
   put(key: string, value: Value): void {
     this.#check();
     checkKey(key, 'write in a transaction');
+    checkWritable(key, 'write in a transaction');
     this.#writes.set(key, encodeValue(value));
   }
 
   delete(key: string): void {
     this.#check();
     checkKey(key, 'delete in a transaction');
+    checkWritable(key, 'delete in a transaction');
     this.#writes.set(key, null);
   }
 

@@ -8,7 +8,7 @@ for (const key of ['ı', 'I', 'i', 'İ', 'ß', 'ä', 'z', '😀', '\uffff', '10'
   machine.apply(command({ then: [put(key, value)] }), { index: 1, time: 0 });
 }
 machine.apply(command({ then: [remove('i')] }), { index: 2, time: 0 });
-const keys = [...machine.store.records.select({ prefix: '' })].map(({ key }) => key);
+const keys = [...machine.store.records.all()].map(({ key }) => key);
 console.log(JSON.stringify({ digest: machine.digest(), keys, locale: locale() }));
 
 function locale(): string {

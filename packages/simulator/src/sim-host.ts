@@ -125,6 +125,7 @@ export class SimHost {
       label: this.id,
       clock,
       random: (count) => prng.bytes(count),
+      topics: () => [cipher.topic],
       createStorage: () => this.disk.storage(clock),
       network: () => {
         const own = {

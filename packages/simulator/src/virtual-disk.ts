@@ -5,7 +5,7 @@
  * reached the platter.
  */
 import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
-import { QuorateError } from '@quorate/contracts';
+import { QuorateError, madeWithAnotherSecret } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
@@ -29,6 +29,8 @@ export type DiskTap = {
 /** What is on the medium. Entries are kept with an arbitrary first index. */
 export type Platter = {
   identity: { nodeId: string; epoch: number; nonce: string } | null;
+  /** Of the secret that the replica was made with; null: of none. */
+  topic: string | null;
   hardState: HardState;
   snapshot: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array } | null;
   entries: Entry[];
@@ -158,6 +160,11 @@ class VirtualStorage implements LogStorage {
     const disk = this.#disk;
     // It died before it came to this.
     if (!this.#process.alive) return new Promise(() => undefined);
+    const { topics } = options;
+    const isOthers = isOfNone(disk.platter, topics);
+    if (isOthers && !isBlank(disk.platter)) {
+      return Promise.reject(madeWithAnotherSecret('the store'));
+    }
     if (disk.holder !== null) {
       return Promise.reject(
         new QuorateError('STORAGE_LOCKED', 'Cannot open the store: another process holds it'),
@@ -169,7 +176,8 @@ class VirtualStorage implements LogStorage {
     disk.holder = this;
     disk.hasFailed = false;
     this.#state = 'open';
-    const identity = disk.platter.identity;
+    const identity = isOthers ? null : disk.platter.identity;
+    const topic = identity === null ? (topics?.[0] ?? null) : disk.platter.topic;
     const next = {
       nodeId: identity?.nodeId ?? options.newNodeId,
       epoch: (identity?.epoch ?? 0) + 1,
@@ -177,6 +185,7 @@ class VirtualStorage implements LogStorage {
     };
     return this.#enqueue('other', () => {
       disk.platter.identity = next;
+      disk.platter.topic = topic;
       disk.tap.opened?.(next);
     }).then(() => next);
   }
@@ -394,8 +403,24 @@ class VirtualStorage implements LogStorage {
   }
 }
 
+function isOfNone({ identity, topic }: Platter, topics: readonly string[] | undefined): boolean {
+  return identity !== null && topics !== undefined && (topic === null || !topics.includes(topic));
+}
+
+/** A replica that never persisted anything is nobody's. */
+function isBlank({ entries, snapshot, hardState }: Platter): boolean {
+  return entries.length === 0 && snapshot === null && hardState.currentTerm === 0;
+}
+
 function blank(): Platter {
-  return { identity: null, hardState: noHardState, snapshot: null, entries: [], cache: null };
+  return {
+    identity: null,
+    topic: null,
+    hardState: noHardState,
+    snapshot: null,
+    entries: [],
+    cache: null,
+  };
 }
 
 /** `entries` with everything from the first of `suffix` on replaced by it. */

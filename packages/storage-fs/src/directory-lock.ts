@@ -96,6 +96,10 @@ export class DirectoryLock {
 
 type LockFile = Machine & { readonly format: 1; readonly socket: string };
 
+function nameOf({ pid, host }: Machine): string {
+  return `process ${pid} on ${host}`;
+}
+
 async function lastOpening(fileSystem: FileSystem, directory: string): Promise<number> {
   return highest(await fileSystem.list(directory));
 }
@@ -115,7 +119,9 @@ async function refuseLivingOwner(
   machine: Machine,
   takeOver: boolean,
 ): Promise<void> {
-  const owner = parseLockFile(await readWhole(fileSystem, join(directory, lockName(opening))));
+  const owner = parseLockFile(
+    await readWhole(fileSystem, join(directory, lockName(opening)), lockBytesMax),
+  );
   if (owner === null) {
     if (takeOver) return;
     throw locked(directory, `its ${lockName(opening)} cannot be read`);
@@ -126,21 +132,23 @@ async function refuseLivingOwner(
     owner.machineId === machine.machineId ||
     (owner.bootId !== '' && owner.bootId === machine.bootId);
   // Our own kernel knows the living; nobody can allow a theft from them (Z2).
-  if (state === 'alive') throw locked(directory, 'another process has it open');
+  if (state === 'alive') throw locked(directory, `${nameOf(owner)} has it open`);
   if (!here && !takeOver)
-    throw locked(directory, 'another machine had it open and did not close it');
+    throw locked(directory, `${nameOf(owner)}, another machine, had it open and did not close it`);
 }
 
 /** Null for what is no lock file of a format we know. */
 function parseLockFile(bytes: Uint8Array | null): LockFile | null {
   try {
     const value = JSON.parse(new TextDecoder().decode(bytes ?? new Uint8Array())) as LockFile;
-    const { format, socket, machineId, bootId } = value;
+    const { format, socket, machineId, bootId, pid, host } = value;
     const fits =
       format === 1 &&
       /^lock-[0-9a-z-]{1,64}\.sock$/.test(socket) &&
       typeof machineId === 'string' &&
-      typeof bootId === 'string';
+      typeof bootId === 'string' &&
+      Number.isSafeInteger(pid) &&
+      typeof host === 'string';
     return fits ? value : null;
   } catch {
     return null;
@@ -202,6 +210,9 @@ async function removeLeftovers(
     if (old || started) await fileSystem.remove(join(directory, name));
   }
 }
+
+/** What a lock file takes many times over. */
+const lockBytesMax = 4096;
 
 function locked(directory: string, reason: string): QuorateError {
   return new QuorateError('STORAGE_LOCKED', `Cannot open ${directory}: ${reason}`);

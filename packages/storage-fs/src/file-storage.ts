@@ -6,7 +6,7 @@
  * that wait. The *snapshot chain* writes snapshot bytes beside it, without holding batches up, and
  * comes to the queue only for the moment in which the snapshot begins to count.
  */
-import { QuorateError, assert, isQuorateError } from '@quorate/contracts';
+import { QuorateError, assert, isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
 import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
 import type { HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { readIdentity, writeIdentity } from './identity.ts';
 import type { Layout } from './layout.ts';
 import { corrupt, layoutOf, namesIn, readWhole, storageError, syncing } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
+import { isOfOne, writeSecretTag } from './secret-tag.ts';
 import { SegmentLog } from './segment-log.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { TermRuns } from './term-runs.ts';
@@ -188,7 +189,8 @@ export class FileStorage implements LogStorage {
   async readCache(): Promise<Uint8Array | null> {
     this.#check('open', 'loaded');
     try {
-      const bytes = await readWhole(this.#fileSystem, join(this.#layout.replica, cacheName));
+      const path = join(this.#layout.replica, cacheName);
+      const bytes = await readWhole(this.#fileSystem, path, cacheBytesMax);
       if (bytes === null || bytes.length < 4) return null;
       const content = bytes.subarray(4);
       const crc = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
@@ -264,6 +266,8 @@ export class FileStorage implements LogStorage {
     if (!options.create && !(await namesIn(fileSystem, directory)).includes('replica')) {
       throw new QuorateError('STORAGE_LOST', `Cannot open ${directory}: there is no replica in it`);
     }
+    // Before the lock, and before anything of it is read: it may be somebody else's (Z42).
+    await this.#checkSecret(options);
     await fileSystem.makeDirectory(directory);
     this.#lock = await DirectoryLock.acquire(fileSystem, directory, options.nonce, this.#takeOver);
     this.#lockVerifiedAtMs = this.#monotonicNow();
@@ -273,13 +277,15 @@ export class FileStorage implements LogStorage {
       if (leftover) await fileSystem.remove(join(directory, name));
     }
     const { newNodeId, nonce } = options;
-    if (!names.includes('replica')) {
+    const isOthers = await this.#checkSecret(options);
+    if (isOthers) await this.#discardBlank(nonce);
+    if (isOthers || !names.includes('replica')) {
       // It may have been archived or destroyed since we looked.
       if (!options.create) {
         throw new QuorateError('STORAGE_LOST', `Cannot open ${directory}: its replica is gone`);
       }
       const run: Run = { nodeId: newNodeId, epoch: 1, nonce };
-      await this.#createReplica(run);
+      await this.#createReplica(run, options.topics?.[0]);
       return this.#use(run);
     }
     const known = await readIdentity(fileSystem, replica);
@@ -289,12 +295,39 @@ export class FileStorage implements LogStorage {
     return this.#use(run);
   }
 
+  /**
+   * True for a replica that was made with another secret and never persisted anything: it may be
+   * replaced. Rejects with `BAD_SECRET` for one that did.
+   */
+  async #checkSecret({ topics }: OpenOptions): Promise<boolean> {
+    const { directory, replica } = this.#layout;
+    if (topics === undefined) return false;
+    if (!(await namesIn(this.#fileSystem, directory)).includes('replica')) return false;
+    if (await isOfOne(this.#fileSystem, replica, topics)) return false;
+    const [log, snapshots] = await Promise.all([
+      namesIn(this.#fileSystem, join(replica, 'log')),
+      namesIn(this.#fileSystem, join(replica, 'snapshot')),
+    ]);
+    if (log.length + snapshots.length === 0) return true;
+    throw madeWithAnotherSecret(directory);
+  }
+
+  /** Under the lock. One rename decides, as for one that is destroyed. */
+  async #discardBlank(nonce: string): Promise<void> {
+    const { directory, replica } = this.#layout;
+    const trash = join(directory, `trash-${nonce}`);
+    await this.#fileSystem.rename(replica, trash);
+    await this.#fileSystem.syncDirectory(directory);
+    await this.#fileSystem.remove(trash);
+  }
+
   /** All at once: a replica without its identity or its directories never exists. */
-  async #createReplica(run: Run): Promise<void> {
+  async #createReplica(run: Run, topic: string | undefined): Promise<void> {
     const { directory, replica } = this.#layout;
     const temporary = join(directory, `replica-${run.nonce}.tmp`);
     await this.#fileSystem.makeDirectory(join(temporary, 'log'));
     await this.#fileSystem.makeDirectory(join(temporary, 'snapshot'));
+    if (topic !== undefined) await writeSecretTag(this.#fileSystem, temporary, topic);
     await writeIdentity(this.#fileSystem, temporary, run);
     await this.#fileSystem.rename(temporary, replica);
     await syncing(`make ${replica} durable`, this.#fileSystem.syncDirectory(directory));
@@ -541,3 +574,4 @@ const groupBytesMax = 4 * 1_048_576;
 /** How long a look at the lock is good for: longer than this between two means that we slept. */
 const lockTrustMs = 1000;
 const cacheName = 'cache';
+const cacheBytesMax = 64 * 1_048_576;

@@ -40,6 +40,9 @@ export type Machine = {
   readonly machineId: string;
   /** Another one after each start; shared by all containers on one kernel. Empty if unknown. */
   readonly bootId: string;
+  /** For people: this process, and what the machine is called now. */
+  readonly pid: number;
+  readonly host: string;
 };
 
 export interface OpenFile {

@@ -1,23 +1,17 @@
-/**
- * The identity file: which replica this is, and its latest opening (Z1). Text, so that a person can
- * read it: one line of JSON, one line with the CRC-32 of the first line in hex.
- */
+/** The identity file: which replica this is, and its latest opening (Z1). */
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
 import type { Run } from '@quorate/contracts';
-import { checksum } from './bytes.ts';
+import { checkedLine, readCheckedLine } from './checked-line.ts';
 import type { FileSystem } from './file-system.ts';
-import { corrupt, readWhole, replaceFile } from './layout.ts';
+import { replaceFile } from './layout.ts';
 
 /** Null where there is no such file. Rejects with `STORAGE_CORRUPT` for a damaged one. */
 export async function readIdentity(fileSystem: FileSystem, directory: string): Promise<Run | null> {
   const path = join(directory, identityName);
-  const bytes = await readWhole(fileSystem, path);
-  if (bytes === null) return null;
-  const text = new TextDecoder().decode(bytes);
-  const [line = '', crc, rest] = text.split('\n');
-  if (rest !== '' || crc !== checksumOf(line)) throw corrupt(path, 0, 'the identity is damaged');
-  const value = JSON.parse(line) as Run & { readonly format: number };
+  const value = (await readCheckedLine(fileSystem, path)) as
+    (Run & { readonly format: number }) | null;
+  if (value === null) return null;
   if (value.format !== identityFormat) {
     throw new QuorateError(
       'OUTDATED',
@@ -34,13 +28,8 @@ export async function writeIdentity(
   run: Run,
 ): Promise<void> {
   const { nodeId, epoch, nonce } = run;
-  const line = JSON.stringify({ format: identityFormat, nodeId, epoch, nonce });
-  const bytes = new TextEncoder().encode(`${line}\n${checksumOf(line)}\n`);
+  const bytes = checkedLine({ format: identityFormat, nodeId, epoch, nonce });
   await replaceFile(fileSystem, directory, identityName, bytes);
-}
-
-function checksumOf(line: string): string {
-  return checksum(new TextEncoder().encode(line)).toString(16).padStart(8, '0');
 }
 
 const identityName = 'identity';

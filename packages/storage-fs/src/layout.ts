@@ -5,6 +5,7 @@
  * lock-<opening>            who has the directory: the highest opening counts
  * lock-<nonce>.sock         the owner's listening socket
  * replica/identity          NodeId, epoch, nonce
+ * replica/secret            a salted hash of the topic it was made with (Z42)
  * replica/log/<record>.log  segments, named by the number of their first record
  * replica/snapshot/<n>.snap snapshots; the highest counts
  * replica/cache             hints
@@ -84,8 +85,15 @@ export function corrupt(file: string, offset: number, wanted: string): QuorateEr
   });
 }
 
-/** The whole content of a file, or null when there is none. */
-export async function readWhole(fileSystem: FileSystem, path: string): Promise<Uint8Array | null> {
+/**
+ * The whole content of a file, or null when there is none. Rejects with `STORAGE_CORRUPT` for one
+ * that nobody wrote here: of more than `bytesMax`, whatever it takes on the disk.
+ */
+export async function readWhole(
+  fileSystem: FileSystem,
+  path: string,
+  bytesMax: number,
+): Promise<Uint8Array | null> {
   let file;
   try {
     file = await fileSystem.open(path, 'read');
@@ -94,7 +102,9 @@ export async function readWhole(fileSystem: FileSystem, path: string): Promise<U
     throw error;
   }
   try {
-    const bytes = new Uint8Array(await file.size());
+    const size = await file.size();
+    if (size > bytesMax) throw corrupt(path, bytesMax, `it has ${size} bytes, wanted fewer`);
+    const bytes = new Uint8Array(size);
     const count = await file.read(bytes, 0);
     return bytes.subarray(0, count);
   } finally {
@@ -141,6 +151,19 @@ export async function namesIn(fileSystem: FileSystem, path: string): Promise<rea
     return await fileSystem.list(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** The names in a directory that every replica has. Rejects with `STORAGE_CORRUPT` without it. */
+export async function namesOfReplica(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<readonly string[]> {
+  try {
+    return await fileSystem.list(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw corrupt(path, 0, 'the directory is missing');
     throw error;
   }
 }

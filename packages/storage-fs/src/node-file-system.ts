@@ -9,10 +9,11 @@ import { createServer, connect } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { FileSystem, Machine, OpenFile, SocketState } from './file-system.ts';
+import { corrupt } from './layout.ts';
 
 export const nodeFileSystem: FileSystem = {
   async makeDirectory(path) {
-    const first = await mkdir(path, { recursive: true });
+    const first = await mkdir(path, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
     // Each new name is durable once the directory above it is synced.
     for (let at = path; at.length >= first.length; at = dirname(at)) {
@@ -20,10 +21,16 @@ export const nodeFileSystem: FileSystem = {
       if (dirname(at) === at) return;
     }
   },
-  list: (path) => readdir(path),
+  async list(path) {
+    try {
+      return await readdir(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
+      throw corrupt(path, 0, 'it is a file, wanted a directory');
+    }
+  },
   async open(path, mode) {
-    const flags = { read: 'r', modify: 'r+', create: 'wx+' }[mode];
-    return new NodeFile(await openDescriptor(path, flags));
+    return new NodeFile(await openFile(path, openFlags[mode]));
   },
   link: (existing, path) => link(existing, path),
   rename: (from, to) => rename(from, to),
@@ -69,10 +76,18 @@ export const nodeFileSystem: FileSystem = {
       firstLine('/etc/machine-id'),
       firstLine('/proc/sys/kernel/random/boot_id'),
     ]);
-    const hash = createHash('sha256').update(`${machineId}\n${hostname()}`).digest('hex');
-    return { machineId: hash.slice(0, 32), bootId };
+    return {
+      ...{ machineId: machineIdOf(machineId, hostname()), bootId },
+      ...{ pid: process.pid, host: hostname() },
+    };
   },
 };
+
+/** A machine that was given another name is the same one; only where it has no id the name tells. */
+export function machineIdOf(machineId: string, host: string): string {
+  const told = machineId === '' ? `name ${host}` : `id ${machineId}`;
+  return createHash('sha256').update(told).digest('hex').slice(0, 32);
+}
 
 class NodeFile implements OpenFile {
   readonly #descriptor: number;
@@ -144,7 +159,50 @@ class NodeFile implements OpenFile {
   }
 }
 
-function openDescriptor(path: string, flags: string): Promise<number> {
+/**
+ * A file of ours is a file: a link would lead out of the directory, a FIFO keep its reader waiting.
+ * Rejects with `STORAGE_CORRUPT` for what is none.
+ */
+async function openFile(path: string, flags: number): Promise<number> {
+  let descriptor: number;
+  try {
+    descriptor = await openDescriptor(path, flags);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ELOOP') throw corrupt(path, 0, 'it is a link, wanted a file');
+    if (code === 'ENOTDIR') throw corrupt(path, 0, 'it lies in no directory');
+    if (code === 'EISDIR') throw corrupt(path, 0, 'it is a directory, wanted a file');
+    // A FIFO or a socket that nobody holds at the other end.
+    if (code === 'ENXIO') throw corrupt(path, 0, 'it is no file');
+    throw error;
+  }
+  const isFile = await new Promise<boolean>((resolve, reject) => {
+    fs.fstat(descriptor, (error, stats) => {
+      if (error === null) resolve(stats.isFile());
+      else reject(error);
+    });
+  });
+  if (isFile) return descriptor;
+  await closeDescriptor(descriptor);
+  throw corrupt(path, 0, 'it is no file');
+}
+
+const {
+  O_CREAT = 0,
+  O_EXCL = 0,
+  O_NOFOLLOW = 0,
+  O_NONBLOCK = 0,
+  O_RDONLY,
+  O_RDWR,
+} = fs.constants as Partial<typeof fs.constants>;
+const careful = O_NOFOLLOW | O_NONBLOCK;
+const openFlags = {
+  read: (O_RDONLY ?? 0) | careful,
+  modify: (O_RDWR ?? 2) | careful,
+  create: (O_RDWR ?? 2) | O_CREAT | O_EXCL | careful,
+} as const;
+
+function openDescriptor(path: string, flags: string | number): Promise<number> {
   return new Promise((resolve, reject) => {
     fs.open(path, flags, 0o600, (error, descriptor) => {
       if (error === null) resolve(descriptor);

@@ -13,7 +13,7 @@ import type { FileSystem, OpenFile } from './file-system.ts';
 import {
   corrupt,
   isNoSpace,
-  namesIn,
+  namesOfReplica,
   numberIn,
   paddedNumber,
   readWhole,
@@ -76,7 +76,7 @@ export class SegmentLog {
       hardState: { currentTerm: 0, votedFor: null, commitIndex: 0 },
       entries: [],
     };
-    const names = (await namesIn(this.#fileSystem, this.#directory))
+    const names = (await namesOfReplica(this.#fileSystem, this.#directory))
       .filter((name) => numberIn(name, '', '.log') !== null)
       .sort();
     for (const [position, name] of names.entries()) {
@@ -152,7 +152,7 @@ export class SegmentLog {
     loaded: Loaded,
   ): Promise<void> {
     const path = join(this.#directory, name);
-    const bytes = (await readWhole(this.#fileSystem, path)) ?? new Uint8Array();
+    const bytes = (await readWhole(this.#fileSystem, path, segmentBytesMax)) ?? new Uint8Array();
     const header = readSegmentHeader(bytes);
     if (header === null) {
       // Records are written only after the header was synced: no records, no loss.
@@ -399,6 +399,8 @@ function sizeBound(batch: PersistBatch): number {
 }
 
 const segmentFormat = 1;
+/** Far more than any that was written: one record may exceed what a segment is meant to hold. */
+const segmentBytesMax = 256 * 1_048_576;
 /** Files grow in steps of this, so that most syncs write data only. */
 const allocationBytes = 262_144;
 const keptBufferBytes = 1_048_576;

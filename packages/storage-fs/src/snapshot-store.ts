@@ -21,7 +21,7 @@ import type { Chunks } from '@quorate/contracts';
 import type { Membership, NodeId, SnapshotMeta } from '@quorate/core';
 import { ByteReader, ByteWriter, bytesOfNodeId, checksum, nodeIdOf } from './bytes.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { corrupt, namesIn, paddedNumber, storageError, syncing } from './layout.ts';
+import { corrupt, namesOfReplica, paddedNumber, storageError, syncing } from './layout.ts';
 
 /** A stored snapshot. */
 export type StoredSnapshot = {
@@ -49,7 +49,7 @@ export class SnapshotStore {
 
   /** Finds the newest snapshot, checks its meta and removes what a crash left over. */
   async load(): Promise<StoredSnapshot | null> {
-    const names = await namesIn(this.#fileSystem, this.#directory);
+    const names = await namesOfReplica(this.#fileSystem, this.#directory);
     let newest: ParsedName | null = null;
     for (const name of names) {
       const parsed = parseName(name);

@@ -185,8 +185,8 @@ export class FaultyFileSystem implements FileSystem {
     return this.#sockets.has(node as FileNode) ? 'alive' : 'dead';
   }
 
-  async machine(): Promise<{ machineId: string; bootId: string }> {
-    return { machineId: this.machineId, bootId: this.bootId };
+  async machine(): ReturnType<FileSystem['machine']> {
+    return { machineId: this.machineId, bootId: this.bootId, pid: 1, host: this.machineId };
   }
 
   #opened(path: string, node: FileNode): OpenFile {

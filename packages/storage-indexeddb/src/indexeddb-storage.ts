@@ -5,10 +5,11 @@
  * entry the log holds is written beside the queue, piece by piece, and comes back to it for the
  * moment in which it begins to count; one that replaces the log holds the queue until it is there.
  */
-import { QuorateError, assert, isQuorateError } from '@quorate/contracts';
+import { QuorateError, assert, isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
 import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { get, promisifyRequest, set } from 'idb-keyval';
+import { holdsLog } from './holds-log.ts';
 import {
   archiveKey,
   cacheKey,
@@ -53,6 +54,7 @@ export class IndexedDbStorage implements LogStorage {
   readonly durable = true;
 
   readonly #name: string;
+  readonly #indexedDB: IDBFactory;
   readonly #locks: Locks | null | undefined;
   readonly #database: ReplicaDatabase;
   readonly #chunks: SnapshotChunks;
@@ -80,9 +82,10 @@ export class IndexedDbStorage implements LogStorage {
   constructor(options: IndexedDbStorageOptions) {
     this.#name = options.name;
     this.#locks = options.locks === undefined ? navigatorLocks() : options.locks;
+    this.#indexedDB = options.indexedDB ?? globalThis.indexedDB;
     this.#database = new ReplicaDatabase({
       name: options.name,
-      indexedDB: options.indexedDB ?? globalThis.indexedDB,
+      indexedDB: this.#indexedDB,
       acceptRelaxed: options.acceptRelaxed ?? false,
     });
     this.#chunks = new SnapshotChunks(options.name, this.#database);
@@ -233,7 +236,7 @@ export class IndexedDbStorage implements LogStorage {
 
   async #open(options: OpenOptions): Promise<Run> {
     try {
-      await this.#takeLock();
+      await this.#takeLock(options.topics);
       const run = await this.#database.claim(options);
       // Meanwhile it may have been closed; a run that nobody uses harms nobody.
       if (this.#state === 'opening') this.#state = 'open';
@@ -245,8 +248,12 @@ export class IndexedDbStorage implements LogStorage {
     }
   }
 
-  async #takeLock(): Promise<void> {
+  async #takeLock(topics: readonly string[] | undefined): Promise<void> {
+    // Whoever sees to locks itself looks before it takes one; the claim looks again.
     if (this.#locks === null) return;
+    if (topics !== undefined && (await holdsLog(this.#indexedDB, [this.#name], topics))) {
+      throw madeWithAnotherSecret(this.#name);
+    }
     if (this.#locks === undefined) {
       throw new QuorateError(
         'STORAGE_FAILED',

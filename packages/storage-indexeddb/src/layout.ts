@@ -26,7 +26,14 @@ export type Head = {
   readonly nonce: string;
   /** Counts the transactions that wrote, over all runs. */
   readonly writes: number;
+  /** Of the secret that the replica was made with (Z42); null: nobody said. */
+  readonly topic: string | null;
 };
+
+/** Was the replica made with another secret than these topics are of? */
+export function isOfNone(head: Head, topics: readonly string[] | undefined): boolean {
+  return topics !== undefined && (head.topic === null || !topics.includes(head.topic));
+}
 
 export type SnapshotHead = {
   readonly meta: SnapshotMeta;

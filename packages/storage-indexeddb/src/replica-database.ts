@@ -4,7 +4,7 @@
  * beneath (see database-connection.ts), the replica stays: the head tells whether a transaction that
  * was under way when one was lost had happened.
  */
-import { QuorateError, assert } from '@quorate/contracts';
+import { QuorateError, assert, madeWithAnotherSecret } from '@quorate/contracts';
 import type { OpenOptions, Run } from '@quorate/contracts';
 import type { UseStore } from 'idb-keyval';
 import { DatabaseConnection, lost } from './database-connection.ts';
@@ -14,6 +14,7 @@ import {
   generationKey,
   headFormat,
   headKey,
+  isOfNone,
   logRange,
   snapshotKey,
   storageError,
@@ -69,10 +70,10 @@ export class ReplicaDatabase {
   /**
    * Makes this opening the replica's latest run (Z1), durably; only `create` makes a replica. The
    * same transaction reads what there is: it is handed out once the claim is durable.
-   * Rejects with `STORAGE_LOST`, `STORAGE_FULL`, `STORAGE_FAILED`, or `OUTDATED` for a database
+   * Rejects with `BAD_SECRET`, `STORAGE_LOST`, `STORAGE_FULL`, `STORAGE_FAILED`, or `OUTDATED` for a database
    * that a newer release wrote (Z20).
    */
-  async claim({ create, newNodeId, nonce }: OpenOptions): Promise<Run> {
+  async claim({ create, newNodeId, nonce, topics }: OpenOptions): Promise<Run> {
     // A claim that is made a second time, after a lost connection, costs an epoch and nothing else.
     const { head, rows } = await this.#connection.run<{ readonly head: Head; readonly rows: Rows }>(
       create,
@@ -92,15 +93,37 @@ export class ReplicaDatabase {
             return;
           }
           const generation = ((generationRequest.result as number | undefined) ?? 0) + 1;
-          const head: Head =
-            known === undefined
-              ? { format: headFormat, generation, nodeId: newNodeId, epoch: 1, nonce, writes: 1 }
-              : { ...known, epoch: known.epoch + 1, nonce, writes: known.writes + 1 };
-          if (known === undefined) store.put(generation, generationKey);
-          store.put(head, headKey);
-          readRows(store, head.generation, (rows) => {
+          const begin = (): Head => {
+            store.put(generation, generationKey);
+            const topic = topics?.[0] ?? null;
+            return {
+              format: headFormat,
+              generation,
+              nodeId: newNodeId,
+              epoch: 1,
+              nonce,
+              writes: 1,
+              topic,
+            };
+          };
+          const take = (head: Head, rows: Rows): void => {
+            store.put(head, headKey);
             finish({ head, rows });
             store.transaction.commit();
+          };
+          if (known === undefined) {
+            take(begin(), noRows);
+            return;
+          }
+          readRows(store, known.generation, (rows) => {
+            if (!isOfNone(known, topics)) {
+              take({ ...known, epoch: known.epoch + 1, nonce, writes: known.writes + 1 }, rows);
+            } else if (rows.logKeys.length > 0 || rows.snapshot !== undefined) {
+              refuse(madeWithAnotherSecret(this.#name));
+            } else {
+              // It never became anybody's replica.
+              take(begin(), noRows);
+            }
           });
         };
       },
@@ -170,6 +193,8 @@ export class ReplicaDatabase {
     return result.value;
   }
 }
+
+const noRows: Rows = { logKeys: [], logValues: [], snapshot: undefined, chunkKeys: [] };
 
 function readRows(store: IDBObjectStore, generation: number, done: (rows: Rows) => void): void {
   const log = logRange(generation);

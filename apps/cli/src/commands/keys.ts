@@ -2,13 +2,25 @@
 import { fromJsonValue, toJsonValue } from '@quorate/client';
 import type { KvEntry, RangeOptions, Value, WatchEvent } from '@quorate/client';
 import type { Run } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { readText, readValueFile } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
 import { clientOf } from '../gateway-client.ts';
 
-export const runPut: Run = async (flags, { output }) => {
-  const [key = '', text = ''] = positionals(flags, ['KEY', 'VALUE'], 2);
-  const value = flags.boolean('json-value') ? parseValue(text) : text;
+export const runPut: Run = async (flags, { output, input }) => {
+  const file = flags.text('file');
+  const [key = '', given = ''] = positionals(flags, ['KEY', 'VALUE'], file === undefined ? 2 : 1);
+  if (file !== undefined && flags.positionals.length > 1) {
+    throw new UsageError('Wanted VALUE or --file, not both');
+  }
+  const text =
+    file !== undefined
+      ? await readValueFile(file)
+      : given === '-'
+        ? await readText(input, 'standard input')
+        : given;
+  const value = flags.boolean('json-value') ? await parseValue(text) : text;
   const ifRevision = flags.number('if-revision');
   const client = await clientOf(flags);
   const { revision } = await client.kv.put(key, value, {
@@ -28,7 +40,7 @@ export const runGet: Run = async (flags, { output }) => {
     { kv: entry === undefined ? null : entryJson(entry) },
     entry === undefined ? '' : valueText(entry.value, flags),
   );
-  return 0;
+  return entry === undefined ? exitCodes.no : exitCodes.done;
 };
 
 export const runDelete: Run = async (flags, { output }) => {
@@ -109,12 +121,14 @@ function consistencyOf(flags: Flags): { readonly consistency?: 'local' } {
   return flags.boolean('local') ? { consistency: 'local' } : {};
 }
 
-function parseValue(text: string): Value {
+async function parseValue(text: string): Promise<Value> {
+  const { parseJson } = await import('@quorate/gateway');
   try {
-    return fromJsonValue(JSON.parse(text), 'VALUE') as Value;
+    return fromJsonValue(parseJson(text, 'VALUE'), 'VALUE') as Value;
   } catch (error) {
     if (error instanceof TypeError) throw error;
-    throw new UsageError(`Cannot read ${text}: wanted JSON`);
+    const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
+    throw new UsageError(`Cannot read ${shown}: wanted JSON`);
   }
 }
 

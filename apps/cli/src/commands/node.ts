@@ -1,9 +1,11 @@
 /** `quorate node`: one member in one process, told as events. */
 import type { ClusterStatus } from '@quorate/cluster';
+import { QuorateError } from '@quorate/contracts';
 import { startGateway } from '@quorate/gateway';
-import type { Gateway, GatewayTarget } from '@quorate/gateway';
+import type { GatewayTarget } from '@quorate/gateway';
 import type { Run } from '../command.ts';
 import { dialAddress, listenAddress } from '../addresses.ts';
+import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { readLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
@@ -33,62 +35,68 @@ export const runNode: Run = async (flags, { output, stop }) => {
   if (relays.length === 0) throw new UsageError('--relay is missing');
   const dataDir = dataDirOf(flags);
   const secretFile = flags.text('secret-file');
-  const secret = secretFile === undefined ? 'public' : await readLines(secretFile, 'a secret');
+  const secret =
+    secretFile === undefined ? 'public' : await readLines('secret-file', secretFile, 'a secret');
   const listenAt = gatewayAddressOf(flags);
   const tokenFile = flags.text('gateway-token-file');
-  const tokens = tokenFile === undefined ? [] : await readLines(tokenFile, 'a token');
+  const tokens =
+    tokenFile === undefined ? [] : await readLines('gateway-token-file', tokenFile, 'a token');
   const label = flags.text('label');
   const zone = flags.text('zone');
   const expect = flags.number('expect', 1);
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
 
-  if (dataDir !== undefined && flags.text('data') === undefined) {
-    output.note(`Keeping data in ${dataDir} (--data names another place)`);
-  }
-  if (secretFile === undefined) {
-    output.note(
-      `Namespace ${namespace} is public: whoever reaches the relay can read and write it. ` +
-        'Give members a --secret-file to keep it to yourself (quorate secret generate)',
-    );
-  }
-  const { joinCluster } = await import('@quorate/join');
-  const cluster: NodeCluster = joinCluster({
-    namespace,
-    relays: relays.map(dialAddress),
-    secret,
-    ...(dataDir === undefined ? { storage: 'memory' as const } : { dataDir }),
-    ...(label === undefined ? {} : { label }),
-    ...(zone === undefined ? {} : { zone }),
-    ...(expect === undefined ? {} : { policy: { expect } }),
-    ...(flags.boolean('new') ? { formation: 'new' as const } : {}),
-    ...(flags.boolean('take-over') ? { takeOver: true } : {}),
-    ...(listen.length === 0 ? {} : { listen }),
-    ...(announce.length === 0 ? {} : { announce }),
-  });
-
+  let cluster: NodeCluster | null = null;
+  // Before the member is made: a port that is taken leaves no trace on the disk.
+  const gateway =
+    listenAt === null
+      ? null
+      : await startGateway(
+          targetOf(() => cluster),
+          {
+            ...listenAt,
+            tokens,
+            cors: flags.list('gateway-cors'),
+            onUnexpected: (error) => {
+              output.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+            },
+          },
+        );
   const reporter = new NodeReporter(output);
-  const stopListening = cluster.on('error', (error) => reporter.error(error));
-  let gateway: Gateway | null = null;
+  let stopListening = (): void => {};
   try {
-    if (listenAt !== null) {
-      gateway = await startGateway(cluster, {
-        ...listenAt,
-        tokens,
-        cors: flags.list('gateway-cors'),
-        onUnexpected: (error) => {
-          output.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
-        },
-      });
-    }
+    const { joinCluster } = await import('@quorate/join');
+    const member: NodeCluster = joinCluster({
+      namespace,
+      relays: relays.map(dialAddress),
+      secret,
+      ...(dataDir === undefined ? { storage: 'memory' as const } : { dataDir }),
+      ...(label === undefined ? {} : { label }),
+      ...(zone === undefined ? {} : { zone }),
+      ...(expect === undefined ? {} : { policy: { expect } }),
+      ...(flags.boolean('new') ? { formation: 'new' as const } : {}),
+      ...(flags.boolean('take-over') ? { takeOver: true } : {}),
+      ...(listen.length === 0 ? {} : { listen }),
+      ...(announce.length === 0 ? {} : { announce }),
+    });
+    cluster = member;
+    stopListening = member.on('error', ({ code, message }) => {
+      const needsSecret = code === 'BAD_SECRET' && secretFile === undefined;
+      const hint = needsSecret ? `; --secret-file names the file that holds it` : '';
+      reporter.error({ code, message: `${message}${hint}` });
+    });
+    const notes = notesOf({ namespace, isPublic: secretFile === undefined, dataDir, flags });
     const url = gateway?.url ?? null;
-    const stopped = watchStatus(cluster, (status) => {
+    const stopped = watchStatus(member, (status) => {
       if (isFinal(status)) {
         reporter.ending();
         return;
       }
-      if (status.nodeId !== null && cluster.peerId !== null) {
-        const { peerId, addresses } = cluster;
+      // Only what comes true is said: of a member that starts, not of one that is refused.
+      if (status.clusterId !== null) for (const note of notes.splice(0)) output.note(note);
+      if (status.nodeId !== null && member.peerId !== null) {
+        const { peerId, addresses } = member;
         reporter.started({ nodeId: status.nodeId, peerId, addresses, gateway: url });
       }
       reporter.status(status);
@@ -98,12 +106,55 @@ export const runNode: Run = async (flags, { output, stop }) => {
   } finally {
     // The gateway first: what it began is carried out, and its clients go on elsewhere.
     await gateway?.close({ graceMs: gatewayGraceMs });
-    await cluster.close();
+    await cluster?.close();
     stopListening();
   }
   reporter.stopped();
-  return stop.aborted || cluster.status.reason === 'REMOVED' ? 0 : exitCodeOf(cluster.status);
+  return stop.aborted ? exitCodes.done : endingCodeOf(cluster.status);
 };
+
+/** The gateway listens before there is a member: no request comes in between. */
+function targetOf(cluster: () => NodeCluster | null): GatewayTarget {
+  const member = (): NodeCluster => {
+    const made = cluster();
+    if (made === null) throw new QuorateError('CLOSED', 'This member is not started yet');
+    return made;
+  };
+  return {
+    get status() {
+      return member().status;
+    },
+    get kv() {
+      return member().kv;
+    },
+    members: () => member().members(),
+    leave: (options) => member().leave(options),
+    showRegister: (options) => member().showRegister(options),
+    restoreRegister: (options) => member().restoreRegister(options),
+    backup: (options) => member().backup(options),
+    export: (options) => member().export(options),
+  };
+}
+
+function notesOf(options: {
+  readonly namespace: string;
+  readonly isPublic: boolean;
+  readonly dataDir: string | undefined;
+  readonly flags: Flags;
+}): string[] {
+  const { namespace, isPublic, dataDir, flags } = options;
+  const notes: string[] = [];
+  if (dataDir !== undefined && flags.text('data') === undefined) {
+    notes.push(`Keeping data in ${dataDir} (--data names another place)`);
+  }
+  if (isPublic) {
+    notes.push(
+      `Namespace ${namespace} is public: whoever reaches the relay can read and write it. ` +
+        'Give members a --secret-file to keep it to yourself (quorate secret generate)',
+    );
+  }
+  return notes;
+}
 
 /** Calls `see` now and at each change; resolves once the member has ended by itself. */
 async function watchStatus(
@@ -124,8 +175,10 @@ function isFinal(status: ClusterStatus): boolean {
   return status.phase === 'stopped' || status.phase === 'outdated' || status.phase === 'server';
 }
 
-function exitCodeOf(status: ClusterStatus): number {
-  return status.reason === null || status.reason === 'CLOSED' ? 0 : 1;
+/** Asked for nothing but to run: what it was not able to do had no effect. */
+function endingCodeOf({ reason }: ClusterStatus): number {
+  const isDone = reason === null || reason === 'CLOSED' || reason === 'REMOVED';
+  return isDone ? exitCodes.done : exitCodeOf({ code: reason, outcome: 'not-applied' });
 }
 
 /** Undefined: in memory. */

@@ -112,7 +112,7 @@ async function topicOf(flags: Flags): Promise<string | undefined> {
 
 async function secretOf(flags: Flags): Promise<'public' | readonly string[]> {
   const file = flags.text('secret-file');
-  return file === undefined ? 'public' : readLines(file, 'a secret');
+  return file === undefined ? 'public' : readLines('secret-file', file, 'a secret');
 }
 
 function textOf({ group, record, trouble, announced }: RegisterInfo): string {

@@ -14,9 +14,6 @@ export const runRelay: Run = async (flags, { output, stop }) => {
   const directory = data ?? './quorate-relay';
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
-  if (!ephemeral && data === undefined) {
-    output.note(`Keeping key and register in ${directory} (--data names another place)`);
-  }
   const { startRelay } = await import('@quorate/transport-libp2p/relay');
   const relay = await startRelay({
     ...(ephemeral ? { ephemeral } : { directory }),
@@ -27,6 +24,9 @@ export const runRelay: Run = async (flags, { output, stop }) => {
     verify: verifyRecord,
   });
   try {
+    if (!ephemeral && data === undefined) {
+      output.note(`Keeping key and register in ${directory} (--data names another place)`);
+    }
     const addresses = relay.addresses();
     output.result({ event: 'listening', addresses }, `Listening on ${addresses.join(', ')}`);
     if (relay.lost !== null) {

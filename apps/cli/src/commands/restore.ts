@@ -95,7 +95,10 @@ async function optionsOf(flags: Flags, output: Output): Promise<Omit<RestoreOpti
       ? {}
       : {
           relays,
-          secret: secretFile === undefined ? 'public' : await readLines(secretFile, 'a secret'),
+          secret:
+            secretFile === undefined
+              ? 'public'
+              : await readLines('secret-file', secretFile, 'a secret'),
         }),
     ...(replace === undefined ? {} : { replace }),
     ...(above === undefined ? {} : { above }),

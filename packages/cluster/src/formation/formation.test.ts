@@ -219,9 +219,7 @@ describe('form()', () => {
       },
     });
     await bench.clock.advance(20_000);
-    expect(relay.reports.at(-1)?.message).toBe(
-      'Waiting for a relay: none of those configured can be reached',
-    );
+    expect(relay.reports.at(-1)?.message).toMatch(/^Waiting for a relay: \S/);
     expect(place.reports.at(-1)?.message).toBe(
       'Waiting for the storage of this browser: Cannot open it: no',
     );

@@ -170,11 +170,9 @@ async function attempt(
 
 function reportWaiting(options: FormationOptions, error: QuorateError): void {
   const isSilent = error.code === 'UNREACHABLE' || error.code === 'ABORTED';
-  const place = options.register?.place;
-  const message =
-    isSilent && place === undefined
-      ? 'Waiting for a relay: none of those configured can be reached'
-      : `Waiting for ${place ?? 'the register'}: ${error.message}`;
+  const place = options.register?.place ?? (isSilent ? 'a relay' : 'the register');
+  // Whoever does not answer says which one it is, why, and since when.
+  const message = `Waiting for ${place}: ${error.message}`;
   options.report({ phase: 'discovering', reason: 'FORMATION_WAITING', message });
 }
 

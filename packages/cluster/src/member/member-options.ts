@@ -20,6 +20,13 @@ export type MemberOptions = {
   readonly random: RandomBytes;
   /** A new instance on the same store at each call; waited for where a store has to be come by. */
   readonly createStorage: () => LogStorage | Promise<LogStorage>;
+  /**
+   * Topics of the secrets this member has, the primary first: a store that was made with another is
+   * not opened (Z42). Asked once there is a store. Default: whatever the store was made with.
+   */
+  readonly topics?: () => readonly string[];
+  /** Where the store lies, for a person who has two copies of it. */
+  readonly place?: string;
   /** Called once, when the store is held: a second process on one store never reaches the network. */
   readonly network: () => Promise<MemberNetwork>;
   /** Fresh: nothing was applied to it. */

@@ -187,6 +187,8 @@ export class Member implements Consensus, HostedReplica {
     if (replica === null || target === undefined) {
       throw new QuorateError('NO_LEADER', 'Cannot leave: this member is in no cluster yet');
     }
+    // Nobody could carry it out; who is missing stands in the refusal.
+    this.#status.throwIfReadOnly();
     try {
       await withDeadline(
         this.#clock,
@@ -311,7 +313,9 @@ export class Member implements Consensus, HostedReplica {
   }
 
   disowned(error: QuorateError): void {
-    this.#fail(error);
+    const { place } = this.#options;
+    const advice = place === undefined ? '' : `; this one lies in ${place}. ${copyAdvice}`;
+    this.#fail(new QuorateError(error.code, `${error.message}${advice}`, { cause: error }));
   }
 
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
@@ -355,6 +359,7 @@ export class Member implements Consensus, HostedReplica {
       stateMachine,
       emptyState: this.#emptyState,
       random,
+      topics: this.#options.topics?.(),
     });
     this.#opened = opened;
     this.#genesis = opened.state.genesis ?? genesisOf(opened.loaded.entries);
@@ -735,6 +740,8 @@ function ignoreExpected(error: unknown): void {
   if (!isQuorateError(error)) throw error;
 }
 
+const copyAdvice =
+  'Run one of the two and put the other directory aside: an empty one joins as a new member';
 const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;

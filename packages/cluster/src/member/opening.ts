@@ -31,19 +31,21 @@ export type Opened = {
 export async function openReplica(
   storage: LogStorage,
   options: {
-    stateMachine: StateMachine;
-    emptyState: Uint8Array;
-    random: RandomBytes;
+    readonly stateMachine: StateMachine;
+    readonly emptyState: Uint8Array;
+    readonly random: RandomBytes;
     /** Default true. */
-    create?: boolean;
+    readonly create?: boolean;
+    readonly topics: readonly string[] | undefined;
   },
 ): Promise<Opened> {
-  const { stateMachine, emptyState, random, create = true } = options;
+  const { stateMachine, emptyState, random, create = true, topics } = options;
   try {
     const run = await storage.open({
       create,
       newNodeId: hexFromBytes(random(16)),
       nonce: hexFromBytes(random(8)),
+      ...(topics === undefined ? {} : { topics }),
     });
     const loaded = await storage.load();
     const state = new ReplicatedState(stateMachine);

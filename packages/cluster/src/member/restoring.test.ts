@@ -51,7 +51,7 @@ async function restored(world: World, { facts, lines }: Backup): Promise<MemoryD
       },
       machine: machine.snapshot(),
     },
-    seededBytes(90 + generation),
+    { random: seededBytes(90 + generation), topics: [world.cipher().topic] },
   );
   await takeName(register, record, { clusterId, generation, founder: nodeId }, never);
   return disk;

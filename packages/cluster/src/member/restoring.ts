@@ -63,7 +63,7 @@ export type Restored = {
 export async function writeRestored(
   storage: LogStorage,
   restored: Restored,
-  random: RandomBytes,
+  { random, topics }: { readonly random: RandomBytes; readonly topics: readonly string[] },
 ): Promise<void> {
   const { facts, clusterId, generation, register, founder, machine } = restored;
   const genesis: Genesis = {
@@ -89,7 +89,7 @@ export async function writeRestored(
   const membership = plainMembership({ voters: [founder.nodeId], learners: [] });
   try {
     const nonce = hexFromBytes(random(8));
-    await storage.open({ create: true, newNodeId: founder.nodeId, nonce });
+    await storage.open({ create: true, newNodeId: founder.nodeId, nonce, topics });
     await storage.load();
     const meta = { term: 1, index: 1, membership, membershipIndex: 1 };
     await persistRestored(storage, meta, joined(head, machine));

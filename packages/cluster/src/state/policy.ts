@@ -10,6 +10,8 @@ import {
   type CborMap,
   QuorateError,
 } from '@quorate/contracts';
+import { checkValue, flag, integer, takeOptions, word } from '@quorate/contracts/options';
+import type { Kinds } from '@quorate/contracts/options';
 
 /** See `Policy.voting`. */
 export type Voting = 'auto' | 'anchors' | 'everyone';
@@ -77,46 +79,33 @@ export const defaultPolicy: Policy = {
   expect: 1,
 };
 
-/** Completes and checks a founder's wishes. Throws `RangeError` naming the field. */
-export function createPolicy(wishes: Partial<Policy> = {}): Policy {
-  const policy: Policy = { ...defaultPolicy, ...wishes };
-  const { leaseReads, voting, ...numbers } = policy;
-  if (!isVoting(voting)) {
-    throw new RangeError(
-      `Cannot use policy.voting ${String(voting)}: wanted auto, anchors or everyone`,
-    );
-  }
-  if (typeof leaseReads !== 'boolean') {
-    throw new RangeError(
-      `Cannot use policy.leaseReads ${String(leaseReads)}: wanted true or false`,
-    );
-  }
-  for (const [name, value] of Object.entries(numbers)) {
-    const least = name === 'trailingEntries' ? 0 : 1;
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new RangeError(
-        `Cannot use policy.${name} ${value}: wanted an integer from ${least} on`,
-      );
-    }
-  }
-  if (![1, 3, 5].includes(policy.maxVoters)) {
-    throw new RangeError(`Cannot use policy.maxVoters ${policy.maxVoters}: wanted 1, 3 or 5`);
-  }
-  if (policy.electionTimeoutMsMax <= policy.electionTimeoutMsMin) {
-    throw new RangeError(
-      `Cannot use policy.electionTimeoutMsMax ${policy.electionTimeoutMsMax}: wanted more than ${policy.electionTimeoutMsMin}`,
-    );
-  }
-  if (policy.electionTimeoutMsMin < 2 * policy.heartbeatMs) {
-    throw new RangeError(
-      `Cannot use policy.electionTimeoutMsMin ${policy.electionTimeoutMsMin}: wanted at least two heartbeats`,
-    );
-  }
+const votings: readonly Voting[] = ['auto', 'anchors', 'everyone'];
+
+const kinds: Kinds = {
+  ...Object.fromEntries(Object.keys(defaultPolicy).map((name) => [name, integer(1)])),
+  trailingEntries: integer(0),
+  leaseReads: flag,
+  voting: word(...votings),
+  maxVoters: word(1, 3, 5),
+};
+
+/** Completes and checks a founder's wishes. Throws `TypeError` or `RangeError` naming the field. */
+export function createPolicy(wishes?: Partial<Policy>): Policy {
+  const given: Partial<Policy> = takeOptions(wishes, kinds, action, 'policy.');
+  const policy: Policy = { ...defaultPolicy, ...given };
+  const { electionTimeoutMsMin, heartbeatMs } = policy;
+  const mustReach = (name: keyof Policy, least: number): void =>
+    checkValue(policy[name], integer(least), action, `policy.${name}`);
+  mustReach('electionTimeoutMsMax', electionTimeoutMsMin + 1);
+  // At least two heartbeats.
+  mustReach('electionTimeoutMsMin', 2 * heartbeatMs);
   return policy;
 }
 
+const action = 'found a cluster';
+
 function isVoting(value: unknown): value is Voting {
-  return value === 'auto' || value === 'anchors' || value === 'everyone';
+  return votings.includes(value as Voting);
 }
 
 /** What every member must know of its cluster before anything else: the context of entry 1. */

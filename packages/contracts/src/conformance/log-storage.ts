@@ -20,6 +20,7 @@ import {
   same,
   sameEntries,
 } from './log-storage-checks.ts';
+import { secretCases } from './log-storage-secrets.ts';
 import { check, rejectionOf } from './network-checks.ts';
 
 /** Where replicas are stored: a directory, a database, a piece of memory. */
@@ -94,6 +95,7 @@ const identityCases: readonly Case[] = [
       }
     },
   ],
+  ...secretCases,
   [
     'open({ create: false }) on an empty medium is STORAGE_LOST and creates nothing (Z4)',
     async (medium) => {

@@ -7,7 +7,7 @@
  */
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '../log-storage.ts';
-import { QuorateError, assert } from '../errors.ts';
+import { QuorateError, assert, madeWithAnotherSecret } from '../errors.ts';
 
 export type MemoryDiskOptions = {
   /** What storages on this disk say of themselves. False by default: memory forgets (Z16). */
@@ -22,6 +22,7 @@ export type MemoryDiskOptions = {
 /** What is durable on a disk, for checks from outside; never to be changed. */
 export type MemoryDiskContents = {
   readonly run: Run | null;
+  readonly topic: string | null;
   readonly hardState: HardState;
   readonly snapshot: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array } | null;
   readonly entries: readonly Entry[];
@@ -54,6 +55,18 @@ export class MemoryDisk {
 
   get contents(): MemoryDiskContents {
     return this.#contents;
+  }
+
+  /** Was its replica made with another secret than these topics are of? */
+  isOfNone(topics: readonly string[] | undefined): boolean {
+    const { run, topic } = this.#contents;
+    return run !== null && topics !== undefined && (topic === null || !topics.includes(topic));
+  }
+
+  /** A replica that never persisted anything is nobody's. */
+  get isBlank(): boolean {
+    const { hardState, snapshot, entries } = this.#contents;
+    return entries.length === 0 && snapshot === null && hardState.currentTerm === 0;
   }
 
   /** How many accepted writes are not durable yet. */
@@ -224,12 +237,16 @@ export class MemoryStorage implements LogStorage {
     assert(this.#state === 'new', 'open() is called once');
     this.#state = 'opening';
     try {
+      const { topics } = options;
+      const isOthers = this.#disk.isOfNone(topics);
+      if (isOthers && !this.#disk.isBlank) throw madeWithAnotherSecret('the memory disk');
       this.#disk.acquire(this);
       await this.#submit('control', 64, (contents) => {
         if (contents.run === null && !options.create) {
           throw new QuorateError('STORAGE_LOST', 'Cannot open the memory disk: it is empty');
         }
-        const { run } = contents;
+        const run = isOthers ? null : contents.run;
+        contents.topic = isOthers || run === null ? (topics?.[0] ?? null) : contents.topic;
         contents.run = {
           nodeId: run?.nodeId ?? options.newNodeId,
           epoch: (run?.epoch ?? 0) + 1,
@@ -435,6 +452,8 @@ type Operation = {
 
 type Contents = {
   run: Run | null;
+  /** Of the secret that the replica was made with; null: of none. */
+  topic: string | null;
   hardState: HardState;
   snapshot: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array } | null;
   entries: Entry[];
@@ -444,7 +463,7 @@ type Contents = {
 
 function emptyContents(archives: Map<string, MemoryDiskContents>): Contents {
   const hardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
-  return { run: null, hardState, snapshot: null, entries: [], cache: null, archives };
+  return { run: null, topic: null, hardState, snapshot: null, entries: [], cache: null, archives };
 }
 
 function applyBatch(contents: Contents, batch: PersistBatch): Contents {

@@ -9,6 +9,7 @@ import { createPlainCipher } from '@quorate/contracts/memory';
 import { IndexedDbRegister } from '@quorate/storage-indexeddb';
 import { createTabsRendezvous, createTabsTransport } from '@quorate/transport-tabs';
 import type { JoinOptions } from '../options.ts';
+import { ringTopics } from '../ring-topics.ts';
 import { checkEnvironment } from './environment.ts';
 import type { Environment } from './environment.ts';
 
@@ -22,6 +23,8 @@ export type Realm = {
   /** True where members elsewhere keep the data, so that a page may do without a disk. */
   readonly maySpareDisks: boolean;
   readonly policy: Partial<Policy>;
+  /** Of the secrets this page has, the primary's first; what it keeps was made with one of them. */
+  readonly topics: () => Promise<readonly string[]>;
   /** A network of its own for each replica that a page runs. */
   readonly network: () => Promise<MemberNetwork>;
   /** Begins what the next `network` takes its time for. The returned function ends it if none came. */
@@ -47,6 +50,7 @@ export function tabsRealm(join: JoinOptions, environment: Environment): Realm {
     isOneProfile: true,
     maySpareDisks: false,
     policy: { ...tabsPolicy, maxVoters: slotCount },
+    topics: async () => ringTopics(await cipherOf(join, environment)),
     prepare: () => {
       const making = parts();
       prepared = making;
@@ -86,10 +90,11 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
     isOneProfile: false,
     maySpareDisks: true,
     policy: {},
+    topics: async () => ringTopics(await cipherOf(join, environment, true)),
     network: async () => {
       const [{ networkOverRelays }, cipher] = await Promise.all([
         import('./relays.ts'),
-        cipherOf({ ...join, secret: join.secret ?? 'public' }, environment, true),
+        cipherOf(join, environment, true),
       ]);
       const options = {
         relays: relays.map(String),

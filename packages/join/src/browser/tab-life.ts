@@ -7,7 +7,7 @@
  * Each replica is a host of its own: one that is handed to another tab takes no link of its
  * neighbours along.
  */
-import { isQuorateError } from '@quorate/contracts';
+import { isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
 import { Member, Neighbours } from '@quorate/cluster';
 import type { LogStorage, QuorateError, StateMachine, Transport } from '@quorate/contracts';
 import type { ClusterStatus, MemberNetwork, MemberOptions } from '@quorate/cluster';
@@ -41,6 +41,7 @@ export class TabLife {
   #slots: Slots | null = null;
   /** The primary's slot; null: it lives in memory. Undefined until that is known. */
   #slot: number | null | undefined;
+  #topics: readonly string[] = [];
   /** The primary's. */
   #transport: Transport | null = null;
   /** Ends what the realm prepared and nobody took. */
@@ -126,6 +127,13 @@ export class TabLife {
     }
     const { locks, indexedDB } = checkEnvironment(environment);
     if (this.#slot === undefined) {
+      this.#topics = await realm.topics();
+      // Z42: before a slot is asked for, and before anything is read. What begins at the same time is
+      // told apart where it opens.
+      if (await holdsLog(indexedDB, this.#storeNames(), this.#topics)) {
+        throw madeWithAnotherSecret(realm.name);
+      }
+      if (this.#over) return memory();
       this.#slots = new Slots({
         name: realm.name,
         count: realm.slotCount,
@@ -245,6 +253,8 @@ export class TabLife {
       random: environment.random,
       createStorage,
       neighbours: this.#neighbours,
+      // Known by now: a store is opened after the first slot was come by.
+      topics: () => this.#topics,
       memoryMayFound: false,
       ...(realm.isOneProfile ? { isLogHere: () => this.#isLogHere() } : {}),
       network,
@@ -283,12 +293,12 @@ export class TabLife {
   /** Databases can be deleted one by one: the register's without those of replicas, or these alone. */
   async #isLogHere(): Promise<boolean> {
     const { indexedDB } = checkEnvironment(this.#options.environment);
-    // Another page may have been told of more of them.
-    const slots = Array.from({ length: slotCountMax }, (_, slot) => slot);
-    return holdsLog(
-      indexedDB,
-      slots.map((slot) => this.#storeName(slot)),
-    );
+    return holdsLog(indexedDB, this.#storeNames());
+  }
+
+  /** Another page may have been told of more of them. */
+  #storeNames(): string[] {
+    return Array.from({ length: slotCountMax }, (_, slot) => this.#storeName(slot));
   }
 }
 

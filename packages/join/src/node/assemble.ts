@@ -10,10 +10,13 @@ import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';
 import type { Libp2pHost, Libp2pHostOptions } from '@quorate/transport-libp2p';
+import { orBadAddress } from '../bad-address.ts';
 import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
+import { ringTopics } from '../ring-topics.ts';
 import type { Assemble } from '../runner.ts';
-import { keepHostKey, readPort, writePort } from './host-files.ts';
+import { makeHostKey, readHostFiles, refuseRelays, writePort } from './host-files.ts';
+import type { HostFiles } from './host-files.ts';
 
 /** Makes a member of this process; nothing is opened before it is started. */
 export const assembleNode: Assemble = (options, machine) => {
@@ -27,8 +30,9 @@ export const assembleNode: Assemble = (options, machine) => {
   });
   const memory = new MemoryDisk();
   let host: Libp2pHost | null = null;
+  let files: HostFiles = { key: null, port: 0 };
   const network = async (): Promise<MemberNetwork> => {
-    const opened = await openHost(options, directory);
+    const opened = await orBadAddress(openHost(options, directory, files));
     host = opened;
     const common = {
       transport: opened.transport(cipher.topic),
@@ -46,13 +50,17 @@ export const assembleNode: Assemble = (options, machine) => {
     // With a wall clock that goes on while the machine sleeps: here leases may be relied on (Z23).
     clock: { ...systemClock, wallNow: () => Date.now() },
     random: systemRandom,
-    createStorage: () =>
-      directory === null
-        ? new MemoryStorage(memory)
-        : new FileStorage({
-            directory: join(directory, 'log'),
-            takeOver: options.takeOver ?? false,
-          }),
+    createStorage: async () => {
+      if (directory === null || dataDir === undefined) return new MemoryStorage(memory);
+      await refuseRelays(resolve(dataDir));
+      files = await readHostFiles(directory);
+      return new FileStorage({
+        directory: join(directory, 'log'),
+        takeOver: options.takeOver ?? false,
+      });
+    },
+    topics: () => ringTopics(cipher),
+    ...(directory === null ? {} : { place: `${directory} on ${hostname()}` }),
     network,
     stateMachine: machine,
     formation: options.formation ?? 'auto',
@@ -70,11 +78,15 @@ export const assembleNode: Assemble = (options, machine) => {
   };
 };
 
-async function openHost(options: JoinOptions, directory: string | null): Promise<Libp2pHost> {
+async function openHost(
+  options: JoinOptions,
+  directory: string | null,
+  { key, port }: HostFiles,
+): Promise<Libp2pHost> {
   // Loaded only here: a server that merely renders a page loads no libp2p.
   const { createLibp2pHost, generatePrivateKey } = await import('@quorate/transport-libp2p');
   const privateKey =
-    directory === null ? undefined : await keepHostKey(directory, generatePrivateKey);
+    key ?? (directory === null ? undefined : await makeHostKey(directory, generatePrivateKey));
   const common = {
     ...(privateKey === undefined ? {} : { privateKey }),
     relays: (options.relays ?? []).map(String),
@@ -83,7 +95,6 @@ async function openHost(options: JoinOptions, directory: string | null): Promise
   if (options.listen !== undefined) {
     return createLibp2pHost({ ...common, listen: options.listen });
   }
-  const port = directory === null ? 0 : await readPort(directory);
   const host = await listenOnLoopback(createLibp2pHost, common, port);
   const actual = portOf(host.addresses());
   if (directory !== null && actual !== null && actual !== port) await writePort(directory, actual);

@@ -1,51 +1,80 @@
 /**
  * What a Node member keeps beside its log, so that it comes back as the same host: its network key
- * and the port it listened on. Losing either costs others a look-up, nothing more.
+ * and the port it listened on. A key that is not the one that was written would make another host of
+ * it, which the others look for in vain: so both carry checksums.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { QuorateError } from '@quorate/contracts';
+import { corrupt, readChecked, writeChecked } from '@quorate/transport-libp2p/files';
 
-/** Reads the key of `directory`, or keeps the one that `generate` makes. */
-export async function keepHostKey(
+export type HostFiles = {
+  readonly key: Uint8Array | null;
+  /** Of the last run, 0 if there was none. */
+  readonly port: number;
+};
+
+/**
+ * Looked at before the store is opened, so that nothing changed where one is damaged. Rejects with
+ * `STORAGE_CORRUPT`, also where the key alone is missing.
+ */
+export async function readHostFiles(directory: string): Promise<HostFiles> {
+  const keyPath = join(directory, keyName);
+  const portPath = join(directory, portName);
+  const [key, port] = await Promise.all([readChecked(keyPath), readChecked(portPath)]);
+  const files = {
+    key: key === null ? null : keyOf(key, keyPath),
+    port: port === null ? 0 : portOf(port, portPath),
+  };
+  // The port is written after it.
+  if (files.key === null && port !== null) throw corrupt(keyPath, 'it is missing');
+  return files;
+}
+
+/** Keeps the key that `generate` makes. */
+export async function makeHostKey(
   directory: string,
   generate: () => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
-  const stored = await readOptional(join(directory, 'host-key'));
-  if (stored !== null && stored.length > 0) return new Uint8Array(stored);
   const key = await generate();
-  await writeAtomically(directory, 'host-key', key);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeChecked(directory, keyName, { format, key: Buffer.from(key).toString('hex') });
   return key;
 }
 
-/** The port of the last run, 0 if there was none. */
-export async function readPort(directory: string): Promise<number> {
-  const text = (await readOptional(join(directory, 'port')))?.toString('utf8') ?? '';
-  const port = Number(text);
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0;
-}
-
 export async function writePort(directory: string, port: number): Promise<void> {
-  await writeAtomically(directory, 'port', new TextEncoder().encode(String(port)));
+  await writeChecked(directory, portName, { format, port });
 }
 
-async function readOptional(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+/** Rejects with `BAD_REQUEST` where a relay keeps its key and register. */
+export async function refuseRelays(dataDir: string): Promise<void> {
+  const names = await readdir(dataDir).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
     throw error;
-  }
+  });
+  if (!names.includes('relay.key') && !names.includes('group.json')) return;
+  throw new QuorateError(
+    'BAD_REQUEST',
+    `Cannot use ${dataDir} for a member: a relay keeps its data there, wanted a directory of its own`,
+  );
 }
 
-async function writeAtomically(directory: string, name: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const path = join(directory, name);
-  const file = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
+function keyOf(value: unknown, path: string): Uint8Array {
+  const { format: found, key } = value as { readonly format?: unknown; readonly key?: unknown };
+  if (found !== format || typeof key !== 'string' || !/^(?:[0-9a-f]{2})+$/.test(key)) {
+    throw corrupt(path, 'it holds no key');
   }
-  await rename(`${path}.new`, path);
+  return new Uint8Array(Buffer.from(key, 'hex'));
 }
+
+function portOf(value: unknown, path: string): number {
+  const { format: found, port } = value as { readonly format?: unknown; readonly port?: unknown };
+  if (found !== format || typeof port !== 'number' || !(port > 0 && port < 65_536)) {
+    throw corrupt(path, 'it holds no port');
+  }
+  return port;
+}
+
+const format = 1;
+const keyName = 'host-key';
+const portName = 'port';

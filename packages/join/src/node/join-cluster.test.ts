@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { parseSecret } from '@quorate/crypto';
 import type { Cluster } from '../cluster.ts';
+import { createSecret } from '../secret.ts';
 import { joinCluster } from './join-cluster.ts';
 import type { JoinOptions } from '../options.ts';
 
@@ -67,6 +69,88 @@ describe('joinCluster()', () => {
     ],
   ])('throws at once for %s', (_name, options) => {
     expect(() => joinCluster(options as JoinOptions)).toThrow(/^Cannot /);
+  });
+
+  const valid = { namespace: 'a', storage: 'memory', formation: 'isolated' };
+  test.each<[object, string]>([
+    [{ relay: ['ws://h'] }, 'there is no option relay, did you mean relays?'],
+    [{ vote: 'always' }, 'vote is "always", wanted auto or never'],
+    [{ storage: 'disk' }, 'storage is "disk", wanted auto or memory'],
+    [{ policy: { electionTimeout: 5 } }, 'did you mean policy.electionTimeoutMsMin?'],
+    [{ policy: { voting: 'all' } }, 'policy.voting is "all", wanted auto, anchors or everyone'],
+    [{ slots: 2 }, 'slots is 2, wanted 1, 3 or 5'],
+    [{ formation: 'join ' }, 'formation is "join ", wanted auto, join or isolated'],
+    [{ relays: ['http://h'], secret: 'public' }, 'relays[0] is "http://h", wanted ws://host'],
+    [{ relays: ['ws://h', 'h:1'], secret: 'public' }, 'relays[1] is "h:1", wanted ws://host'],
+    [{ relays: [''], secret: 'public' }, 'relays[0] is "", wanted ws://host'],
+    [{ relays: ['ws://h/path'], secret: 'public' }, 'relays[0] is "ws://h/path", wanted ws://'],
+    [{ relays: ['ws://h#short'], secret: 'public' }, 'behind # perhaps a group of 32 hex digits'],
+    [{ listen: ['0.0.0.0:7900'] }, 'listen[0] is "0.0.0.0:7900", wanted ws://host'],
+    [{ announce: ['h:1'] }, 'announce[0] is "h:1", wanted ws://host'],
+    [{ peers: 'ws://h' }, 'peers is "ws://h", wanted a list of ws://host'],
+    [{ iceServers: [{ url: 'stun:h' }] }, 'did you mean iceServers[0].urls?'],
+    [{ secret: 12345 }, 'secret is number, wanted the text'],
+    [{ secret: [] }, 'secret is object, wanted the text'],
+    [{ writeTimeoutMs: '5' }, 'writeTimeoutMs is "5", wanted a number of milliseconds'],
+    [{ dataDir: '' }, 'dataDir is "", wanted the path of a directory'],
+    [{ zone: 'a/b' }, 'zone is "a/b", wanted 1 to 48 characters'],
+    [{ signal: true }, 'signal is true, wanted an AbortSignal'],
+  ])('T29 refuses %j at once: %s', (options, words) => {
+    expect(() => joinCluster({ ...valid, ...options } as never)).toThrow(words);
+  });
+
+  test('T29 an address that only the network cannot read is no broken invariant', async () => {
+    const cluster = isolated({ listen: ['/ip4/999.0.0.1/tcp/1/ws'] });
+    await expect(cluster.ready()).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('T29 leave(), close() and ready() refuse what nobody knows, and do nothing', async () => {
+    const cluster = isolated();
+    await cluster.ready();
+    const { nodeId } = cluster.status;
+    const leave = cluster.leave({ node: 'x' } as never);
+    await expect(leave).rejects.toThrow(
+      new TypeError('Cannot leave: there is no option node, did you mean nodeId?'),
+    );
+    await expect(cluster.ready({ timeoutMs: 5 } as never)).rejects.toThrow(TypeError);
+    const handle = cluster as unknown as { close(options: object): Promise<void> };
+    await expect(handle.close({ handOver: false })).rejects.toThrow(TypeError);
+    expect(() => cluster.on('memberz' as never, () => undefined)).toThrow('wanted role, members');
+    expect(cluster.status).toMatchObject({ phase: 'ready', nodeId });
+    await cluster.kv.put('still', 'here');
+  });
+
+  test.each<[string, Partial<JoinOptions>]>([
+    ['secret', { secret: createSecret() }],
+    ['policy', { policy: { maxVoters: 3 } }],
+    ['slots', { slots: 5 }],
+  ])('T4 a second join with another %s is a TypeError', (name, options) => {
+    isolated({ secret: 'public' });
+    expect(() => isolated(options)).toThrow(`with different ${name}`);
+  });
+
+  test('T4 a second join with another storage of the same directory is a TypeError', async () => {
+    const dataDir = await temporaryDirectory();
+    isolated({ dataDir, storage: 'auto' });
+    expect(() => isolated({ dataDir })).toThrow('with different storage');
+  });
+
+  test('T4 a second join that says the same in other words shares the member', async () => {
+    const secret = createSecret();
+    const bytes = parseSecret(secret);
+    const first = isolated({
+      secret,
+      policy: { maxVoters: 5 },
+      signal: new AbortController().signal,
+    });
+    const second = isolated({ secret: [bytes], policy: {} });
+    const third = isolated({
+      secret: ` ${secret}\n`,
+      slots: 3,
+      policy: { maxVoters: undefined } as object,
+    });
+    await first.kv.put('a', 1);
+    expect([second.kv.peek('a'), third.kv.peek('a')]).toEqual([1, 1]);
   });
 
   test('B14 starts nothing on a rendering server', async () => {
@@ -179,6 +263,37 @@ describe('joinCluster()', () => {
     expect(after.status.nodeId).toBe(nodeId);
     expect(await after.kv.get('kept')).toBe('yes');
     expect(after.status.durability).toBe('disk');
+  });
+
+  test('T4 Z42 a directory opens for its own secret only, and shows nothing to another', async () => {
+    const dataDir = await temporaryDirectory();
+    const [own, other] = [createSecret(), createSecret()];
+    const join = (secret: NonNullable<JoinOptions['secret']>): Cluster => {
+      const cluster = joinCluster({ namespace: 'test', formation: 'isolated', dataDir, secret });
+      opened.push(cluster);
+      return cluster;
+    };
+    const owner = join(own);
+    await owner.kv.put('kept', 'private');
+    const { nodeId } = owner.status;
+    await owner.close();
+    for (const secret of [other, 'public', [other, createSecret()]] as const) {
+      const stranger = join(secret);
+      await expect(stranger.ready()).rejects.toMatchObject({ code: 'BAD_SECRET' });
+      expect(stranger.status).toMatchObject({
+        phase: 'stopped',
+        reason: 'BAD_SECRET',
+        nodeId: null,
+      });
+      expect(stranger.kv.peek('kept')).toBeUndefined();
+      await expect(stranger.kv.get('kept', { consistency: 'linearizable' })).rejects.toThrow();
+      await stranger.close();
+    }
+    const heir = join([other, own]);
+    await heir.ready();
+    expect(await heir.kv.get('kept')).toBe('private');
+    expect(heir.status.nodeId).toBe(nodeId);
+    expect(heir.status.raft.epoch).toBe(2);
   });
 
   test('D6 a directory in use is refused, and its owner goes on', async () => {

@@ -8,15 +8,18 @@ import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { hexFromBytes, QuorateError, systemRandom } from '@quorate/contracts';
 import type { Chunks } from '@quorate/contracts';
+import { checkValue } from '@quorate/contracts/options';
 import { writeRestored } from '@quorate/cluster/restoring';
 import type { ClaimRecord } from '@quorate/cluster/restoring';
+import { createCipher } from '@quorate/crypto';
 import type { SecretSource } from '@quorate/crypto';
 import { generationMax, generationOf, inGeneration, rebased } from '@quorate/kv/backup';
 import type { BackupInfo } from '@quorate/kv/backup';
 import { FileStorage } from '@quorate/storage-fs';
-import { checkZone, failureDomain } from '../domain.ts';
+import { failureDomain, zoneKind } from '../domain.ts';
 import { checkBackup, openBackup } from './backup-file.ts';
 import type { OpenedBackup } from './backup-file.ts';
+import { ringTopics } from '../ring-topics.ts';
 import { lookUpName } from './lost-name.ts';
 import type { Name } from './lost-name.ts';
 
@@ -71,7 +74,7 @@ export type RestorePlan = {
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RestorePlan> {
   const { backup, relays = [], secret, signal = new AbortController().signal } = options;
-  checkZone(options.zone);
+  if (options.zone !== undefined) checkValue(options.zone, zoneKind, 'restore', 'zone');
   if (relays.length > 0 && secret === undefined) {
     throw new TypeError(
       "Cannot restore over relays without a secret: wanted secret: '…', or secret: 'public'",
@@ -138,6 +141,13 @@ function planOf(
   };
 }
 
+/** The new replica is of the secret that its first member will have (Z42). */
+function topicsOf(namespace: string, secrets: SecretSource | undefined): readonly string[] {
+  return ringTopics(
+    createCipher({ namespace, secrets: secrets ?? 'public', random: systemRandom }),
+  );
+}
+
 /** Eight digits or more of the id, as a person types them. */
 function isTyped(text: string | undefined, clusterId: string): boolean {
   return text !== undefined && text.length >= 8 && clusterId.startsWith(text.toLowerCase());
@@ -174,7 +184,7 @@ async function carryOut(
         },
         machine: rebased(opened.blocks, opened.contents, generation),
       },
-      systemRandom,
+      { random: systemRandom, topics: topicsOf(opened.info.namespace, options.secret) },
     );
     if (options.signal?.aborted === true) {
       throw new QuorateError('ABORTED', 'Cannot restore: its signal was aborted');

@@ -41,6 +41,8 @@ async function capture(options: StoppedOptions): Promise<BackupSource> {
     emptyState,
     random: systemRandom,
     create: false,
+    // The files are their owner's, who reads them without being the member.
+    topics: undefined,
   });
   try {
     const marks = [takenFromStopped(archive), ...applyRest(opened)];

@@ -5,6 +5,8 @@
  */
 import { createPolicy } from '@quorate/cluster';
 import type { Policy } from '@quorate/cluster';
+import { integer, object, takeOptions } from '@quorate/contracts/options';
+import type { Kinds } from '@quorate/contracts/options';
 import { createPlainCipher } from '@quorate/contracts/memory';
 import { Prng } from '../prng.ts';
 import { VirtualClock } from '../virtual-clock.ts';
@@ -33,13 +35,9 @@ export class TestCluster {
   readonly #pace: Pace;
   readonly #maxVoters: number;
 
-  constructor(options: TestClusterOptions = {}) {
-    const { members = 3, seed = 1, policy = {}, delayMs = [1, 2] } = options;
-    if (!Number.isSafeInteger(members) || members < 1 || members > membersMax) {
-      throw new RangeError(
-        `Cannot make a test cluster of ${members} members: wanted 1 to ${membersMax}`,
-      );
-    }
+  constructor(options?: TestClusterOptions) {
+    const given = takeOptions(options, kinds, 'make a test cluster');
+    const { members = 3, seed = 1, policy = {}, delayMs = [1, 2] } = given;
     this.#maxVoters = createPolicy(policy).maxVoters;
     const prng = new Prng(seed);
     const clock = this.#clock;
@@ -186,14 +184,23 @@ export class TestCluster {
 }
 
 /** Starts a cluster for a test; resolves once all its members are ready. */
-export async function testCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+export async function testCluster(options?: TestClusterOptions): Promise<TestCluster> {
   const cluster = new TestCluster(options);
   for (const member of cluster.members) member.start();
   await cluster.ready();
   return cluster;
 }
 
-const membersMax = 9;
+const kinds: Kinds = {
+  members: integer(1, 9),
+  seed: integer(0),
+  policy: object,
+  delayMs: {
+    wanted: 'two numbers of milliseconds, the smaller one first',
+    fits: (value) =>
+      Array.isArray(value) && value.length === 2 && value[0] >= 0 && value[1] >= value[0],
+  },
+};
 const untilTimeoutMs = 60_000;
 const calm = {
   slowChance: 0,

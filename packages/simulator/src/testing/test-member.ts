@@ -90,6 +90,7 @@ export class SimulatedMember implements TestMember {
       label: this.host,
       clock,
       random: (count) => prng.bytes(count),
+      topics: () => [cipher.topic],
       createStorage: () => this.#disk.storage(clock),
       network: () =>
         Promise.resolve({

@@ -2,6 +2,8 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { LinkKind } from '@quorate/contracts';
+import { address, relayAddress } from '@quorate/contracts/addresses';
+import { checkValue } from '@quorate/contracts/options';
 
 export type RelayAddress = {
   readonly text: string;
@@ -21,21 +23,8 @@ export function parseAddress(text: string): Multiaddr {
       throw new TypeError(`Cannot read address '${text}', wanted a multiaddr`, { cause });
     }
   }
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch (cause) {
-    throw new TypeError(
-      `Cannot read address '${text}', wanted ws://host[:port], wss://host[:port] or a multiaddr`,
-      { cause },
-    );
-  }
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new TypeError(`Cannot use address '${text}', wanted ws:// or wss:// or a multiaddr`);
-  }
-  if (url.pathname !== '/' && url.pathname !== '') {
-    throw new TypeError(`Cannot use address '${text}': it has a path, wanted host and port alone`);
-  }
+  checkValue(text, address, 'read address', 'it');
+  const url = new URL(text);
   const secure = url.protocol === 'wss:';
   const port = url.port === '' ? (secure ? '443' : '80') : url.port;
   return multiaddr(`/${hostPart(url.hostname)}/tcp/${port}/${secure ? 'tls/ws' : 'ws'}`);
@@ -43,11 +32,9 @@ export function parseAddress(text: string): Multiaddr {
 
 /** Reads the address of a relay; behind `#` may stand the group that its register must be of. */
 export function parseRelay(text: string): RelayAddress {
-  const [address = '', group, ...rest] = text.split('#');
-  if (rest.length > 0 || (group !== undefined && !/^[0-9a-f]{32}$/.test(group))) {
-    throw new TypeError(`Cannot read relay '${text}': the group after # must be 32 hex digits`);
-  }
-  return { text: address, multiaddr: parseAddress(address), group: group ?? null };
+  checkValue(text, relayAddress, 'read relay', 'it');
+  const [place = '', group = null] = text.split('#');
+  return { text: place, multiaddr: parseAddress(place), group };
 }
 
 /** Multiaddrs that can be read; a hint that cannot is worth nothing. */

@@ -59,6 +59,8 @@ export class RelayClient {
   readonly #onTold = new Set<(told: Told) => void>();
   readonly #closing = new AbortController();
   #session: Session | null = null;
+  /** Why there is no session, and since when; null while there is one, and before the first try. */
+  #trouble: { readonly why: string; readonly since: string } | null = null;
   #nextId = 1;
   #retryMs = retryMsMin;
 
@@ -167,11 +169,13 @@ export class RelayClient {
         return null;
       }
       this.#session = session;
+      this.#trouble = null;
       for (const waiter of [...this.#sessionWaiters]) waiter(session);
       for (const listener of [...this.#onSession]) listener();
       return session;
-    } catch {
+    } catch (error) {
       // Whatever it was: a relay that does not answer is tried again.
+      this.#lacking(whyOf(error));
       if (connection !== null) void closeQuietly(connection);
       for (const waiter of [...this.#sessionWaiters]) waiter(null);
       return null;
@@ -247,6 +251,7 @@ export class RelayClient {
   #lose(session: Session | null): void {
     if (session === null || this.#session !== session) return;
     this.#session = null;
+    this.#lacking('the connection broke');
     for (const call of [...this.#calls.values()]) call.settle(null);
     this.#wake();
   }
@@ -283,14 +288,52 @@ export class RelayClient {
       this.#sessionWaiters.add(settle);
       const forget = onAbort(signal, () => settle(null));
     });
-    if (session === null || this.#session !== session) throw this.#unreachable('not connected');
+    if (session === null || this.#session !== session) {
+      const { why, since } = this.#trouble ?? { why: 'not connected yet', since: null };
+      throw this.#unreachable(since === null ? why : `${why}, since ${since}`);
+    }
     return session;
+  }
+
+  /** The first failure says since when; the newest one why. The clock on the wall is for people. */
+  #lacking(why: string): void {
+    const since = this.#trouble?.since ?? `${new Date().toISOString().slice(0, 19)}Z`;
+    this.#trouble = { why, since };
   }
 
   #unreachable(why: string): QuorateError {
     return new QuorateError('UNREACHABLE', `Cannot ask relay ${this.relay.text}: ${why}`);
   }
 }
+
+/** What a person can do something about: the system's own code, wherever a library has put it. */
+function whyOf(error: unknown): string {
+  let cause: unknown = error;
+  for (let depth = 0; depth < 6 && typeof cause === 'object' && cause !== null; depth += 1) {
+    const { code, name, errors } = cause as { code?: unknown; name?: unknown; errors?: unknown };
+    const known = typeof code === 'string' ? systemReasons[code] : undefined;
+    if (known !== undefined) return known;
+    if (name === 'TimeoutError' || name === 'AbortError') return 'no answer';
+    const [first] = Array.isArray(errors) ? (errors as unknown[]) : [];
+    // A WebSocket's failure is an event, which has the error.
+    const { cause: deeper, error: told } = cause as { cause?: unknown; error?: unknown };
+    cause = first ?? deeper ?? told;
+  }
+  const { message } = (error ?? {}) as { readonly message?: unknown };
+  const text = typeof message === 'string' ? message : 'no connection';
+  const code = /\b(E[A-Z]{4,})\b/.exec(text)?.[1] ?? '';
+  return systemReasons[code] ?? (text.split('\n')[0] || 'no connection').slice(0, 120);
+}
+
+const systemReasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection broke',
+  EHOSTUNREACH: 'its host cannot be reached',
+  ENETUNREACH: 'no way to its network',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  ETIMEDOUT: 'no answer',
+};
 
 /** A relay whose own disk fails is no register that can be reached, whatever its reason. */
 function refusal(answer: Extract<Answer, { type: 'error' }>): QuorateError {

@@ -9,15 +9,17 @@
  *     register/*.cbor  one file per namespace
  *
  * Any of these without the others means that the register was lost (Z11, Z41): then claims are
- * refused until a person restores the files, or empties the directory and makes another group.
+ * refused until a person restores the files, or empties the directory and makes another group. Key,
+ * mark and GROUP carry a checksum (checked-file.ts); all are of mode 600 in directories of 700.
  */
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { QuorateError, systemRandom } from '@quorate/contracts';
 import { toHex } from '../host/link-protocol.ts';
+import { corrupt, readChecked, writeChecked, writeDurably } from '../node/checked-file.ts';
 
 export type RelayIdentity = {
   readonly privateKey: Uint8Array;
@@ -56,46 +58,29 @@ export class RelayDirectory {
    * `STORAGE_CORRUPT`.
    */
   async open(init: boolean): Promise<RelayIdentity> {
-    await mkdir(this.path, { recursive: true });
+    await refuseMembers(this.path);
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
     await this.#takeLock();
-    const key = await readOrNull(join(this.path, 'relay.key'));
-    const mark = await readOrNull(join(this.path, 'group.json'));
-    const inside = await readOrNull(join(this.registerPath, 'GROUP'));
-    if (key !== null) await this.#checkKey(key);
+    const key = await readKey(join(this.path, 'relay.key'));
+    const mark = await readGroup(join(this.path, 'group.json'));
+    const inside = await readGroup(join(this.registerPath, 'GROUP'));
     if (mark === null && (init || inside === null)) {
       const privateKey = key ?? (await this.#makeKey());
       const group = init ? await this.#makeGroup(inside) : null;
       return { privateKey, group, lost: null, made: init };
     }
-    const group = mark === null ? groupIn(inside) : readMark(mark, join(this.path, 'group.json'));
     const lost =
       mark === null
         ? `group.json is missing in ${this.path}: --init makes it again`
-        : this.#whatIsLost(key, group, inside);
-    return { privateKey: key ?? (await generatePrivateKey()), group, lost, made: false };
+        : this.#whatIsLost(key, mark, inside);
+    const privateKey = key ?? (await generatePrivateKey());
+    return { privateKey, group: mark ?? inside, lost, made: false };
   }
 
-  #whatIsLost(
-    key: Uint8Array | null,
-    group: string | null,
-    inside: Uint8Array | null,
-  ): string | null {
+  #whatIsLost(key: Uint8Array | null, mark: string, inside: string | null): string | null {
     if (key === null) return `relay.key is missing in ${this.path}`;
     if (inside === null) return `register/GROUP is missing in ${this.path}`;
-    const found = groupIn(inside);
-    if (found === null) return `register/GROUP cannot be read in ${this.path}`;
-    return found === group ? null : `register/GROUP in ${this.path} names another group`;
-  }
-
-  async #checkKey(key: Uint8Array): Promise<void> {
-    try {
-      await readPrivateKey(key);
-    } catch (cause) {
-      const path = join(this.path, 'relay.key');
-      throw new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}, wanted a private key`, {
-        cause,
-      });
-    }
+    return inside === mark ? null : `register/GROUP in ${this.path} names another group`;
   }
 
   async close(): Promise<void> {
@@ -112,28 +97,21 @@ export class RelayDirectory {
 
   async #makeKey(): Promise<Uint8Array> {
     const key = await generatePrivateKey();
-    await writeDurably(this.path, 'relay.key', key);
-    await chmod(join(this.path, 'relay.key'), 0o600);
+    await writeChecked(this.path, 'relay.key', { format, key: toHex(key) });
     return key;
   }
 
   /** The mark is written last: a crash before it leaves a relay that `init` completes. */
-  async #makeGroup(inside: Uint8Array | null): Promise<string> {
-    await mkdir(this.registerPath, { recursive: true });
-    const known = groupIn(inside);
-    if (inside !== null && known === null) {
-      const path = join(this.registerPath, 'GROUP');
-      throw new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}, wanted 32 hex digits`);
-    }
+  async #makeGroup(known: string | null): Promise<string> {
+    await mkdir(this.registerPath, { recursive: true, mode: 0o700 });
     const group = known ?? toHex(systemRandom(16));
     if (known === null) {
-      if ((await readOrNull(join(this.registerPath, topicsFile))) === null) {
+      if (!(await namesIn(this.registerPath)).includes(topicsFile)) {
         await writeDurably(this.registerPath, topicsFile, new Uint8Array());
       }
-      await writeDurably(this.registerPath, 'GROUP', new TextEncoder().encode(`${group}\n`));
+      await writeChecked(this.registerPath, 'GROUP', { format, group });
     }
-    const mark = `${JSON.stringify({ format, group })}\n`;
-    await writeDurably(this.path, 'group.json', new TextEncoder().encode(mark));
+    await writeChecked(this.path, 'group.json', { format, group });
     return group;
   }
 
@@ -170,48 +148,26 @@ export class RelayDirectory {
   }
 }
 
-/** Replaces a file so that a crash leaves the old or the new one, durably. */
-export async function writeDurably(folder: string, name: string, bytes: Uint8Array): Promise<void> {
-  const temporary = join(folder, `.${name}.tmp`);
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(folder, name));
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+/** What a member keeps must not get between a relay's files: it would be taken for lost, one day. */
+async function refuseMembers(path: string): Promise<void> {
+  const names = await namesIn(path);
+  if (names.includes('relay.key') || names.includes('group.json')) return;
+  for (const name of ['.', ...names]) {
+    const inside = await namesIn(join(path, name));
+    if (!inside.includes('host-key') && !inside.includes('log')) continue;
+    throw new QuorateError(
+      'BAD_REQUEST',
+      `Cannot use ${path} for a relay: a member keeps its data there, wanted a directory of its own`,
+    );
   }
 }
 
-function readMark(bytes: Uint8Array, path: string): string {
+async function namesIn(path: string): Promise<readonly string[]> {
   try {
-    const raw: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    const { format: found, group } = raw as { format?: unknown; group?: unknown };
-    if (found === format && typeof group === 'string' && /^[0-9a-f]{32}$/.test(group)) return group;
-  } catch {
-    // Falls through to the one error that names the file.
-  }
-  throw new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}, wanted format ${format}`);
-}
-
-/** Null for anything but 32 hex digits. */
-function groupIn(bytes: Uint8Array | null): string | null {
-  if (bytes === null) return null;
-  const text = new TextDecoder().decode(bytes).trim();
-  return /^[0-9a-f]{32}$/.test(text) ? text : null;
-}
-
-export async function readOrNull(path: string): Promise<Uint8Array | null> {
-  try {
-    return await readFile(path);
+    return await readdir(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw error;
   }
 }
@@ -239,4 +195,30 @@ async function answers(path: string): Promise<boolean> {
     });
     socket.once('error', () => settle(false));
   });
+}
+
+async function readKey(path: string): Promise<Uint8Array | null> {
+  const value = await readChecked(path);
+  if (value === null) return null;
+  const { format: found, key } = value as { readonly format?: unknown; readonly key?: unknown };
+  if (found !== format || typeof key !== 'string' || !/^(?:[0-9a-f]{2})+$/.test(key)) {
+    throw corrupt(path, 'it holds no key');
+  }
+  const bytes = new Uint8Array(Buffer.from(key, 'hex'));
+  try {
+    await readPrivateKey(bytes);
+  } catch {
+    throw corrupt(path, 'it holds no key');
+  }
+  return bytes;
+}
+
+async function readGroup(path: string): Promise<string | null> {
+  const value = await readChecked(path);
+  if (value === null) return null;
+  const { format: found, group } = value as { readonly format?: unknown; readonly group?: unknown };
+  if (found !== format || typeof group !== 'string' || !/^[0-9a-f]{32}$/.test(group)) {
+    throw corrupt(path, `it names no group in format ${format}`);
+  }
+  return group;
 }

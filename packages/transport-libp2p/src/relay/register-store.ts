@@ -10,14 +10,15 @@
  * stranger with another secret, refused and counted. The count is not durable: a stranger shall not
  * be able to make the relay write.
  */
-import { open, readFile, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { QuorateError } from '@quorate/contracts';
+import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
-import { readOrNull, topicsFile, writeDurably } from './directory.ts';
+import { readSmall, writeDurably } from '../node/checked-file.ts';
+import { topicsFile } from './directory.ts';
 
 export type RegisterName = { readonly topic: string; readonly nameTag: string };
 
@@ -35,6 +36,8 @@ const format = 1;
 /** A topic in hex, and the end of its line. */
 const lineBytes = 65;
 const topicsMax = 16_384;
+/** A record, and what stands around it. */
+const storedFileBytesMax = recordBytesMax + 1024;
 const storedBytesMax = 128 * 1024 * 1024;
 
 export class RegisterStore {
@@ -81,7 +84,7 @@ export class RegisterStore {
   /** Reads what is stored; resolves with what of it is lost, or null. Called once, before all else. */
   async load(): Promise<string | null> {
     if (this.#path === null) return null;
-    const list = await readOrNull(join(this.#path, topicsFile));
+    const list = await readSmall(join(this.#path, topicsFile), (topicsMax + 1) * lineBytes);
     if (list === null) return `register/${topicsFile} is missing`;
     const listed = this.#parseList(list);
     if (listed === null) return `register/${topicsFile} cannot be read`;
@@ -91,7 +94,7 @@ export class RegisterStore {
       if (name.endsWith('.tmp')) await rm(join(this.#path, name), { force: true });
       const topic = /^([0-9a-f]{64})\.cbor$/.exec(name)?.[1];
       if (topic === undefined) continue;
-      const slot = this.#parse(topic, await readFile(join(this.#path, name)));
+      const slot = await this.#read(topic, join(this.#path, name));
       if (slot === null) this.#damaged.add(topic);
       else this.#keep(topic, slot);
       if (!listed.delete(topic)) unlisted.push(topic);
@@ -227,7 +230,7 @@ export class RegisterStore {
     if (this.#damaged.has(topic)) {
       throw new QuorateError(
         'REGISTER_LOST',
-        'Cannot use the register of this namespace: its file is damaged, wanted it restored',
+        `Cannot use the register of this namespace: its file ${topic}.cbor is damaged, wanted it restored`,
       );
     }
     const owner = this.#ownerOf.get(nameTag);
@@ -267,6 +270,17 @@ export class RegisterStore {
         `Cannot write the register of a namespace: ${code ?? String(cause)}`,
         { cause },
       );
+    }
+  }
+
+  /** Null for what is damaged, or no file: one namespace's trouble is not that of all others. */
+  async #read(topic: string, path: string): Promise<Slot | null> {
+    try {
+      const bytes = await readSmall(path, storedFileBytesMax);
+      return bytes === null ? null : this.#parse(topic, bytes);
+    } catch (error) {
+      if (isQuorateError(error, 'STORAGE_CORRUPT')) return null;
+      throw error;
     }
   }
 

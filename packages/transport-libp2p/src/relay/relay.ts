@@ -8,6 +8,17 @@ import { identify } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
 import { QuorateError, assert, systemClock, systemRandom } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
+import { address } from '@quorate/contracts/addresses';
+import {
+  callback,
+  flag,
+  list,
+  needed,
+  object,
+  takeOptions,
+  text,
+} from '@quorate/contracts/options';
+import type { Kinds } from '@quorate/contracts/options';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p } from 'libp2p';
 import { parseAddress } from '../host/addresses.ts';
@@ -89,7 +100,8 @@ const circuitStreamsMax = 1_024;
  * use, `STORAGE_CORRUPT` for one that cannot be read. A lost register is no error: the relay
  * carries traffic, refuses claims with `REGISTER_LOST`, and says so.
  */
-export async function startRelay(options: RelayOptions): Promise<Relay> {
+export async function startRelay(given: RelayOptions): Promise<Relay> {
+  const options = takeOptions(given, kinds, 'start a relay') as RelayOptions;
   const path = options.directory;
   if (options.ephemeral !== true && path === undefined) {
     throw new TypeError('Cannot start a relay: no directory, wanted one or ephemeral: true');
@@ -109,6 +121,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     throw error;
   }
 }
+
+const kinds: Kinds = {
+  directory: text,
+  ephemeral: flag,
+  listen: list(address),
+  announce: list(address),
+  init: flag,
+  verify: needed(callback),
+  onEvent: callback,
+  clock: object,
+};
 
 class RunningRelay implements Relay {
   readonly group: string | null;

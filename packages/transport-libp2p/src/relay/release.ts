@@ -5,14 +5,15 @@ import { isQuorateError, QuorateError, systemClock } from '@quorate/contracts';
 import type { VerifyRecord } from '@quorate/contracts';
 import { askRelay } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
-import { readOrNull, RelayDirectory } from './directory.ts';
+import { readChecked } from '../node/checked-file.ts';
+import { RelayDirectory } from './directory.ts';
 import { RegisterStore } from './register-store.ts';
 
-/** The topics that the register in `directory` has a file of. Errors: `REGISTER_LOST`. */
+/** The topics that the register in `directory` has a file of. Errors: `REGISTER_LOST`, `STORAGE_CORRUPT`. */
 export async function registeredTopics(directory: string): Promise<readonly string[]> {
   const path = resolve(directory);
   for (const name of ['group.json', join('register', 'GROUP')]) {
-    if ((await readOrNull(join(path, name))) !== null) continue;
+    if ((await readChecked(join(path, name))) !== null) continue;
     throw new QuorateError('REGISTER_LOST', `Cannot find a register in ${path}: no ${name}`);
   }
   const names = await readdir(join(path, 'register'));

@@ -1,0 +1,86 @@
+/**
+ * Small files that a member or a relay reads at its start. Whatever is not as it was written is
+ * `STORAGE_CORRUPT`, at once and named: a damaged key would start somebody whom nobody finds again.
+ *
+ * Text, for people: one line of JSON, one line with the CRC-32 of the first in hex.
+ */
+import { constants } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { QuorateError } from '@quorate/contracts';
+
+/** The content of `path`; null where there is none. Rejects with `STORAGE_CORRUPT`. */
+export async function readChecked(path: string): Promise<unknown> {
+  const bytes = await readSmall(path, checkedBytesMax);
+  if (bytes === null) return null;
+  const [line = '', crc, rest] = bytes.toString('utf8').split('\n');
+  if (rest !== '' || crc !== checksumOf(line)) throw corrupt(path, 'its checksum does not fit');
+  return JSON.parse(line) as unknown;
+}
+
+/** Durable once it resolves; a crash leaves the old content or the new one. */
+export async function writeChecked(folder: string, name: string, value: object): Promise<void> {
+  const line = JSON.stringify(value);
+  await writeDurably(folder, name, new TextEncoder().encode(`${line}\n${checksumOf(line)}\n`));
+}
+
+/**
+ * The bytes of a file of ours; null where there is none. Rejects with `STORAGE_CORRUPT` for a link, a
+ * FIFO, a directory, and for more than `bytesMax`, which are not read.
+ */
+export async function readSmall(path: string, bytesMax: number): Promise<Buffer | null> {
+  let file: FileHandle;
+  try {
+    file = await open(path, careful);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    if (code === 'ELOOP') throw corrupt(path, 'it is a link');
+    if (code === 'ENXIO' || code === 'ENOTDIR') throw corrupt(path, 'it is no file');
+    throw error;
+  }
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw corrupt(path, 'it is no file');
+    if (stats.size > bytesMax) throw corrupt(path, `it has ${stats.size} bytes`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Replaces a file so that a crash leaves the old or the new one, durably. */
+export async function writeDurably(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const temporary = join(folder, `.${name}.tmp`);
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, join(folder, name));
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+export function corrupt(path: string, why: string): QuorateError {
+  return new QuorateError('STORAGE_CORRUPT', `Cannot read ${path}: ${why}, wanted it as written`, {
+    details: { file: path, offset: 0 },
+  });
+}
+
+function checksumOf(line: string): string {
+  return crc32(line).toString(16).padStart(8, '0');
+}
+
+// Not there on Windows: links and FIFOs of that kind are not either.
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
+const careful = constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+const checkedBytesMax = 16 * 1024;
