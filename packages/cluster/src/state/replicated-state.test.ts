@@ -8,7 +8,7 @@ import { decodeBody, decodeEntry, encodeBody, stamp, timeOf } from './envelope.t
 import type { EntryBody } from './envelope.ts';
 import { decodeHello, encodeHello } from '../links/hello.ts';
 import { createPolicy, featureLevel, genesisFromCbor, genesisToCbor } from './policy.ts';
-import type { Genesis, MemberFacts, Voting } from './policy.ts';
+import type { Genesis, MemberFacts } from './policy.ts';
 import { encodeMembershipContext, ReplicatedState } from './replicated-state.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map((digit) => digit.repeat(32)) as [string, string, string];
@@ -299,21 +299,22 @@ describe('decodeHello()', () => {
 });
 
 describe('createPolicy()', () => {
-  test('what cannot be meant is a RangeError that names the field', () => {
-    for (const wishes of [
-      { maxVoters: 2 },
-      { maxVoters: 7 },
-      { tickMs: 0 },
-      { heartbeatMs: 1.5 },
-      { electionTimeoutMsMin: 100 },
-      { electionTimeoutMsMax: 1_000 },
-      { snapshotEntries: Number.NaN },
-      { trailingEntries: -1 },
-      { leaseReads: 'yes' as unknown as boolean },
-      { voting: 'nobody' as unknown as Voting },
-    ]) {
+  test('what cannot be meant is an error that names the field', () => {
+    const cases: [object, typeof RangeError | typeof TypeError][] = [
+      [{ maxVoters: 2 }, RangeError],
+      [{ maxVoters: 7 }, RangeError],
+      [{ tickMs: 0 }, RangeError],
+      [{ heartbeatMs: 1.5 }, RangeError],
+      [{ electionTimeoutMsMin: 100 }, RangeError],
+      [{ electionTimeoutMsMax: 1_000 }, RangeError],
+      [{ snapshotEntries: Number.NaN }, RangeError],
+      [{ trailingEntries: -1 }, RangeError],
+      [{ leaseReads: 'yes' }, TypeError],
+      [{ voting: 'nobody' }, TypeError],
+    ];
+    for (const [wishes, kind] of cases) {
       const [name] = Object.keys(wishes);
-      expect(() => createPolicy(wishes)).toThrow(RangeError);
+      expect(() => createPolicy(wishes), name).toThrow(kind);
       expect(() => createPolicy(wishes)).toThrow(name);
     }
     expect(createPolicy({ trailingEntries: 0 }).trailingEntries).toBe(0);

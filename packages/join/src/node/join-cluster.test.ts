@@ -79,7 +79,7 @@ describe('joinCluster()', () => {
     [{ policy: { electionTimeout: 5 } }, 'did you mean policy.electionTimeoutMsMin?'],
     [{ policy: { voting: 'all' } }, 'policy.voting is "all", wanted auto, anchors or everyone'],
     [{ slots: 2 }, 'slots is 2, wanted 1, 3 or 5'],
-    [{ formation: 'join ' }, 'formation is "join ", wanted auto, join or isolated'],
+    [{ formation: 'join ' }, 'formation is "join ", wanted auto, join, isolated or new'],
     [{ relays: ['http://h'], secret: 'public' }, 'relays[0] is "http://h", wanted ws://host'],
     [{ relays: ['ws://h', 'h:1'], secret: 'public' }, 'relays[1] is "h:1", wanted ws://host'],
     [{ relays: [''], secret: 'public' }, 'relays[0] is "", wanted ws://host'],

@@ -13,7 +13,7 @@ import { corrupt } from './container.ts';
 
 export function* writeBlocks(capture: StoreCapture): Generator<Uint8Array, undefined> {
   const writer = new ByteWriter();
-  for (const record of capture.records.select({ prefix: '' })) {
+  for (const record of capture.records.all()) {
     writeRecord(writer, record);
     if (writer.length >= blockBytes) yield writer.take();
   }

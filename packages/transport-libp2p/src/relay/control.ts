@@ -1,6 +1,6 @@
 /**
- * What a person at the relay's own machine asks of it while it runs: one line of JSON over the socket
- * in its directory, and one for an answer. Whoever may write in the directory may ask.
+ * What a person at the relay's own machine asks of it while it runs: over the socket in its directory,
+ * which says first who holds it, one line of JSON, and one for an answer. Whoever may write in the directory may ask.
  */
 import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
@@ -59,7 +59,7 @@ export async function askRelay(path: string, request: ReleaseRequest): Promise<R
   }).catch((cause: unknown) => {
     throw new QuorateError('UNREACHABLE', `Cannot ask the relay at ${path}`, { cause });
   });
-  const answer = readObject(text);
+  const answer = readObject(text.trim().split('\n').at(-1) ?? '');
   if (typeof answer?.['failed'] === 'string') {
     throw new QuorateError('STORAGE_FAILED', answer['failed']);
   }

@@ -15,6 +15,7 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { QuorateError, systemRandom } from '@quorate/contracts';
@@ -126,14 +127,18 @@ export class RelayDirectory {
         this.#lock = server;
         return;
       }
-      if (await answers(path)) break;
+      const owner = await ownerAt(path);
+      if (owner !== null) {
+        await this.close();
+        throw new QuorateError(
+          'STORAGE_LOCKED',
+          `Cannot use ${this.path}: another relay runs in it (${owner}), wanted a directory of its own`,
+        );
+      }
       await rm(path, { force: true });
     }
     await this.close();
-    throw new QuorateError(
-      'STORAGE_LOCKED',
-      `Cannot use ${this.path}: another relay runs in it, wanted a directory of its own`,
-    );
+    throw new QuorateError('STORAGE_LOCKED', `Cannot use ${this.path}: another relay starts in it`);
   }
 
   /** Null where no socket can stand for the directory: then only the port tells two relays apart. */
@@ -176,6 +181,7 @@ async function listenOn(path: string, onAsked: (socket: Socket) => void): Promis
   return new Promise((settle, reject) => {
     const server = createServer((socket) => {
       socket.on('error', () => socket.destroy());
+      socket.write(`process ${process.pid} on ${hostname()}\n`);
       onAsked(socket);
     });
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -186,14 +192,29 @@ async function listenOn(path: string, onAsked: (socket: Socket) => void): Promis
   });
 }
 
-async function answers(path: string): Promise<boolean> {
+/** Who listens there; null where nobody does. One that stands still does not say its name. */
+async function ownerAt(path: string): Promise<string | null> {
   return new Promise((settle) => {
+    let name = '';
     const socket = createConnection(path);
-    socket.once('connect', () => {
+    const end = (owner: string | null): void => {
+      clearTimeout(timer);
       socket.destroy();
-      settle(true);
+      settle(owner);
+    };
+    const named = (): void => end(name.trim() === '' ? 'which does not answer' : name.trim());
+    const timer = setTimeout(named, ownerMs);
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      name = (name + text).slice(0, 300);
+      if (name.includes('\n')) named();
     });
-    socket.once('error', () => settle(false));
+    socket.once('end', named);
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      const nobody = error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
+      if (nobody) end(null);
+      else named();
+    });
   });
 }
 
@@ -222,3 +243,5 @@ async function readGroup(path: string): Promise<string | null> {
   }
   return group;
 }
+
+const ownerMs = 500;

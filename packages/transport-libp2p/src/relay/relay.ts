@@ -128,6 +128,7 @@ const kinds: Kinds = {
   listen: list(address),
   announce: list(address),
   init: flag,
+  fresh: flag,
   verify: needed(callback),
   onEvent: callback,
   clock: object,
