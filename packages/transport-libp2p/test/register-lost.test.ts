@@ -88,8 +88,8 @@ const files: readonly {
     file: (directory) => join(directory, 'register', 'GROUP'),
     named: 'register/GROUP',
     missing: lost,
-    empty: lost,
-    cut: lost,
+    empty: ['STORAGE_CORRUPT'],
+    cut: ['STORAGE_CORRUPT'],
   },
   {
     file: (directory) => join(directory, 'register', 'topics'),
@@ -158,7 +158,7 @@ describe('a register of which something is lost', () => {
     const before = (await readFile(join(directory, 'register', 'GROUP'), 'utf8')).trim();
     await unlink(join(directory, 'group.json'));
     const relay = await relayIn(directory, { init: true, fresh: true });
-    expect(relay.group).toBe(before);
+    expect(before).toContain(`"${relay.group ?? ''}"`);
     await relay.close();
     expect((await answersOf(directory)).codes).toEqual(kept);
   });

@@ -10,7 +10,7 @@ export const clusterBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/state/replicated-state.ts',
-        find: 'sessions: this.#sessions.toCbor(),',
+        find: 'sessions: sessions.toCbor(),',
         replace: 'sessions: [],',
       },
     ],
@@ -435,9 +435,9 @@ export const clusterBugs: readonly Bug[] = [
     edits: [
       {
         file: 'kv/src/watch.ts',
-        find: 'changed: () => {\n        this.#advance();',
+        find: 'if (restored) this.#checkCluster();\n        this.#advance();',
         replace:
-          'changed: (restored) => {\n        if (restored && this.#cursor !== null) this.#cursor = Math.max(1, this.#cursor - 1);\n        this.#advance();',
+          'if (restored) this.#checkCluster();\n        if (restored && this.#cursor !== null) this.#cursor = Math.max(1, this.#cursor - 1);\n        this.#advance();',
       },
     ],
   },

@@ -322,8 +322,8 @@ export const coreBugs: readonly Bug[] = [
       },
       {
         file: 'core/src/machine.ts',
-        find: 'this.leader !== null && this.electionElapsedTicks < this.settings.electionTimeoutTicksMin',
-        replace: 'this.leader !== null && this.electionElapsedTicks < 0',
+        find: 'this.electionElapsedTicks < electionTimeoutTicksMin',
+        replace: 'this.electionElapsedTicks < Math.min(0, electionTimeoutTicksMin)',
       },
     ],
   },
