@@ -246,7 +246,7 @@ describe('status, members', () => {
       'greeting\thello\n',
     );
     const missing = await quorate(['get', 'no such key', ...at(1)]);
-    expect(missing).toMatchObject({ code: 0, stdout: '', stderr: 'There is no key no such key\n' });
+    expect(missing).toMatchObject({ code: 1, stdout: '', stderr: 'There is no key no such key\n' });
   });
 });
 
