@@ -22,6 +22,8 @@ export type CommandResult = {
 export type SpawnOptions = {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What is typed, by default nothing. */
+  readonly input?: string;
 };
 
 /** Starts the command; it is killed with this process at the latest. */
@@ -31,8 +33,9 @@ export function start(args: readonly string[], options: SpawnOptions = {}): Chil
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     // A busy machine is slow: nothing here is about how soon a command gives up.
     env: { ...neutralEnvironment(), QUORATE_TIMEOUT_MS: '50000', ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(options.input);
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;

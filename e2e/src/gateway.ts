@@ -24,6 +24,7 @@ export type Status = {
   readonly reason: string | null;
   readonly message: string;
   readonly archived?: { readonly clusterId: string; readonly generation: number };
+  readonly forks: readonly { readonly label: string; readonly hosts: readonly string[] }[];
 };
 
 export type Entry = {

@@ -472,6 +472,28 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/register.ts')).runRegister,
   },
   {
+    name: 'doctor',
+    parameters: '',
+    summary: 'Decide for one of two copies of a member, where both were refused',
+    details:
+      'A member that was restored from a backup, or copied, is refused by the others and marked: it\n' +
+      'does not start again by itself. If it is the one to keep, stop the other one for good and run\n' +
+      'this where its data are. What only the other one had acknowledged may be lost.',
+    flags: [
+      {
+        name: 'keep-this',
+        type: 'text',
+        value: 'DIR',
+        help: 'The --data of the member to keep, which must not be running',
+      },
+      { name: 'yes', type: 'boolean', help: 'Do not ask' },
+      json,
+    ],
+    examples: ['quorate doctor --keep-this ./quorate-data'],
+    longRunning: false,
+    load: async () => (await import('./commands/doctor.ts')).runDoctor,
+  },
+  {
     name: 'secret',
     parameters: 'generate',
     summary: 'Make a new secret for a namespace',

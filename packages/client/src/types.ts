@@ -184,6 +184,15 @@ export type MemberSummary = {
   readonly leader: boolean;
 };
 
+/** Two branches of one member's history: a backup that was put back, or a copy. */
+export type ForkSummary = {
+  readonly nodeId: string;
+  readonly label: string;
+  /** The one that is heard here, and the other one. */
+  readonly hosts: readonly [string, string];
+  readonly message: string;
+};
+
 /** What the member behind a gateway says of itself and of its cluster. */
 /** What the relay's register holds of a namespace, and which members are announced there. */
 export type RegisterInfo = {
@@ -232,4 +241,6 @@ export type GatewayStatus = {
   readonly members: readonly MemberSummary[];
   /** The cluster that it belonged to before a restore gave it up; its data are an archive there. */
   readonly archived?: { readonly clusterId: string; readonly generation: number };
+  /** Copies and backups of members that somebody opened: of whom two branches are about, and where. */
+  readonly forks: readonly ForkSummary[];
 };

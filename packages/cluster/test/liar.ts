@@ -7,7 +7,7 @@ import { encodeMessage } from '@quorate/core';
 import type { InstallSnapshot, Message, NodeId } from '@quorate/core';
 import type { RunFacts } from '../src/links/hello.ts';
 import { Host } from '../src/links/host.ts';
-import type { HostedReplica } from '../src/links/host.ts';
+import type { HostedReplica } from '../src/links/hosted-replica.ts';
 import type { Member } from '../src/member/member.ts';
 import type { World } from './world.ts';
 
@@ -25,6 +25,8 @@ export class Liar implements HostedReplica {
       nodeId: '99'.repeat(16),
       epoch: 1,
       nonce: 'ab'.repeat(8),
+      past: [],
+      givenUp: [],
       clusterId,
       generation,
       label: 'liar',
@@ -106,6 +108,18 @@ export class Liar implements HostedReplica {
 
   unlinked(): void {
     // Nor does it miss anybody.
+  }
+
+  knowsVoter(): boolean {
+    return false;
+  }
+
+  isIncumbent(): boolean {
+    return false;
+  }
+
+  forkSeen(): void {
+    // Nor what is said of others.
   }
 
   disowned(): void {

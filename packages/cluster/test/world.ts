@@ -247,6 +247,16 @@ export class World {
     return this.#process(member).disk;
   }
 
+  /** A copy of its disk as it is now, as `cp -a` or an image of the machine makes it. */
+  image(member: Member): MemoryDisk {
+    return this.disk(member).copy();
+  }
+
+  /** Lays a copy over the disk of `name`; nobody may hold it. The copy can be used again. */
+  layOver(name: string, image: MemoryDisk): void {
+    this.#disks.set(name, image.copy());
+  }
+
   /** Everything on its disk is lost; its process must be dead. */
   wipe(member: Member): void {
     this.#disks.delete(member.status.label);

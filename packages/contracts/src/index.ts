@@ -49,10 +49,12 @@ export {
   madeWithAnotherSecret,
 } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
-export type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from './log-storage.ts';
+export type { Chunks, LoadedLog, LogStorage } from './log-storage.ts';
 export { patient } from './patient-clock.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
 export type { ActiveCluster, Announcement, Rendezvous } from './rendezvous.ts';
+export { givenUpCountMax, nextRun, pastCountMax } from './run.ts';
+export type { Mark, OpenOptions, Run, RunId, StoredRun } from './run.ts';
 export type { ApplyContext, StateMachine } from './state-machine.ts';
 export { systemClock, systemRandom } from './system.ts';
 export type { Channel, HostId, Link, LinkKind, Transport, TransportHandler } from './transport.ts';

@@ -1,27 +1,5 @@
-import type { HardState, NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
-import type { Entry } from '@quorate/core';
-
-/**
- * One opening of one replica (Z1). The NodeId is created with the log and stored in it; lose one,
- * lose both. `epoch` grows by one at every opening and is durable before anything is loaded;
- * `nonce` tells two openings apart that claim one epoch (a copied store).
- */
-export type Run = { readonly nodeId: NodeId; readonly epoch: number; readonly nonce: string };
-
-export type OpenOptions = {
-  /** May an empty store become a new replica? False on an empty store: `STORAGE_LOST`. */
-  readonly create: boolean;
-  /** The identity it gets then: 32 lowercase hex digits from 16 random bytes. */
-  readonly newNodeId: NodeId;
-  /** This opening's nonce: 16 lowercase hex digits. */
-  readonly nonce: string;
-  /**
-   * Topics of the secrets that this opening has, the primary first. A new replica keeps the first; one
-   * of none of them is `BAD_SECRET`, before the store is taken or anything in it changed (Z42), but
-   * for one that never persisted anything: a new one takes its place. Absent: not asked for.
-   */
-  readonly topics?: readonly string[];
-};
+import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
+import type { Mark, OpenOptions, Run } from './run.ts';
 
 export type LoadedLog = {
   /** All zeros and null for a replica that has never persisted anything. */
@@ -41,7 +19,8 @@ export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
  * rejection other than `STORAGE_FULL` every later call rejects too: a store that failed once cannot
  * be trusted, and a retried sync lies.
  *
- * Errors: `STORAGE_LOCKED`, `BAD_SECRET` (open), `STORAGE_LOST`, `STORAGE_CORRUPT` (open, load), `STORAGE_FAILED`,
+ * Errors: `STORAGE_LOCKED`, `BAD_SECRET`, `REPLICA_ROLLED_BACK`, `REPLICA_CLONED` (open),
+ * `STORAGE_LOST`, `STORAGE_CORRUPT` (open, load), `STORAGE_FAILED`,
  * `STORAGE_FULL`, `CLOSED`.
  */
 export interface LogStorage {
@@ -49,10 +28,17 @@ export interface LogStorage {
   readonly durable: boolean;
 
   /**
-   * Takes the store for this process, bumps its epoch and writes the nonce, durably, before it
-   * resolves (Z1, Z5). Called once, first.
+   * Takes the store for this process, bumps its epoch and writes the nonce and where it comes from
+   * (`nextRun`), durably, before it resolves (Z1, Z5, Z48). Called once, first. A marked replica
+   * rejects with the mark's code, with the mark in `details`, and stays as it is (Z38).
    */
   open(options: OpenOptions): Promise<Run>;
+
+  /**
+   * Writes beside the log why this replica must not be opened again by itself (Z38); durable once it
+   * resolves. The log stays as it is. After `open`; the last mark counts.
+   */
+  mark(mark: Mark): Promise<void>;
 
   /** Reads what is stored and repairs a torn tail. Called once, after `open`. */
   load(): Promise<LoadedLog>;

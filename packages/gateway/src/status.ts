@@ -22,6 +22,7 @@ export function statusToWire(status: ClusterStatus): GatewayStatus {
     copies: status.copies,
     missing: status.missing.map(({ nodeId, label }) => ({ nodeId, label })),
     members: memberSummaries(status.members),
+    forks: status.forks,
     ...(status.archived === undefined ? {} : { archived: status.archived }),
   };
 }

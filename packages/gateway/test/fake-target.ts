@@ -251,6 +251,7 @@ export const fakeStatus: ClusterStatus = {
       ...{ durable: true, runtime: 'node', link: null, roundTripMs: null, matchIndex: 7 },
     },
   ],
+  forks: [],
   raft: {
     ...{ role: 'leader', term: 3, leader: nodeId, commitIndex: 7, appliedIndex: 7 },
     ...{ firstIndex: 1, lastIndex: 7, snapshotIndex: 0, epoch: 1, time: 0, clock: 'fake' },

@@ -172,6 +172,7 @@ export function inertStatus(namespace: string, label: string): ClusterStatus {
     pendingWrites: 0,
     registerLost: null,
     members: [],
+    forks: [],
     raft: {
       role: 'none',
       term: 0,

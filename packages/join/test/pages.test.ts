@@ -48,6 +48,42 @@ describe('tabs of one profile', { timeout: 60_000 }, () => {
     expect(a.cluster.status.durability).toBe('best-effort');
   });
 
+  test('T1 a page leaves a marked database as it is, and joins as a new replica under the next name', async () => {
+    const a = browser.open('a');
+    await settled(a);
+    expect(await a.cluster.counter('clicks').add(1)).toBe(1);
+    const before = voters(a);
+    await a.cluster.close();
+    const name = `quorate tabs ${browser.namespace} 0`;
+    const open = async (database: string, nonce: string): Promise<unknown> => {
+      const storage = new IndexedDbStorage({
+        name: database,
+        indexedDB: browser.indexedDB,
+        locks: null,
+      });
+      const run = await storage
+        .open({ create: false, newNodeId: '00'.repeat(16), nonce })
+        .catch((error: unknown) => error);
+      if (!(run instanceof Error) && nonce === 'ab'.repeat(8)) {
+        const mark = { code: 'REPLICA_CLONED', message: 'as a test', others: [] } as const;
+        await storage.mark(mark);
+      }
+      await storage.close();
+      return run;
+    };
+    const marked = (await open(name, 'ab'.repeat(8))) as { nodeId: string };
+    const again = browser.open('again');
+    await until(() => again.cluster.status.phase === 'ready');
+    expect(await again.cluster.counter('clicks').add(1)).toBe(2);
+    expect(before).toContain(marked.nodeId);
+    await again.cluster.close();
+    expect(await open(name, 'cd'.repeat(8))).toMatchObject({
+      code: 'REPLICA_CLONED',
+    });
+    const next = (await open(`${name}#2`, 'cd'.repeat(8))) as { nodeId: string };
+    expect(before).not.toContain(next.nodeId);
+  });
+
   test('B1 three tabs share three replicas; what one writes the others read', async () => {
     const a = browser.open('a');
     await settled(a);

@@ -13,6 +13,7 @@ export type {
   Consistency,
   DeleteOptions,
   DeleteResult,
+  ForkSummary,
   GatewayStatus,
   KeySelector,
   KvEntry,

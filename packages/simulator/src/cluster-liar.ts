@@ -43,6 +43,8 @@ export class ClusterLiar implements HostedReplica {
       nodeId: this.nodeId,
       epoch: 1,
       nonce: prng.hex(8),
+      past: [],
+      givenUp: [],
       clusterId,
       generation: 1,
       label: hostId,
@@ -175,6 +177,18 @@ export class ClusterLiar implements HostedReplica {
 
   unlinked(): void {
     // And misses nobody.
+  }
+
+  knowsVoter(): boolean {
+    return false;
+  }
+
+  isIncumbent(): boolean {
+    return false;
+  }
+
+  forkSeen(): void {
+    // Nor what is said of others.
   }
 
   disowned(): void {

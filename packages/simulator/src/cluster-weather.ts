@@ -53,6 +53,16 @@ export type ClusterWeather = {
   readonly diskCorruptEveryMs: number;
   /** Once, somebody restores a backup (Z3). Nothing else takes a disk away then. */
   readonly rollsBack: boolean;
+  /** Those who know what the backup lacks restart, one at a time, before it is tried again. */
+  readonly witnessesRestart: boolean;
+  /** A disk is copied, and opened beside the original (Z48). */
+  readonly clones: boolean;
+  /** Hellos of runs that are over are read later. */
+  readonly lateWords: boolean;
+  /** So many durable learners come and go (Z54). */
+  readonly visitorCount: number;
+  /** Somebody without a vote says of everybody what is not so (Z54). */
+  readonly liarComes: boolean;
   /** A member of another cluster is within reach, and sends its log to everybody (Z12). */
   readonly strangerComes: boolean;
   /** Somebody who has the secret, and is no member, lies to everybody (T8). */
@@ -67,7 +77,8 @@ export type ClusterWeather = {
 export function drawClusterWeather(prng: Prng, members: number | undefined): ClusterWeather {
   const weather = drawSwarm(prng, members);
   const kind = prng.float();
-  if (weather.hostCount >= 3 && kind < 0.15) return withBackups(weather);
+  if (weather.hostCount >= 3 && kind < 0.09) return withBackups(weather, prng);
+  if (weather.hostCount >= 3 && kind < 0.15) return withImpostors(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
   if (kind < 0.4) return { ...weather, strangerComes: true };
@@ -102,15 +113,47 @@ function withExpectedCopies(weather: ClusterWeather, prng: Prng): ClusterWeather
 }
 
 /** A rollback and the loss of its only witness are two faults (Z3): here there is one. */
-function withBackups(weather: ClusterWeather): ClusterWeather {
-  return {
+function withBackups(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  const backups: ClusterWeather = {
     ...weather,
     ...noDeaths,
     policy: { ...weather.policy, maxVoters: weather.hostCount < 5 ? 3 : 5 },
     rollsBack: true,
+    liarComes: prng.chance(0.3),
+    visitorCount: prng.chance(0.3) ? 300 : 0,
     cutEveryMs: 0,
   };
+  return prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
 }
+
+/**
+ * Copies beside their originals, late words and liars. While a copy is opened nobody loses sight of
+ * anybody: a copy that somebody meets who does not see the original is one that nobody can tell.
+ */
+function withImpostors(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  const clones = prng.chance(0.6);
+  return {
+    ...weather,
+    ...noDeaths,
+    ...promptDisks,
+    policy: { ...weather.policy, maxVoters: weather.hostCount < 5 ? 3 : 5 },
+    network: { ...weather.network, lossy: false, slowChance: 0 },
+    stormMs: Math.max(weather.stormMs, 30_000),
+    clones,
+    lateWords: !clones || prng.chance(0.5),
+    liarComes: prng.chance(0.5),
+    cutEveryMs: 0,
+    freezeEveryMs: 0,
+    resetEveryMs: 0,
+  };
+}
+
+/** What was learnt is on disk soon: a witness that restarts knows it. */
+const promptDisks = {
+  disk: { syncMsMin: 0.1, syncMsMax: 5, stallChance: 0 },
+  diskHangEveryMs: 0,
+  diskFullEveryMs: 0,
+};
 
 /**
  * Leaders that try to hand over and go on after all, far from their clients: of several batches under
@@ -237,6 +280,11 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     diskHangEveryMs: prng.chance(0.2) ? prng.between(5_000, 20_000) : 0,
     diskCorruptEveryMs: prng.chance(0.1) ? prng.between(8_000, 20_000) : 0,
     rollsBack: false,
+    witnessesRestart: false,
+    clones: false,
+    lateWords: false,
+    visitorCount: 0,
+    liarComes: false,
     strangerComes: false,
     lieEveryMs: 0,
     registerDownEveryMs: perhaps(3_000, 15_000),

@@ -4,8 +4,8 @@
  * cluster again, with everything acknowledged in it, once.
  */
 import { QuorateError } from '@quorate/contracts';
-import { createPolicy } from '@quorate/cluster';
-import type { Cipher } from '@quorate/contracts';
+import { Member, createPolicy } from '@quorate/cluster';
+import type { Cipher, StateMachine } from '@quorate/contracts';
 import type { MemberInfo } from '@quorate/cluster';
 import { createPlainCipher } from '@quorate/contracts/memory';
 import type { Message, NodeId, PersistBatch } from '@quorate/core';
@@ -19,6 +19,8 @@ import { override } from './overrides.ts';
 import { Prng } from './prng.ts';
 import { ForgetfulRegister, namedIn } from './forgetful-register.ts';
 import { LogModel } from './log-model.ts';
+import { Impostors } from './impostors.ts';
+import type { ImpostorsWorld } from './impostors.ts';
 import { messagesIn } from './raft-frames.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimHostWorld, SimProcess } from './sim-host.ts';
@@ -28,6 +30,8 @@ import type { StormWorld } from './storm.ts';
 import { Stranger } from './stranger.ts';
 import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
+import type { ProcessClock } from './virtual-clock.ts';
+import type { VirtualDisk } from './virtual-disk.ts';
 import { VirtualNetwork } from './virtual-network.ts';
 import { VirtualRegister } from './virtual-register.ts';
 import { WanderingWatch } from './wandering-watch.ts';
@@ -55,7 +59,7 @@ export async function runClusterWorld(options: WorldOptions): Promise<WorldResul
   return world.result();
 }
 
-class ClusterWorld implements SimHostWorld, StormWorld {
+class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   readonly clock: VirtualClock = new VirtualClock();
   readonly network: VirtualNetwork;
   readonly register: VirtualRegister;
@@ -68,6 +72,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
   readonly hosts: SimHost[] = [];
   readonly #workload: Workload;
   readonly #storm: Storm;
+  readonly #impostors: Impostors;
   readonly #cells: Cells;
   readonly #watches: readonly WanderingWatch[];
   /** By cluster, named by its founder; replicas are enrolled when they first write. */
@@ -100,8 +105,8 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       prng: this.#prng.fork('network'),
       conditions: weather.network,
       tap: {
-        sent: (_from, _to, channel, frame) => {
-          if (channel !== 'raft') return;
+        sent: (from, _to, channel, frame) => {
+          if (channel !== 'raft' || this.#impostors.isOne(from)) return;
           this.guard(() => {
             this.#checkSent(frame);
           });
@@ -136,6 +141,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#forgetful = weather.registerForgets
       ? new ForgetfulRegister(this, this.#prng.fork('forgetful'))
       : null;
+    this.#impostors = new Impostors(this, this.#prng.fork('impostors'));
     const fail = (error: unknown): void => {
       this.fail(error);
     };
@@ -175,6 +181,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.#report.world(JSON.stringify(this.weather));
     this.#scheduleStarts();
     this.#storm.begin();
+    this.#impostors.begin();
     if (this.weather.strangerComes) this.#meetStranger(this.weather.stormMs * 0.2);
     if (this.weather.lieEveryMs > 0) this.#meetLiar();
     this.#cells.begin();
@@ -286,7 +293,11 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     }
     if (process.host.rolledBack) {
       const { leader } = status.raft;
-      if (leader === null || process.host.process !== process) return;
+      if (process.host.process !== process) return;
+      this.guard(() => {
+        this.#checkMarked(process);
+      });
+      if (leader === null) return;
       const text = `${process.host.id} was rolled back and is heard by ${leader} all the same (Z3)`;
       this.fail(new SafetyViolation('identity', text));
       return;
@@ -325,6 +336,45 @@ class ClusterWorld implements SimHostWorld, StormWorld {
       throw new SafetyViolation('identity', `${by} claims beside a cluster that lives (Z41)`);
     }
     if (state === 'active') this.#activeId = clusterId;
+  }
+
+  /** Z38: whoever was told that it must not go on has that on its disk when it ends. */
+  #checkMarked({ host, member }: SimProcess): void {
+    const { phase, reason } = member.status;
+    const isRefused = reason === 'REPLICA_ROLLED_BACK' || reason === 'REPLICA_CLONED';
+    if (phase !== 'stopped' || !isRefused || host.disk.platter.identity?.mark != null) return;
+    throw new SafetyViolation('identity', `${host.id} ends as refused, and is not marked (Z38)`);
+  }
+
+  /** For impostors: whatever runs under another name is none of this world's members. */
+  stranger(id: string, disk: VirtualDisk, clock: ProcessClock, machine: StateMachine): Member {
+    const { network, register, cipher, weather } = this;
+    const prng = this.#prng.fork(`stranger ${id}`);
+    return new Member({
+      namespace: 'simulation',
+      label: id,
+      clock,
+      random: (count) => prng.bytes(count),
+      createStorage: () => disk.storage(clock),
+      network: () =>
+        Promise.resolve({
+          transport: network.transport(id, clock),
+          cipher,
+          register: register.client(id, clock),
+          rendezvous: network.meetingPoint.client(id, clock),
+        }),
+      stateMachine: machine,
+      policy: weather.policy,
+    });
+  }
+
+  visit(count: number, withinMs: number): void {
+    this.#impostors.visit(count, withinMs);
+  }
+
+  ghost(id: string): ReturnType<ImpostorsWorld['ghost']> {
+    const { clock, network, cipher } = this;
+    return { id, clock, network, cipher };
   }
 
   #checkSent(frame: Uint8Array): void {
@@ -444,6 +494,7 @@ class ClusterWorld implements SimHostWorld, StormWorld {
     this.note('heal');
     this.#storm.end();
     this.#forgetful?.end();
+    this.#impostors.end();
     this.#stranger?.end();
     this.#stranger = null;
     this.#liar?.end();

@@ -10,6 +10,7 @@ import type { ClusterWeather } from './cluster-weather.ts';
 import type { Prng } from './prng.ts';
 import type { SimHost, SimProcess } from './sim-host.ts';
 import type { VirtualClock } from './virtual-clock.ts';
+import type { Platter } from './virtual-disk.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
 import type { VirtualRegister } from './virtual-register.ts';
 
@@ -27,6 +28,8 @@ export type StormWorld = {
   checkerOf(nodeId: NodeId): SafetyChecker | null;
   count(what: string): void;
   note(what: string): void;
+  /** So many visitors come and go. */
+  visit(count: number, withinMs: number): void;
   /** What this replica does from now on is not that of a member. */
   letGo(nodeId: NodeId): void;
   fail(error: unknown): void;
@@ -300,6 +303,13 @@ export class Storm {
         });
         return;
       }
+      if (left === 0 && this.#weather.visitorCount > 0) {
+        this.#world.visit(this.#weather.visitorCount, settledMs);
+        this.#later(2 * settledMs, () => {
+          restart(-1);
+        });
+        return;
+      }
       const isMet = (host.process?.heard.size ?? 0) > 0;
       this.#restoring = isMet && nodeId !== null && this.#mayLose(host);
       if (nodeId === null || !this.#restoring) return;
@@ -310,11 +320,40 @@ export class Storm {
       host.rolledBack = true;
       this.#world.letGo(nodeId);
       this.#world.start(host);
-      this.#later(this.#prng.between(1_000, 6_000), () => {
-        if (host.rolledBack) this.#replaceDisk(host);
-      });
+      this.#tryAgain(host, copy, 1 + this.#prng.int(4));
     };
     restart(restartCount);
+  }
+
+  /**
+   * Whoever has the machine started again starts it again: as it is, which is marked; with the backup
+   * laid over it once more; or after a crash that left no mark (Z38). Then it gets an empty disk.
+   */
+  #tryAgain(host: SimHost, copy: Platter, left: number): void {
+    this.#later(this.#prng.between(1_000, 6_000), () => {
+      if (!host.rolledBack) return;
+      if (left === 0 || this.#over) {
+        this.#replaceDisk(host);
+        return;
+      }
+      host.crash();
+      const { identity } = host.disk.platter;
+      const how = this.#prng.int(3);
+      if (how === 1) host.disk.putBack(copy);
+      if (how === 2 && identity !== null) {
+        host.disk.putBack({ ...host.disk.copy(), identity: { ...identity, mark: null } });
+      }
+      this.#world.count('starts of backups');
+      this.#world.note(`start a backup again ${host.id}`);
+      const others = this.#world.hosts.filter((one) => one !== host && one.process !== null);
+      const witness = others[this.#prng.int(Math.max(1, others.length))];
+      if (this.#weather.witnessesRestart && witness?.process?.closing === false) {
+        witness.crash();
+        this.#world.start(witness);
+      }
+      this.#world.start(host);
+      this.#tryAgain(host, copy, left - 1);
+    });
   }
 
   /** A process that ended by itself: its machine starts another after a while. */

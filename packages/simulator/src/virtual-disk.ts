@@ -4,8 +4,16 @@
  * together, and a crash keeps any prefix of what was not yet acknowledged: it may or may not have
  * reached the platter.
  */
-import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
-import { QuorateError, madeWithAnotherSecret } from '@quorate/contracts';
+import type {
+  Chunks,
+  LoadedLog,
+  LogStorage,
+  Mark,
+  OpenOptions,
+  Run,
+  StoredRun,
+} from '@quorate/contracts';
+import { QuorateError, madeWithAnotherSecret, nextRun } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
@@ -28,7 +36,7 @@ export type DiskTap = {
 
 /** What is on the medium. Entries are kept with an arbitrary first index. */
 export type Platter = {
-  identity: { nodeId: string; epoch: number; nonce: string } | null;
+  identity: StoredRun | null;
   /** Of the secret that the replica was made with; null: of none. */
   topic: string | null;
   hardState: HardState;
@@ -173,21 +181,30 @@ class VirtualStorage implements LogStorage {
     if (disk.platter.identity === null && !options.create) {
       return Promise.reject(new QuorateError('STORAGE_LOST', 'Cannot open the store: it is empty'));
     }
+    const known = isOthers ? null : disk.platter.identity;
+    let next: StoredRun;
+    try {
+      next = nextRun(known, options);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
     disk.holder = this;
     disk.hasFailed = false;
     this.#state = 'open';
-    const identity = isOthers ? null : disk.platter.identity;
-    const topic = identity === null ? (topics?.[0] ?? null) : disk.platter.topic;
-    const next = {
-      nodeId: identity?.nodeId ?? options.newNodeId,
-      epoch: (identity?.epoch ?? 0) + 1,
-      nonce: options.nonce,
-    };
+    const topic = known === null ? (topics?.[0] ?? null) : disk.platter.topic;
+    const { mark: _, ...run } = next;
     return this.#enqueue('other', () => {
       disk.platter.identity = next;
       disk.platter.topic = topic;
-      disk.tap.opened?.(next);
-    }).then(() => next);
+      disk.tap.opened?.(run);
+    }).then(() => run);
+  }
+
+  mark(mark: Mark): Promise<void> {
+    return this.#enqueue('other', () => {
+      const { platter } = this.#disk;
+      if (platter.identity !== null) platter.identity = { ...platter.identity, mark };
+    });
   }
 
   async load(): Promise<LoadedLog> {

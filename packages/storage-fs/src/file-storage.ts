@@ -6,8 +6,22 @@
  * that wait. The *snapshot chain* writes snapshot bytes beside it, without holding batches up, and
  * comes to the queue only for the moment in which the snapshot begins to count.
  */
-import { QuorateError, assert, isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
-import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
+import {
+  QuorateError,
+  assert,
+  isQuorateError,
+  madeWithAnotherSecret,
+  nextRun,
+} from '@quorate/contracts';
+import type {
+  Chunks,
+  LoadedLog,
+  LogStorage,
+  Mark,
+  OpenOptions,
+  Run,
+  StoredRun,
+} from '@quorate/contracts';
 import type { HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { join } from 'node:path';
 import { checksum } from './bytes.ts';
@@ -51,7 +65,7 @@ export class FileStorage implements LogStorage {
   #closing: Promise<void> | null = null;
   #lock: DirectoryLock | null = null;
   #lockVerifiedAtMs = 0;
-  #nonce = '';
+  #run: Run | null = null;
   #log: SegmentLog | null = null;
   #snapshots: SnapshotStore | null = null;
   /** Snapshots and what must see them, in call order. Never rejects. */
@@ -89,7 +103,6 @@ export class FileStorage implements LogStorage {
   async open(options: OpenOptions): Promise<Run> {
     assert(this.#state === 'new', 'open() is called once, first');
     this.#state = 'opening';
-    this.#nonce = options.nonce;
     try {
       const run = await this.#open(options);
       this.#state = 'open';
@@ -99,6 +112,18 @@ export class FileStorage implements LogStorage {
       this.#lock = null;
       throw this.#fail(error, `open ${this.#layout.directory}`);
     }
+  }
+
+  async mark(mark: Mark): Promise<void> {
+    this.#check('open', 'loaded');
+    const { replica } = this.#layout;
+    await this.#afterSnapshots(async () => {
+      try {
+        await writeIdentity(this.#fileSystem, replica, { ...this.#opened(), mark });
+      } catch (error) {
+        throw this.#fail(error, `mark ${replica}`);
+      }
+    });
   }
 
   async load(): Promise<LoadedLog> {
@@ -248,7 +273,7 @@ export class FileStorage implements LogStorage {
     await this.#end(async () => {
       const { replica, directory } = this.#layout;
       // One rename decides; what is then removed is no replica any more.
-      const trash = join(directory, `trash-${this.#nonce}`);
+      const trash = join(directory, `trash-${this.#opened().nonce}`);
       await this.#fileSystem.rename(replica, trash);
       await this.#fileSystem.syncDirectory(directory);
       await this.#fileSystem.remove(trash);
@@ -276,21 +301,20 @@ export class FileStorage implements LogStorage {
       const leftover = name.startsWith('trash-') || /^replica-.*\.tmp$/.test(name);
       if (leftover) await fileSystem.remove(join(directory, name));
     }
-    const { newNodeId, nonce } = options;
     const isOthers = await this.#checkSecret(options);
-    if (isOthers) await this.#discardBlank(nonce);
+    if (isOthers) await this.#discardBlank(options.nonce);
     if (isOthers || !names.includes('replica')) {
       // It may have been archived or destroyed since we looked.
       if (!options.create) {
         throw new QuorateError('STORAGE_LOST', `Cannot open ${directory}: its replica is gone`);
       }
-      const run: Run = { nodeId: newNodeId, epoch: 1, nonce };
+      const run = nextRun(null, options);
       await this.#createReplica(run, options.topics?.[0]);
       return this.#use(run);
     }
     const known = await readIdentity(fileSystem, replica);
     if (known === null) throw corrupt(join(replica, 'identity'), 0, 'the identity is missing');
-    const run: Run = { nodeId: known.nodeId, epoch: known.epoch + 1, nonce };
+    const run = nextRun(known, options);
     await writeIdentity(fileSystem, replica, run);
     return this.#use(run);
   }
@@ -322,7 +346,7 @@ export class FileStorage implements LogStorage {
   }
 
   /** All at once: a replica without its identity or its directories never exists. */
-  async #createReplica(run: Run, topic: string | undefined): Promise<void> {
+  async #createReplica(run: StoredRun, topic: string | undefined): Promise<void> {
     const { directory, replica } = this.#layout;
     const temporary = join(directory, `replica-${run.nonce}.tmp`);
     await this.#fileSystem.makeDirectory(join(temporary, 'log'));
@@ -333,8 +357,10 @@ export class FileStorage implements LogStorage {
     await syncing(`make ${replica} durable`, this.#fileSystem.syncDirectory(directory));
   }
 
-  #use(run: Run): Run {
+  #use({ mark, ...run }: StoredRun): Run {
+    assert(mark === null, 'a marked replica is not opened');
     const { replica } = this.#layout;
+    this.#run = run;
     this.#log = new SegmentLog({
       fileSystem: this.#fileSystem,
       directory: join(replica, 'log'),
@@ -534,6 +560,11 @@ export class FileStorage implements LogStorage {
       fits,
       `calls come after open() and load(): ${this.#state}, wanted ${states.join(' or ')}`,
     );
+  }
+
+  #opened(): Run {
+    assert(this.#run !== null, 'open() made the run');
+    return this.#run;
   }
 
   #segments(): SegmentLog {

@@ -1,36 +1,52 @@
-/** The identity file: which replica this is, and its latest opening (Z1). */
+/**
+ * The identity file: which replica this is, its latest openings (Z1, Z48), and whether it must not be
+ * opened again (Z38).
+ */
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
-import type { Run } from '@quorate/contracts';
+import type { StoredRun } from '@quorate/contracts';
 import { checkedLine, readCheckedLine } from './checked-line.ts';
 import type { FileSystem } from './file-system.ts';
-import { replaceFile } from './layout.ts';
+import { layoutOf, replaceFile } from './layout.ts';
+import { nodeFileSystem } from './node-file-system.ts';
 
 /** Null where there is no such file. Rejects with `STORAGE_CORRUPT` for a damaged one. */
-export async function readIdentity(fileSystem: FileSystem, directory: string): Promise<Run | null> {
+export async function readIdentity(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<StoredRun | null> {
   const path = join(directory, identityName);
   const value = (await readCheckedLine(fileSystem, path)) as
-    (Run & { readonly format: number }) | null;
+    (StoredRun & { readonly format: number }) | null;
   if (value === null) return null;
-  if (value.format !== identityFormat) {
+  const { format, ...stored } = value;
+  if (format !== identityFormat) {
     throw new QuorateError(
       'OUTDATED',
-      `Cannot read ${path}: it has format ${value.format}, wanted ${identityFormat}`,
+      `Cannot read ${path}: it has format ${format}, wanted ${identityFormat}`,
     );
   }
-  return { nodeId: value.nodeId, epoch: value.epoch, nonce: value.nonce };
+  return stored;
+}
+
+/**
+ * What the store in a data directory says of its replica, for a look from outside: nothing is locked
+ * or changed. Null where there is none. Rejects with `STORAGE_CORRUPT`, `OUTDATED`.
+ */
+export function storedRunIn(directory: string): Promise<StoredRun | null> {
+  return readIdentity(nodeFileSystem, layoutOf(directory).replica);
 }
 
 /** Durable once it resolves. */
 export async function writeIdentity(
   fileSystem: FileSystem,
   directory: string,
-  run: Run,
+  { nodeId, epoch, nonce, past, givenUp, mark }: StoredRun,
 ): Promise<void> {
-  const { nodeId, epoch, nonce } = run;
-  const bytes = checkedLine({ format: identityFormat, nodeId, epoch, nonce });
+  const format = identityFormat;
+  const bytes = checkedLine({ format, nodeId, epoch, nonce, past, givenUp, mark });
   await replaceFile(fileSystem, directory, identityName, bytes);
 }
 
 const identityName = 'identity';
-const identityFormat = 1;
+const identityFormat = 2;

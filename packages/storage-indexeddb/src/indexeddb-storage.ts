@@ -6,7 +6,7 @@
  * moment in which it begins to count; one that replaces the log holds the queue until it is there.
  */
 import { QuorateError, assert, isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
-import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '@quorate/contracts';
+import type { Chunks, LoadedLog, LogStorage, Mark, OpenOptions, Run } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { get, promisifyRequest, set } from 'idb-keyval';
 import { holdsLog } from './holds-log.ts';
@@ -106,6 +106,15 @@ export class IndexedDbStorage implements LogStorage {
     this.#state = 'opening';
     this.#opening = this.#open(options);
     return this.#opening;
+  }
+
+  async mark(mark: Mark): Promise<void> {
+    this.#check('open', 'loaded');
+    try {
+      await this.#database.mark(mark);
+    } catch (error) {
+      throw this.#fail(error, 'mark');
+    }
   }
 
   async load(): Promise<LoadedLog> {

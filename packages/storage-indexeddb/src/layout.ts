@@ -2,7 +2,7 @@
  * What lies where: one database per replica, one object store in it, and these keys.
  *
  * ```
- * 'replica'                            Head: whose this is, its latest run, how often it was written
+ * 'replica'                            Head: whose this is, its latest run, may it be opened again
  * 'generation'                         the newest generation ever used, a number
  * [generation, 'log', number]          a group of batches: see record.ts
  * [generation, 'snapshot']             SnapshotHead
@@ -15,15 +15,13 @@
  * matter of two small records in one transaction, however large it is.
  */
 import { QuorateError } from '@quorate/contracts';
+import type { StoredRun } from '@quorate/contracts';
 import type { SnapshotMeta } from '@quorate/core';
 
 /** Read by each transaction (Z4), written by each one that writes. */
-export type Head = {
+export type Head = StoredRun & {
   readonly format: number;
   readonly generation: number;
-  readonly nodeId: string;
-  readonly epoch: number;
-  readonly nonce: string;
   /** Counts the transactions that wrote, over all runs. */
   readonly writes: number;
   /** Of the secret that the replica was made with (Z42); null: nobody said. */
@@ -50,7 +48,7 @@ export type ArchiveHead = {
 
 export const databaseVersion = 1;
 export const storeName = 'quorate';
-export const headFormat = 1;
+export const headFormat = 2;
 export const headKey = 'replica';
 export const generationKey = 'generation';
 

@@ -4,8 +4,8 @@
  * beneath (see database-connection.ts), the replica stays: the head tells whether a transaction that
  * was under way when one was lost had happened.
  */
-import { QuorateError, assert, madeWithAnotherSecret } from '@quorate/contracts';
-import type { OpenOptions, Run } from '@quorate/contracts';
+import { QuorateError, assert, madeWithAnotherSecret, nextRun } from '@quorate/contracts';
+import type { Mark, OpenOptions, Run } from '@quorate/contracts';
 import type { UseStore } from 'idb-keyval';
 import { DatabaseConnection, lost } from './database-connection.ts';
 import type { DatabaseConnectionOptions, Mode } from './database-connection.ts';
@@ -45,8 +45,7 @@ export class ReplicaDatabase {
   /** This run, once it was claimed. */
   get run(): Run {
     assert(this.#head !== null, 'claim() comes first');
-    const { nodeId, epoch, nonce } = this.#head;
-    return { nodeId, epoch, nonce };
+    return runOf(this.#head);
   }
 
   get generation(): number {
@@ -73,7 +72,8 @@ export class ReplicaDatabase {
    * Rejects with `BAD_SECRET`, `STORAGE_LOST`, `STORAGE_FULL`, `STORAGE_FAILED`, or `OUTDATED` for a database
    * that a newer release wrote (Z20).
    */
-  async claim({ create, newNodeId, nonce, topics }: OpenOptions): Promise<Run> {
+  async claim(options: OpenOptions): Promise<Run> {
+    const { create, topics } = options;
     // A claim that is made a second time, after a lost connection, costs an epoch and nothing else.
     const { head, rows } = await this.#connection.run<{ readonly head: Head; readonly rows: Rows }>(
       create,
@@ -96,15 +96,7 @@ export class ReplicaDatabase {
           const begin = (): Head => {
             store.put(generation, generationKey);
             const topic = topics?.[0] ?? null;
-            return {
-              format: headFormat,
-              generation,
-              nodeId: newNodeId,
-              epoch: 1,
-              nonce,
-              writes: 1,
-              topic,
-            };
+            return { ...nextRun(null, options), format: headFormat, generation, writes: 1, topic };
           };
           const take = (head: Head, rows: Rows): void => {
             store.put(head, headKey);
@@ -117,7 +109,12 @@ export class ReplicaDatabase {
           }
           readRows(store, known.generation, (rows) => {
             if (!isOfNone(known, topics)) {
-              take({ ...known, epoch: known.epoch + 1, nonce, writes: known.writes + 1 }, rows);
+              try {
+                take({ ...known, ...nextRun(known, options), writes: known.writes + 1 }, rows);
+              } catch (error) {
+                // Marked: it stays as it is (Z38).
+                refuse(storageError(error, `open ${this.#name}`));
+              }
             } else if (rows.logKeys.length > 0 || rows.snapshot !== undefined) {
               refuse(madeWithAnotherSecret(this.#name));
             } else {
@@ -130,7 +127,12 @@ export class ReplicaDatabase {
     );
     this.#head = head;
     this.#rows = rows;
-    return { nodeId: head.nodeId, epoch: head.epoch, nonce: head.nonce };
+    return runOf(head);
+  }
+
+  /** Durably writes why this replica must not be claimed again (Z38). */
+  async mark(mark: Mark): Promise<void> {
+    await this.#write(() => undefined, mark);
   }
 
   /**
@@ -142,12 +144,7 @@ export class ReplicaDatabase {
   readonly useStore: UseStore = async (mode, callback) => {
     assert(mode !== 'versionchange', 'the database is upgraded when it is opened');
     if (mode === 'readonly') return this.#checked(mode, callback);
-    const result = this.#lastWrite.then(() => this.#checked(mode, callback));
-    this.#lastWrite = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
+    return this.#write(callback);
   };
 
   /** Synchronous: transactions that have begun run to their end, later calls reject with `CLOSED`. */
@@ -155,9 +152,22 @@ export class ReplicaDatabase {
     this.#connection.close();
   }
 
+  async #write<T>(
+    callback: (store: IDBObjectStore) => T | PromiseLike<T>,
+    mark: Mark | null = null,
+  ): Promise<T> {
+    const result = this.#lastWrite.then(() => this.#checked('readwrite', callback, mark));
+    this.#lastWrite = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+
   async #checked<T>(
     mode: Mode,
     callback: (store: IDBObjectStore) => T | PromiseLike<T>,
+    mark: Mark | null = null,
   ): Promise<T> {
     // Only a run that has claimed comes here: a database that is gone by now is not made again.
     const result = await this.#connection.run<Checked<T>>(
@@ -167,7 +177,7 @@ export class ReplicaDatabase {
         // As it is when the transaction begins: opening a connection takes its time.
         const head = this.#head;
         assert(head !== null, 'claim() comes first');
-        const next: Head = { ...head, writes: head.writes + 1 };
+        const next: Head = { ...head, writes: head.writes + 1, mark: mark ?? head.mark };
         // Requests are carried out in order, and nothing counts before the transaction is complete:
         // the look at the head comes first although the rest does not wait for its answer, which
         // would cost each write another way to the database and back.
@@ -195,6 +205,10 @@ export class ReplicaDatabase {
 }
 
 const noRows: Rows = { logKeys: [], logValues: [], snapshot: undefined, chunkKeys: [] };
+
+function runOf({ nodeId, epoch, nonce, past, givenUp }: Head): Run {
+  return { nodeId, epoch, nonce, past, givenUp };
+}
 
 function readRows(store: IDBObjectStore, generation: number, done: (rows: Rows) => void): void {
   const log = logRange(generation);

@@ -36,6 +36,8 @@ function memberOf(clusterId: string | null): RunFacts {
   return {
     nodeId: idOf('1'),
     epoch: 1,
+    past: [],
+    givenUp: [],
     nonce: '00'.repeat(8),
     clusterId,
     generation: 1,

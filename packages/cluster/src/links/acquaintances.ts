@@ -69,8 +69,11 @@ export class Acquaintances {
     });
   }
 
-  all(): Acquaintance[] {
-    return [...this.#known].map(([host, { addresses, runs }]) => ({ host, addresses, runs }));
+  /** Those who come back come last: where only some can be kept, it is the last ones. */
+  all(returns: (nodeId: NodeId) => boolean): Acquaintance[] {
+    const all = [...this.#known].map(([host, { addresses, runs }]) => ({ host, addresses, runs }));
+    const comesBack = ({ runs }: Acquaintance): boolean => runs.some(returns);
+    return [...all.filter((one) => !comesBack(one)), ...all.filter(comesBack)];
   }
 
   /** Whom others should hear of: those who come back, then those who are there. */

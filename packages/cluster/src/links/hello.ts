@@ -14,18 +14,16 @@ import {
   decodeCborMap,
   encodeCbor,
 } from '@quorate/contracts';
-import type { Announcement, HostId, Run } from '@quorate/contracts';
-import { openingFrom, witnessesFrom } from './witnesses.ts';
-import type { Opening, Witness } from './witnesses.ts';
+import { givenUpCountMax } from '@quorate/contracts';
+import type { Announcement, HostId } from '@quorate/contracts';
+import { openingFrom, pastFrom, refusedFrom, runIdFrom, witnessesFrom } from './witness-records.ts';
+import type { RefusedBranch, Witness, WitnessedRun } from './witness-records.ts';
 
 /** One replica as its host presents it. */
-export type RunFacts = Run & {
+export type RunFacts = WitnessedRun & {
   /** Null while it is fresh: a member of nothing yet (Z12). */
   readonly clusterId: string | null;
-  readonly generation: number;
   readonly label: string;
-  readonly durable: boolean;
-  readonly opening: Opening;
 };
 
 export type Hello = {
@@ -38,10 +36,12 @@ export type Hello = {
   readonly acquaintances: readonly Announcement[];
   /** What this host knows of replicas, so that one of them can tell that it was rolled back (Z3). */
   readonly witnesses: readonly Witness[];
+  /** Branches that this host does not hear any more, and nobody should (Z38). */
+  readonly refused: readonly RefusedBranch[];
 };
 
 export function encodeHello(hello: Hello): Uint8Array {
-  return encodeCbor({ version: 1, ...hello });
+  return encodeCbor({ version: 2, ...hello });
 }
 
 export function decodeHello(bytes: Uint8Array): Hello {
@@ -53,6 +53,7 @@ export function decodeHello(bytes: Uint8Array): Hello {
     leader: asNullable(map['leader'], (id) => asId(id, 'leader')),
     acquaintances: announcementsFrom(map['acquaintances']),
     witnesses: witnessesFrom(map['witnesses']),
+    refused: refusedFrom(map['refused']),
   };
 }
 
@@ -74,8 +75,9 @@ function runFrom(value: unknown): RunFacts {
   const map = asMap(value, 'run');
   return {
     nodeId: asId(map['nodeId'], 'nodeId'),
-    epoch: asInteger(map['epoch'], 'epoch'),
-    nonce: asText(map['nonce'], 'nonce', 32),
+    ...runIdFrom(map),
+    past: pastFrom(map['past']),
+    givenUp: asArray(map['givenUp'], 'givenUp', givenUpCountMax).map(runIdFrom),
     clusterId: asNullable(map['clusterId'], (id) => asId(id, 'clusterId')),
     generation: asInteger(map['generation'], 'generation'),
     label: asText(map['label'], 'label', 64),

@@ -1,39 +1,43 @@
 import { encodeMessage } from '@quorate/core';
 import type { Message } from '@quorate/core';
 import { describe, expect, test } from 'vitest';
+import { branch } from '../../test/branches.ts';
 import { ManualClock } from '../../test/manual-clock.ts';
 import { QuorateError } from '@quorate/contracts';
 import type { ActiveCluster } from '@quorate/contracts';
 import type { RunFacts } from './hello.ts';
 import { Host } from './host.ts';
-import type { HostedReplica } from './host.ts';
+import type { Charge, Fork, HostedReplica } from './hosted-replica.ts';
 import { createPlainCipher, MemoryMeetingPoint, MemoryNetwork } from '@quorate/contracts/memory';
 import type { RpcRequest } from './rpc.ts';
-import type { Opening } from './witnesses.ts';
+import type { Opening } from './witness-records.ts';
 
 const nodeId = (digit: string): string => digit.repeat(32);
 
 class FakeReplica implements HostedReplica {
   readonly nodeId: string;
-  epoch: number;
-  nonce: string;
+  /** See `branch`. */
+  readonly word: string;
   readonly received: { message: Message; sender: RunFacts }[] = [];
   readonly bulk: { from: string; body: Uint8Array }[] = [];
   readonly events: string[] = [];
   active: ActiveCluster | null = null;
+  readonly forks: Fork[] = [];
+  readonly charges: Charge[] = [];
   opening: Opening = { term: 0, votedFor: null, lastIndex: 0 };
+  voters = ['a', 'b', 'c'];
+  incumbent = true;
 
-  constructor(digit: string, epoch = 1, nonce = '00'.repeat(8)) {
+  constructor(digit: string, word = 'x') {
     this.nodeId = nodeId(digit);
-    this.epoch = epoch;
-    this.nonce = nonce;
+    this.word = word;
   }
 
   facts(): RunFacts {
     return {
       nodeId: this.nodeId,
-      epoch: this.epoch,
-      nonce: this.nonce,
+      ...branch(this.word),
+      givenUp: [],
       clusterId: null,
       generation: 0,
       label: 'x',
@@ -73,8 +77,21 @@ class FakeReplica implements HostedReplica {
     this.events.push(`unlinked ${id[0]}`);
   }
 
-  disowned({ code }: QuorateError): void {
-    this.events.push(`disowned ${code}`);
+  knowsVoter(id: string): boolean {
+    return this.voters.some((digit) => nodeId(digit) === id);
+  }
+
+  isIncumbent(): boolean {
+    return this.incumbent;
+  }
+
+  disowned(charge: Charge): void {
+    this.charges.push(charge);
+    this.events.push(`disowned ${charge.error.code}`);
+  }
+
+  forkSeen(fork: Fork): void {
+    this.forks.push(fork);
   }
 
   answer(request: RpcRequest): Promise<Uint8Array> {
@@ -203,12 +220,12 @@ describe('Host', () => {
     const bench = new Bench();
     const b = new FakeReplica('b');
     await bench.host('B', [b]);
-    const first = await bench.host('A1', [new FakeReplica('a', 1)]);
+    const first = await bench.host('A1', [new FakeReplica('a', 'x')]);
     await bench.clock.advance(50);
     bench.network.breakLink('A1', 'B');
     await bench.clock.advance(500);
     await first.close();
-    await bench.host('A2', [new FakeReplica('a', 2, '11'.repeat(8))]);
+    await bench.host('A2', [new FakeReplica('a', 'xx')]);
     await bench.clock.advance(500);
     expect(b.events).toEqual([
       'linked a new',
@@ -219,36 +236,170 @@ describe('Host', () => {
     ]);
   });
 
-  test('Z3 a run older than the one known is refused, its messages are not heard', async () => {
+  test('Z48 a late word of an earlier run closes its link, and nothing is remembered or told', async () => {
     const bench = new Bench();
     const b = new FakeReplica('b');
     const hostB = await bench.host('B', [b]);
-    const first = await bench.host('A1', [new FakeReplica('a', 3)]);
+    const first = await bench.host('A1', [new FakeReplica('a', 'xxxxxx')]);
     await bench.clock.advance(50);
     await first.close();
     await bench.clock.advance(50);
-    await bench.host('A2', [new FakeReplica('a', 2)]);
+    const late = await bench.host('A2', [new FakeReplica('a', 'xxxxx')]);
     await bench.clock.advance(150);
-    expect(bench.codes('B')).toContain('REPLICA_ROLLED_BACK');
     expect(hostB.isLinked(nodeId('a'))).toBe(false);
-    expect(b.events).toEqual(['linked a new', 'unlinked a']);
+    expect([bench.codes('B'), hostB.witnesses.refused, b.forks]).toEqual([[], [], []]);
+    await late.close();
+    await bench.host('A3', [new FakeReplica('a', 'xxxxxxx')]);
+    await bench.clock.advance(150);
+    expect(hostB.isLinked(nodeId('a'))).toBe(true);
   });
 
-  test('Z3 two runs of one epoch are copies: both are refused, until a newer run comes', async () => {
+  test('Z48 of runs 5 and 6 of an honest restart the later one is heard, in either order', async () => {
+    for (const order of [
+      ['xxxxx', 'xxxxxx'],
+      ['xxxxxx', 'xxxxx'],
+    ]) {
+      const bench = new Bench();
+      const b = new FakeReplica('b');
+      const hostB = await bench.host('B', [b]);
+      for (const [i, word] of order.entries()) {
+        await bench.host(`A${i}`, [new FakeReplica('a', word)]);
+        await bench.clock.advance(50);
+        // It is dead, and for B its link is still up: what it said came out of a queue.
+        if (word.length === 5) bench.network.hold(`A${i}`, 'B');
+      }
+      await bench.clock.advance(2_000);
+      expect(hostB.linkedRuns().map(({ facts }) => facts.epoch)).toEqual([6]);
+      expect([bench.codes('B'), hostB.witnesses.refused]).toEqual([[], []]);
+    }
+  });
+
+  test('Z48 a higher epoch while the run before it answers is a copy: the newcomer is refused', async () => {
+    const bench = new Bench();
+    const [b, original, clone] = [
+      new FakeReplica('b'),
+      new FakeReplica('a', 'xx'),
+      new FakeReplica('a', 'xxy'),
+    ];
+    clone.incumbent = false;
+    const hostB = await bench.host('B', [b]);
+    await bench.host('A', [original], { meet: false });
+    hostB.meet([{ host: 'A', addresses: ['memory:A'] }]);
+    await bench.clock.advance(50);
+    const copy = await bench.host('Z', [clone], { meet: false });
+    copy.meet([{ host: 'B', addresses: ['memory:B'] }]);
+    await bench.clock.advance(3_000);
+    expect(bench.codes('B')).toContain('REPLICA_CLONED');
+    expect(hostB.linkedRuns().map(({ facts }) => facts.nonce)).toEqual(['x2']);
+    expect(b.events).toEqual(['linked a new']);
+    expect(hostB.witnesses.refused[0]).toMatchObject({
+      root: { epoch: 3, nonce: 'y3' },
+      host: 'Z',
+      insteadHost: 'A',
+    });
+    // The newcomer is told, by a voter; the original hears that there is another.
+    expect(clone.charges[0]).toMatchObject({ by: 'B', byVoter: true, otherHost: 'A' });
+    expect(clone.charges[0]?.others).toContainEqual({ epoch: 2, nonce: 'x2' });
+    expect([original.events, original.charges]).toEqual([['linked b new'], []]);
+    expect(b.forks[0]).toMatchObject({ nodeId: nodeId('a'), host: 'A', otherHost: 'Z' });
+  });
+
+  test('Z48 a copy that came while the link of the original blinked gives way to it again', async () => {
+    const bench = new Bench();
+    const [b, original, clone] = [
+      new FakeReplica('b'),
+      new FakeReplica('a', 'xx'),
+      new FakeReplica('a', 'xxy'),
+    ];
+    const hostB = await bench.host('B', [b]);
+    await bench.host('A', [original]);
+    await bench.clock.advance(50);
+    bench.network.cut('A', 'B');
+    bench.network.breakLink('A', 'B');
+    const copy = await bench.host('Z', [clone], { meet: false });
+    copy.meet([{ host: 'B', addresses: ['memory:B'] }]);
+    await bench.clock.advance(500);
+    expect(hostB.linkedRuns().map(({ facts }) => facts.nonce)).toEqual(['y3']);
+    bench.network.heal('A', 'B');
+    await bench.clock.advance(3_000);
+    expect(hostB.linkedRuns().map(({ facts }) => facts.nonce)).toEqual(['x2']);
+    expect(hostB.witnesses.refused[0]).toMatchObject({
+      root: { epoch: 3, nonce: 'y3' },
+      host: 'Z',
+    });
+    expect(original.charges).toEqual([]);
+  });
+
+  test('Z48 two runs of one epoch: the one that was heard before goes on, the other is refused for good', async () => {
     const bench = new Bench();
     const b = new FakeReplica('b');
-    await bench.host('B', [b]);
-    const first = await bench.host('A1', [new FakeReplica('a', 3, '11'.repeat(8))]);
+    const hostB = await bench.host('B', [b]);
+    await bench.host('A1', [new FakeReplica('a', 'xx')]);
     await bench.clock.advance(50);
-    const second = await bench.host('A2', [new FakeReplica('a', 3, '22'.repeat(8))]);
+    const second = await bench.host('A2', [new FakeReplica('a', 'xy')], { meet: false });
+    second.meet([{ host: 'B', addresses: ['memory:B'] }]);
     await bench.clock.advance(1_000);
     expect(bench.codes('B')).toContain('REPLICA_CLONED');
-    expect(b.events).toEqual(['linked a new', 'unlinked a']);
-    await first.close();
+    expect(b.events).toEqual(['linked a new']);
     await second.close();
-    await bench.host('A3', [new FakeReplica('a', 4, '33'.repeat(8))]);
-    await bench.clock.advance(150);
-    expect(b.events.at(-1)).toBe('linked a new');
+    const third = await bench.host('A3', [new FakeReplica('a', 'xyyyyy')], { meet: false });
+    third.meet([{ host: 'B', addresses: ['memory:B'] }]);
+    await bench.clock.advance(1_000);
+    expect(hostB.linkedRuns().map(({ facts }) => facts.nonce)).toEqual(['x2']);
+    expect(hostB.witnesses.refused).toMatchObject([{ root: { nonce: 'y2' }, tip: { epoch: 6 } }]);
+  });
+
+  test('Z38 a refusal is told on: whoever was away refuses that branch too, at its first word', async () => {
+    const bench = new Bench();
+    const [b, c] = [new FakeReplica('b'), new FakeReplica('c')];
+    await bench.host('B', [b]);
+    const first = await bench.host('A1', [new FakeReplica('a', 'xx')]);
+    await bench.clock.advance(50);
+    await first.close();
+    const second = await bench.host('A2', [new FakeReplica('a', 'xy')]);
+    await bench.clock.advance(200);
+    await second.close();
+    const hostC = await bench.host('C', [c]);
+    await bench.clock.advance(200);
+    expect(hostC.witnesses.refused).toMatchObject([{ root: { epoch: 2, nonce: 'y2' } }]);
+    const again = await bench.host('A3', [new FakeReplica('a', 'xyy')], { meet: false });
+    again.meet([{ host: 'C', addresses: ['memory:C'] }]);
+    await bench.clock.advance(200);
+    expect(bench.codes('C')).toContain('REPLICA_CLONED');
+    expect(c.events.filter((event) => event.includes(' a '))).toEqual([]);
+  });
+
+  test('Z54 who is no voter makes nobody refuse anybody, and his charge is told as such', async () => {
+    const bench = new Bench();
+    const [b, visitor] = [new FakeReplica('b', 'xy'), new FakeReplica('d')];
+    const hostB = await bench.host('B', [b]);
+    const liar = await bench.host('D', [visitor], { meet: false });
+    for (const [nodeIdOf, word] of [
+      [b.nodeId, 'xx'],
+      [nodeId('a'), 'zz'],
+    ] as const) {
+      const run = { ...new FakeReplica('a', word).facts(), nodeId: nodeIdOf };
+      liar.witnesses.met(run, 'E');
+      liar.witnesses.refuse({ ...run, ...branch('xx') }, 'REPLICA_CLONED', 'E');
+      liar.witnesses.holds(nodeIdOf, 2 ** 50);
+    }
+    liar.meet([{ host: 'B', addresses: ['memory:B'] }]);
+    await bench.clock.advance(300);
+    expect(hostB.witnesses.refused).toEqual([]);
+    expect(b.charges[0]).toMatchObject({ by: 'D', byVoter: false });
+    expect(bench.codes('B')).toContain('REPLICA_ROLLED_BACK');
+  });
+
+  test('Z48 a host that runs a replica of this one is a copy: nothing ends here, and others are told', async () => {
+    const bench = new Bench();
+    const [original, clone] = [new FakeReplica('a', 'xx'), new FakeReplica('a', 'xxy')];
+    clone.incumbent = false;
+    const host = await bench.host('A', [original]);
+    await bench.host('Z', [clone]);
+    await bench.clock.advance(300);
+    expect(original.charges).toEqual([]);
+    expect(original.forks[0]).toMatchObject({ host: 'A', otherHost: 'Z' });
+    expect(host.witnesses.refused).toMatchObject([{ root: { epoch: 3, nonce: 'y3' } }]);
   });
 
   test('F16 another secret: BAD_SECRET on both sides, no link, no event', async () => {
@@ -327,7 +478,7 @@ describe('Host', () => {
       const { member, host } = await visit(bench);
       member.members = new Set([member.nodeId]);
       for (let turn = 0; turn < 40; turn += 1) {
-        const visitor = await bench.host(`V${turn}`, [new FakeReplica('b', turn + 1)]);
+        const visitor = await bench.host(`V${turn}`, [new FakeReplica('b', 'x'.repeat(turn + 1))]);
         await bench.clock.advance(100);
         await visitor.close();
       }
@@ -351,7 +502,7 @@ describe('Host', () => {
       await bench.clock.advance(3_600_000);
       expect(known(host)).toEqual(['B']);
       // The replica is seen elsewhere: where it was before, nobody is expected any more.
-      await bench.host('C', [new FakeReplica('b', 2, '11'.repeat(8))]);
+      await bench.host('C', [new FakeReplica('b', 'xy')]);
       await bench.clock.advance(60_000);
       expect(known(host)).toEqual(['C']);
     });
@@ -409,7 +560,7 @@ describe('Host', () => {
       await (await bench.host('B', [visitor])).close();
       await bench.clock.advance(60_000);
       expect(known(host)).toEqual([]);
-      await bench.host('B', [new FakeReplica('b', 2, '11'.repeat(8))]);
+      await bench.host('B', [new FakeReplica('b', 'xy')]);
       await bench.clock.advance(1_000);
       expect(host.isLinked(visitor.nodeId)).toBe(true);
     });

@@ -19,33 +19,12 @@ import type {
 } from '@quorate/contracts';
 import { Acquaintances } from './acquaintances.ts';
 import type { Acquaintance } from './acquaintances.ts';
+import { Admission, aliveMethod } from './admission.ts';
 import type { Hello, RunFacts } from './hello.ts';
+import type { HostedReplica } from './hosted-replica.ts';
 import { Peer } from './peer.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
-import { judge, Witnesses } from './witnesses.ts';
-
-/** What a host needs of a replica that it runs. */
-export interface HostedReplica {
-  readonly nodeId: NodeId;
-  facts(): RunFacts;
-  leader(): NodeId | null;
-  /**
-   * Whether a replica is a member that comes back to the host that ran it last: null while this one
-   * is a member of nothing and cannot know.
-   */
-  returns(nodeId: NodeId): boolean | null;
-  /** The cluster that this replica is a member of, once that acknowledges; null: none (Z41). */
-  cluster(): ActiveCluster | null;
-  /** A message, and the run that says it. */
-  receive(message: Message, sender: RunFacts): void;
-  receiveBulk(from: NodeId, body: Uint8Array): void;
-  /** A peer's run is linked, or is not any more. `newRun`: its epoch or nonce was not seen before. */
-  linked(facts: RunFacts, newRun: boolean): void;
-  unlinked(nodeId: NodeId): void;
-  /** A peer knows more of this replica than its disk does: this run must end (Z3). */
-  disowned(error: QuorateError): void;
-  answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array>;
-}
+import { Witnesses } from './witnesses.ts';
 
 export type HostOptions = {
   readonly transport: Transport;
@@ -63,7 +42,10 @@ export type HostOptions = {
 export class Host {
   readonly witnesses: Witnesses = new Witnesses();
   readonly #options: HostOptions;
+  readonly #admission: Admission;
   readonly #replicas = new Map<NodeId, HostedReplica>();
+  /** Peers whose runs are heard. */
+  readonly #accepted = new Set<Peer>();
   readonly #peers = new Map<HostId, Peer>();
   readonly #byLink = new Map<Link, Peer>();
   /** Where each linked NodeId lives now. */
@@ -79,6 +61,19 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
+    this.#admission = new Admission({
+      host: options.transport.host,
+      witnesses: this.witnesses,
+      clock: options.clock,
+      replicas: () => [...this.#replicas.values()],
+      routeTo: (nodeId) => this.#routes.get(nodeId),
+      accept: (peer, hello, newRuns) => this.#accept(peer, hello, newRuns),
+      refused: options.onRefused,
+      news: () => {
+        this.announce();
+        options.onChange();
+      },
+    });
   }
 
   get id(): HostId {
@@ -95,7 +90,7 @@ export class Host {
     for (const [nodeId, hosted] of this.#replicas) {
       if (hosted === replica) this.#replicas.delete(nodeId);
     }
-    for (const peer of [...this.#peers.values()]) peer.close('run ended');
+    for (const peer of [...this.#byLink.values()]) peer.close('run ended');
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -126,7 +121,7 @@ export class Host {
     const text = JSON.stringify({ ...hello, witnesses: [] });
     if (text === this.#announced) return;
     this.#announced = text;
-    for (const peer of this.#peers.values()) peer.sendHello();
+    for (const peer of this.#byLink.values()) peer.sendHello();
   }
 
   /** Signed and sent to every relay: only when there is something new to say. */
@@ -147,7 +142,7 @@ export class Host {
 
   /** The hosts known, and what they ran: what is worth remembering across a restart. */
   acquaintances(): Acquaintance[] {
-    return this.#acquaintances.all();
+    return this.#acquaintances.all((id) => this.#returns(id));
   }
 
   /** Those of an earlier run. */
@@ -265,7 +260,7 @@ export class Host {
     this.#stopWatching();
     // Both begin at once: a page that is being left has no later (Z6).
     await Promise.all([this.#options.rendezvous?.close(), this.#options.transport.close()]);
-    for (const peer of this.#peers.values()) peer.down('closed');
+    for (const peer of this.#byLink.values()) peer.down('closed');
   }
 
   #hello(): Hello {
@@ -281,7 +276,8 @@ export class Host {
       runs,
       leader,
       acquaintances: this.#acquaintances.worthTelling((id) => this.#returns(id)).slice(0, 64),
-      witnesses: this.witnesses.list(),
+      witnesses: this.witnesses.said(),
+      refused: this.witnesses.refused,
     };
   }
 
@@ -342,25 +338,33 @@ export class Host {
       clock: this.#options.clock,
       hello: () => this.#hello(),
       events: {
-        ready: (ready) => this.#ready(ready),
+        ready: (ready) => this.#admission.ready(ready),
         renewed: (renewed) => this.#renewed(renewed),
         frame: (from, channel, body) => this.#frame(from, channel, body),
-        request: () => (request, signal) => this.#answer(request, signal),
+        request: (from) => (request, signal) => this.#answer(from, request, signal),
         refused: (refused, error) => this.#options.onRefused(refused.link.host, error),
       },
     });
-    this.#peers.get(link.host)?.close('replaced');
-    this.#peers.set(link.host, peer);
+    // The link before it goes once this one is accepted: a copy may have come with its host's key.
+    if (this.#peers.get(link.host)?.open !== true) this.#settleOn(peer);
     this.#byLink.set(link, peer);
     this.#options.clock.setTimeout(() => {
-      if (!peer.open && this.#peers.get(link.host) === peer) peer.close('no hello');
+      if (!peer.open && this.#byLink.get(link) === peer) peer.close('no hello');
     }, helloTimeoutMs);
+  }
+
+  /** One link to each host. */
+  #settleOn(peer: Peer): void {
+    const former = this.#peers.get(peer.link.host);
+    this.#peers.set(peer.link.host, peer);
+    if (former !== peer) former?.close('replaced');
   }
 
   #linkDown(link: Link, reason: string): void {
     const peer = this.#byLink.get(link);
     this.#byLink.delete(link);
     if (peer === undefined) return;
+    this.#accepted.delete(peer);
     if (this.#peers.get(link.host) === peer) {
       this.#peers.delete(link.host);
       this.#acquaintances.absentSince(link.host, this.#options.clock.now());
@@ -379,43 +383,21 @@ export class Host {
     this.#byLink.get(link)?.drained(channel);
   }
 
-  #ready(peer: Peer): void {
-    const hello = peer.hello;
-    if (hello === null || this.#isDisowned(peer, hello)) return;
+  #accept(peer: Peer, hello: Hello, newRuns: ReadonlySet<NodeId>): void {
+    this.#settleOn(peer);
+    this.#accepted.add(peer);
     for (const facts of hello.runs) {
-      const error = this.witnesses.objection(facts);
-      if (error === null) continue;
-      // Nobody can tell the copy from the original, so the one that was heard before halts too.
-      if (error.code === 'REPLICA_CLONED') this.#routes.get(facts.nodeId)?.close(error.code);
-      this.#options.onRefused(peer.link.host, error);
-      peer.close(error.code);
-      return;
-    }
-    for (const facts of hello.runs) {
-      const newRun = this.witnesses.met(facts);
       this.#routes.set(facts.nodeId, peer);
-      for (const replica of this.#replicas.values()) replica.linked(facts, newRun);
+      const isNew = newRuns.has(facts.nodeId);
+      for (const replica of this.#replicas.values()) replica.linked(facts, isNew);
     }
     this.#learn(peer, hello);
   }
 
-  /** Z3: the other side knows of a run here what that run's own disk does not. */
-  #isDisowned(peer: Peer, hello: Hello): boolean {
-    for (const witness of hello.witnesses) {
-      const replica = this.#replicas.get(witness.nodeId);
-      const error = replica === undefined ? null : judge(witness, replica.facts());
-      if (replica === undefined || error === null) continue;
-      this.#options.onRefused(peer.link.host, error);
-      peer.close(error.code);
-      replica.disowned(error);
-      return true;
-    }
-    return false;
-  }
-
   #renewed(peer: Peer): void {
     const { hello } = peer;
-    if (hello !== null && !this.#isDisowned(peer, hello)) this.#learn(peer, hello);
+    if (hello === null || !this.#accepted.has(peer)) return;
+    if (this.#admission.renewed(peer, hello)) this.#learn(peer, hello);
   }
 
   #learn(peer: Peer, hello: Hello): void {
@@ -455,10 +437,13 @@ export class Host {
     }
   }
 
-  #answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
+  #answer(from: Peer, request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
     const replica =
       request.to === null ? this.#replicas.values().next().value : this.#replicas.get(request.to);
-    if (replica === undefined) {
+    // Whoever answers this is not over: not a word of a host that is closing may say so.
+    const isAsked = request.method === aliveMethod && !this.#closed;
+    if (replica !== undefined && isAsked) return Promise.resolve(new Uint8Array());
+    if (replica === undefined || !this.#accepted.has(from)) {
       return Promise.reject(
         new QuorateError('UNREACHABLE', `Cannot answer ${request.method}: no such replica here`),
       );

@@ -12,6 +12,8 @@ function run(nodeId: string, more: Partial<RunFacts> = {}): RunFacts {
   return {
     nodeId,
     epoch: 1,
+    past: [],
+    givenUp: [],
     nonce: '00'.repeat(8),
     clusterId: null,
     generation: 0,
@@ -45,6 +47,7 @@ class Side {
       leader: null,
       acquaintances: [],
       witnesses: [],
+      refused: [],
     };
     const link: Link = {
       host: other,

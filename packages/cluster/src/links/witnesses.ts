@@ -1,62 +1,67 @@
 /**
  * What this member has learnt of other replicas that they must never forget (Z3). Each of them swore
- * it by its disk, so one that comes back with less was rolled back, and one that exists twice was
- * copied. Both sides of a link judge: this one by what it knows, and, since what is known of the
- * other is said in the hello, the other one by that, before it votes for anybody.
+ * it by its disk, so one that comes back with less was rolled back, and one whose history has two
+ * branches was copied. What was refused stays refused, by its branch (Z38, Z48). Both sides of a link
+ * judge: this one by what it knows, and, since what is known of the other is said in the hello, the
+ * other one by that, before it votes for anybody.
  */
 import type { Message, NodeId } from '@quorate/core';
-import {
-  asArray,
-  asBoolean,
-  asId,
-  asInteger,
-  asMap,
-  asNullable,
-  asText,
-  QuorateError,
-} from '@quorate/contracts';
-import type { LoadedLog, Run } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
+import type { HostId, LoadedLog } from '@quorate/contracts';
+import { comesFrom, forkOf, relationOf } from './branch.ts';
+import type { History } from './branch.ts';
+import type { Opening, RefusedBranch, Witness, WitnessedRun } from './witness-records.ts';
 
-/** What a run found on its disk when it began: with less than it once promised it must not go on. */
-export type Opening = {
-  readonly term: number;
-  /** For whom it had voted in that term. */
-  readonly votedFor: NodeId | null;
-  /** Where its log, or the snapshot below it, ended. */
-  readonly lastIndex: number;
-};
-
-/** What somebody knows of one replica. */
-export type Witness = Run & {
-  /** Two runs claimed this epoch; nobody can tell the copy from the original. */
-  readonly cloned: boolean;
-  /** The highest term that was durable there. */
-  readonly term: number;
-  /** Its last vote for the member that remembers it. */
-  readonly grant: { readonly term: number; readonly to: NodeId } | null;
-  /** It acknowledged the log of a leader up to here, and that much is committed. */
-  readonly heldIndex: number;
-};
-
+/** The run that a newcomer is measured by, and where it lives. */
+type Incumbent = History & { readonly host: HostId };
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 type Known = Mutable<Witness> & { durable: boolean };
 
+/** What is to be done with a run: `late` is one before the run known, `kept` what a person decided for. */
+export type Verdict =
+  | { readonly type: 'known' | 'new' | 'successor' | 'kept' | 'late' }
+  | { readonly type: 'refused'; readonly error: QuorateError };
+
 export class Witnesses {
   readonly #known = new Map<NodeId, Known>();
+  #refused: readonly RefusedBranch[] = [];
   #news: WitnessNews = 'none';
+  /** Whose records stay, whoever comes by (Z54). */
+  #voters: ReadonlySet<NodeId> = new Set();
 
   /** Takes back what an earlier run of this member stored. */
-  restore(witnesses: readonly Witness[]): void {
+  restore(witnesses: readonly Witness[], refused: readonly RefusedBranch[]): void {
     for (const witness of witnesses) {
       this.#known.set(witness.nodeId, { ...witness, durable: true });
     }
+    this.#refused = refused;
   }
 
-  /** What is worth storing and saying: a replica in memory never comes back. */
+  /** The voters of this member's cluster, present and outgoing. */
+  setVoters(voters: ReadonlySet<NodeId>): void {
+    this.#voters = voters;
+  }
+
+  /** What is worth storing: a replica in memory never comes back. Voters come first. */
   list(): Witness[] {
-    const list: Witness[] = [];
-    for (const { durable, ...witness } of this.#known.values()) if (durable) list.push(witness);
-    return list.slice(-witnessCountMax);
+    const voters: Witness[] = [];
+    const others: Witness[] = [];
+    for (const { durable, ...witness } of this.#known.values()) {
+      if (this.#voters.has(witness.nodeId)) voters.push(witness);
+      else if (durable) others.push(witness);
+    }
+    const room = Math.max(0, witnessCountMax - voters.length);
+    return [...voters, ...others.slice(Math.max(0, others.length - room))];
+  }
+
+  /** The same as it is said to others: whence a visitor's run came would fill the hello. */
+  said(): Witness[] {
+    return this.list().map((one) => (this.#voters.has(one.nodeId) ? one : { ...one, past: [] }));
+  }
+
+  /** Branches that were refused, here or by those who said so. */
+  get refused(): readonly RefusedBranch[] {
+    return this.#refused;
   }
 
   /** What is new since the last `store()`. */
@@ -70,40 +75,105 @@ export class Witnesses {
     return this.list();
   }
 
-  /**
-   * Why this run must not be heard, or null. `REPLICA_CLONED` is remembered: the run that was heard
-   * before is not heard any more either.
-   */
-  objection(run: Run & { readonly opening: Opening }): QuorateError | null {
-    const known = this.#known.get(run.nodeId);
-    if (known === undefined) return null;
-    const error = judge(known, run);
-    if (error?.code === 'REPLICA_CLONED' && !known.cloned) {
-      known.cloned = true;
-      this.#news = 'facts';
-    }
-    return error;
+  /** What is known of a replica. */
+  of(nodeId: NodeId): Witness | null {
+    return this.#known.get(nodeId) ?? null;
   }
 
-  /** This run is heard from now on. True when its epoch or nonce was not known. */
-  met(run: Run & { readonly opening: Opening; readonly durable: boolean }): boolean {
-    const { nodeId, epoch, nonce, opening, durable } = run;
+  /** What is to be done with this run. Nothing is remembered yet. */
+  judge(run: WitnessedRun): Verdict {
+    const known = this.#known.get(run.nodeId) ?? null;
+    const current = known !== null && counts(known, run) ? known : null;
+    const refused = this.#refused.find((one) => isOfBranch(run, one));
+    if (isKept(run, current, refused)) return { type: 'kept' };
+    if (refused !== undefined) return { type: 'refused', error: errorOf(run, refused) };
+    if (current === null) return { type: 'new' };
+    const error = objection(current, run);
+    if (error !== null) return { type: 'refused', error };
+    switch (relationOf(current, run)) {
+      case 'same':
+        return { type: 'known' };
+      case 'earlier':
+        return { type: 'late' };
+      default:
+        return { type: run.epoch < current.epoch ? 'late' : 'successor' };
+    }
+  }
+
+  /**
+   * This run is heard from now on. True when its epoch or nonce was not known. `kept`: a person said
+   * so, and nothing that was sworn on the branch given up is asked of it.
+   */
+  met(run: WitnessedRun, host: HostId, kept: boolean = false): boolean {
+    const { nodeId, epoch, nonce, past, generation, opening, durable } = run;
     const known = this.#known.get(nodeId);
-    if (known?.epoch === epoch && known.nonce === nonce) return false;
+    if (known?.epoch === epoch && known.nonce === nonce && !kept) {
+      this.#seen(known, generation, host);
+      return false;
+    }
+    if (kept) this.#giveUp(run, known, host);
+    const sworn = kept || (known !== undefined && !counts(known, run)) ? undefined : known;
     this.#known.delete(nodeId);
     this.#makeRoom();
     this.#known.set(nodeId, {
       nodeId,
       epoch,
       nonce,
-      cloned: false,
-      term: Math.max(known?.term ?? 0, opening.term),
-      grant: known?.grant ?? null,
-      heldIndex: known?.heldIndex ?? 0,
+      past,
+      generation,
+      host,
+      term: Math.max(sworn?.term ?? 0, opening.term),
+      grant: sworn?.grant ?? null,
+      heldIndex: sworn?.heldIndex ?? 0,
       durable,
     });
     this.#news = 'facts';
     return true;
+  }
+
+  /** A run that was thought to be over is alive: what is known of its replica is known of it again. */
+  takeBack(former: Witness): void {
+    const durable = this.#known.get(former.nodeId)?.durable ?? true;
+    this.#known.set(former.nodeId, { ...former, durable });
+    this.#news = 'facts';
+  }
+
+  /** From now on nobody of this run's branch is heard (Z38). True when that is news. */
+  refuse(
+    run: WitnessedRun,
+    code: RefusedBranch['code'],
+    host: HostId,
+    known: Incumbent | null = this.of(run.nodeId),
+  ): boolean {
+    const { nodeId, generation, epoch, nonce } = run;
+    const tip = { epoch, nonce };
+    const standing = this.#refused.find((one) => isOfBranch(run, one));
+    if (standing !== undefined) {
+      if (standing.tip.epoch >= epoch) return false;
+      return this.#replace(standing, { ...standing, tip, host });
+    }
+    // Whoever lacks what it swore may have opened honest runs before this one.
+    const isFork =
+      known !== null && (code === 'REPLICA_CLONED' || relationOf(known, run) === 'fork');
+    return this.#replace(null, {
+      nodeId,
+      generation,
+      code,
+      root: isFork ? forkOf(known, run) : tip,
+      tip,
+      host,
+      instead: known === null ? null : { epoch: known.epoch, nonce: known.nonce },
+      insteadHost: known?.host ?? null,
+    });
+  }
+
+  /** Another voter refused a branch. True when that is news. */
+  adopt(told: RefusedBranch): boolean {
+    const isKnown = this.#refused.some(
+      ({ nodeId, root }) =>
+        nodeId === told.nodeId && root.epoch === told.root.epoch && root.nonce === told.root.nonce,
+    );
+    return !isKnown && this.#replace(null, told);
   }
 
   /** A message of a run that was met: what it says of its sender's disk is remembered. */
@@ -129,12 +199,49 @@ export class Witnesses {
     if (this.#news === 'none') this.#news = 'progress';
   }
 
-  /** Those in memory go first, for they cannot come back; then the one that was met longest ago. */
+  /** The run joined a cluster since it was met, or moved to another host. */
+  #seen(known: Known, generation: number, host: HostId): void {
+    known.host = host;
+    if (known.generation === generation) return;
+    known.generation = generation;
+    this.#news = 'facts';
+  }
+
+  /** A person gave up the branch that is known: now that one is not heard any more. */
+  #giveUp(run: WitnessedRun, known: Known | undefined, host: HostId): void {
+    this.#refused = this.#refused.filter((one) => !isOfBranch(run, one));
+    if (known === undefined || relationOf(known, run) !== 'fork') return;
+    const { nodeId, generation, epoch, nonce } = known;
+    this.#replace(null, {
+      nodeId,
+      generation,
+      code: 'REPLICA_CLONED',
+      root: forkOf(run, known),
+      tip: { epoch, nonce },
+      host: known.host,
+      instead: { epoch: run.epoch, nonce: run.nonce },
+      insteadHost: host,
+    });
+  }
+
+  #replace(former: RefusedBranch | null, next: RefusedBranch): boolean {
+    const others = this.#refused.filter((one) => one !== former);
+    // Never evicted (Z54): beyond this bound what is known of the replica refuses them by itself.
+    if (former === null && others.length >= refusedCountMax) return false;
+    this.#refused = [...others, next];
+    this.#news = 'facts';
+    return true;
+  }
+
+  /**
+   * Those in memory go first, for they cannot come back; then the one that was met longest ago. Never
+   * a voter: what it swore is what acknowledged writes rest on (Z54).
+   */
   #makeRoom(): void {
     if (this.#known.size < witnessCountMax) return;
-    const fleeting = [...this.#known.values()].find(({ durable }) => !durable);
-    const oldest = fleeting?.nodeId ?? this.#known.keys().next().value;
-    if (oldest !== undefined) this.#known.delete(oldest);
+    const others = [...this.#known.values()].filter(({ nodeId }) => !this.#voters.has(nodeId));
+    const goes = others.find(({ durable }) => !durable) ?? others[0];
+    if (goes !== undefined) this.#known.delete(goes.nodeId);
   }
 }
 
@@ -149,35 +256,72 @@ export function openingOf({ hardState, snapshot, entries }: LoadedLog): Opening 
 }
 
 /**
- * What is wrong with `run` if `known` is true of its replica; null when it may go on. A later epoch
- * is honest only if its disk held at the start all that was sworn before. Within one epoch a disk
- * cannot be exchanged: there only the nonce counts.
+ * Why a run must not be heard if `known` is true of its replica; null when it may be, or is merely
+ * late. A later run is honest only if its disk held at the start all that was sworn before. Within
+ * one run a disk cannot be exchanged.
  */
-export function judge(
-  known: Witness,
-  run: Run & { readonly opening: Opening },
-): QuorateError | null {
-  const { nodeId, epoch, nonce, opening } = run;
-  const rolledBack = (what: string): QuorateError =>
-    new QuorateError('REPLICA_ROLLED_BACK', `Cannot hear run ${epoch} of ${nodeId}: ${what}`);
-  if (epoch < known.epoch) return rolledBack(`run ${known.epoch} is known`);
-  if (epoch === known.epoch) {
-    if (nonce === known.nonce && !known.cloned) return null;
+export function objection(known: Witness, run: WitnessedRun): QuorateError | null {
+  const relation = relationOf(known, run);
+  if (relation === 'same' || relation === 'earlier') return null;
+  const { nodeId, epoch } = run;
+  const lacks = lackOf(known, run.opening);
+  if (lacks !== null) {
     return new QuorateError(
-      'REPLICA_CLONED',
-      `Cannot hear run ${epoch} of ${nodeId}: two of them say so`,
+      'REPLICA_ROLLED_BACK',
+      `Cannot hear run ${epoch} of ${nodeId}: ${lacks}`,
     );
   }
-  if (opening.term < known.term) {
-    return rolledBack(`it began in term ${opening.term}, and term ${known.term} was on its disk`);
+  if (relation !== 'fork') return null;
+  const at = forkOf(known, run).epoch;
+  // A backup that was put back, most likely, where it is behind; else two are running.
+  const code = epoch < known.epoch ? 'REPLICA_ROLLED_BACK' : 'REPLICA_CLONED';
+  const text = `another run ${at} of it is known, up to run ${known.epoch}`;
+  return new QuorateError(code, `Cannot hear run ${epoch} of ${nodeId}: ${text}`);
+}
+
+/** Is this run of a refused branch? */
+export function isOfBranch(run: WitnessedRun, one: RefusedBranch): boolean {
+  if (run.nodeId !== one.nodeId || !counts(one, run)) return false;
+  return comesFrom(run, one.root) || comesFrom(run, one.tip);
+}
+
+/** Records end with their generation (Z54); 0 is that of a replica that is in no cluster yet. */
+export function counts(record: { generation: number }, run: WitnessedRun): boolean {
+  return record.generation === 0 || record.generation >= run.generation;
+}
+
+/** What is said of a run whose branch was refused before. */
+export function errorOf({ nodeId, epoch }: WitnessedRun, refused: RefusedBranch): QuorateError {
+  const { root, code } = refused;
+  const text = `its branch was refused since run ${root.epoch}, and no later run cures that`;
+  return new QuorateError(code, `Cannot hear run ${epoch} of ${nodeId}: ${text}`);
+}
+
+/** Did a person decide for this run, against what is known here (Z48)? */
+export function isKept(
+  run: WitnessedRun,
+  known: Witness | null,
+  refused: RefusedBranch | undefined,
+): boolean {
+  if (run.givenUp.length === 0) return false;
+  if (known !== null && relationOf(known, run) === 'same') return false;
+  const instead = refused?.instead ?? null;
+  return run.givenUp.some(
+    (id) =>
+      (known !== null && comesFrom(known, id) && (refused !== undefined || !comesFrom(run, id))) ||
+      (instead !== null && instead.epoch === id.epoch && instead.nonce === id.nonce),
+  );
+}
+
+function lackOf({ term, grant, heldIndex }: Witness, opening: Opening): string | null {
+  if (opening.term < term) {
+    return `it began in term ${opening.term}, and term ${term} was on its disk`;
   }
-  if (opening.term === known.grant?.term && opening.votedFor !== known.grant.to) {
-    return rolledBack(`its vote for ${known.grant.to} in term ${known.grant.term} is gone`);
+  if (opening.term === grant?.term && opening.votedFor !== grant.to) {
+    return `its vote for ${grant.to} in term ${grant.term} is gone`;
   }
-  if (opening.lastIndex < known.heldIndex) {
-    return rolledBack(
-      `its log ended at ${opening.lastIndex}, and it held what is committed up to ${known.heldIndex}`,
-    );
+  if (opening.lastIndex < heldIndex) {
+    return `its log ended at ${opening.lastIndex}, and it held what is committed up to ${heldIndex}`;
   }
   return null;
 }
@@ -200,32 +344,6 @@ function restsOnDurableTerm(message: Message): boolean {
   }
 }
 
-export function openingFrom(value: unknown): Opening {
-  const map = asMap(value, 'opening');
-  return {
-    term: asInteger(map['term'], 'term'),
-    votedFor: asNullable(map['votedFor'], (id) => asId(id, 'votedFor')),
-    lastIndex: asInteger(map['lastIndex'], 'lastIndex'),
-  };
-}
-
-export function witnessesFrom(value: unknown): Witness[] {
-  return asArray(value, 'witnesses', witnessCountMax).map((item) => {
-    const map = asMap(item, 'witness');
-    return {
-      nodeId: asId(map['nodeId'], 'nodeId'),
-      epoch: asInteger(map['epoch'], 'epoch'),
-      nonce: asText(map['nonce'], 'nonce', 32),
-      cloned: asBoolean(map['cloned'], 'cloned'),
-      term: asInteger(map['term'], 'term'),
-      grant: asNullable(map['grant'], (grant) => {
-        const fields = asMap(grant, 'grant');
-        return { term: asInteger(fields['term'], 'term'), to: asId(fields['to'], 'to') };
-      }),
-      heldIndex: asInteger(map['heldIndex'], 'heldIndex'),
-    };
-  });
-}
-
 /** Members of a cluster, and some that were; about 150 bytes each. */
 const witnessCountMax = 256;
+const refusedCountMax = 1_024;

@@ -8,33 +8,40 @@ import type { Clock, LogStorage } from '@quorate/contracts';
 import type { Acquaintance } from '../links/acquaintances.ts';
 import { announcementsFrom } from '../links/hello.ts';
 import type { Host } from '../links/host.ts';
-import { witnessesFrom } from '../links/witnesses.ts';
-import type { Witness } from '../links/witnesses.ts';
+import { refusedFrom, witnessesFrom } from '../links/witness-records.ts';
+import type { RefusedBranch, Witness } from '../links/witness-records.ts';
 
 export type Remembered = {
   readonly acquaintances: readonly Acquaintance[];
   readonly witnesses: readonly Witness[];
+  readonly refused: readonly RefusedBranch[];
 };
 
-/** What an earlier run stored. A cache that cannot be read is as good as none. */
+/**
+ * What an earlier run stored. What cannot be read is as good as none, each part by itself: that an
+ * address is damaged is no reason to forget a refusal.
+ */
 export async function readMemberCache(storage: LogStorage | undefined): Promise<Remembered> {
   const cache = await storage?.readCache();
-  if (cache instanceof Uint8Array) {
-    try {
-      const map = decodeCborMap(cache);
-      return {
-        acquaintances: acquaintancesFrom(map['acquaintances']),
-        witnesses: witnessesFrom(map['witnesses']),
-      };
-    } catch (error) {
-      if (!isQuorateError(error)) throw error;
-    }
+  const map = cache instanceof Uint8Array ? readable(() => decodeCborMap(cache), {}) : {};
+  return {
+    acquaintances: readable(() => acquaintancesFrom(map['acquaintances']), []),
+    witnesses: readable(() => witnessesFrom(map['witnesses']), []),
+    refused: readable(() => refusedFrom(map['refused']), []),
+  };
+}
+
+function readable<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!isQuorateError(error)) throw error;
+    return otherwise;
   }
-  return { acquaintances: [], witnesses: [] };
 }
 
 function acquaintancesFrom(value: unknown): Acquaintance[] {
-  return asArray(value, 'acquaintances', acquaintancesMax).flatMap((item) =>
+  return asArray(value, 'acquaintances', acquaintanceCountMax).flatMap((item) =>
     announcementsFrom([item]).map((announcement) => ({
       ...announcement,
       runs: asArray(asMap(item, 'acquaintance')['runs'], 'runs', 64).map((id) => asId(id, 'run')),
@@ -66,7 +73,11 @@ export class MemberCache {
     if (!isUrgent && now - this.#savedAt < progressSaveMs) return;
     this.#linksChanged = false;
     this.#savedAt = now;
-    const bytes = encodeCbor({ acquaintances: host.acquaintances(), witnesses: witnesses.store() });
+    const bytes = encodeCbor({
+      acquaintances: host.acquaintances().slice(-acquaintanceCountMax),
+      witnesses: witnesses.store(),
+      refused: witnesses.refused,
+    });
     storage.writeCache(bytes).catch((error: unknown) => {
       // A store that fails says so where it matters.
       if (!isQuorateError(error)) throw error;
@@ -74,11 +85,6 @@ export class MemberCache {
   }
 }
 
-const acquaintancesMax = 1_024;
+/** As many as whoever reads them takes. */
+const acquaintanceCountMax = 256;
 const progressSaveMs = 1_000;
-
-/** Is the replica's store where it was? Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
-export async function isStillThere(storage: LogStorage): Promise<boolean> {
-  await storage.readCache();
-  return storage.durable;
-}

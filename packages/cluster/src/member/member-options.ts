@@ -18,8 +18,13 @@ export type MemberOptions = {
   readonly label: string;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** A new instance on the same store at each call; waited for where a store has to be come by. */
-  readonly createStorage: () => LogStorage | Promise<LogStorage>;
+  /**
+   * A new instance on the same store at each call; waited for where a store has to be come by. With
+   * `beginsAnew` it is told how many stores before it were marked, and gives the one after them.
+   */
+  readonly createStorage: (markedCount: number) => LogStorage | Promise<LogStorage>;
+  /** A marked store is left as it is, and a new replica begins in the next one (T1). Default false. */
+  readonly beginsAnew?: boolean;
   /**
    * Topics of the secrets this member has, the primary first: a store that was made with another is
    * not opened (Z42). Asked once there is a store. Default: whatever the store was made with.

@@ -7,10 +7,18 @@ import type { Clock, Run } from '@quorate/contracts';
 import { onAbort, QuorateError } from '@quorate/contracts';
 import type { FormationProgress } from '../formation/formation.ts';
 import type { Host } from '../links/host.ts';
+import type { Fork } from '../links/hosted-replica.ts';
 import type { Genesis } from '../state/policy.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
-import type { ClusterStatus, MemberInfo, MissingMember, Phase, RaftStatus } from './status.ts';
+import type {
+  ClusterStatus,
+  ForkInfo,
+  MemberInfo,
+  MissingMember,
+  Phase,
+  RaftStatus,
+} from './status.ts';
 
 /** What the status is derived from. */
 export type MemberView = {
@@ -35,6 +43,8 @@ export class MemberStatus {
   readonly #listeners = new Set<() => void>();
   readonly #heardAt = new Map<NodeId, number>();
   readonly #counters = new Map<string, number>();
+  /** By replica and by where its other branch is. */
+  readonly #forks = new Map<string, Fork>();
   #current: ClusterStatus | null = null;
   /** The parts may say something else by now. */
   #isOld = false;
@@ -99,6 +109,13 @@ export class MemberStatus {
   /** The first reason is the one that counts. */
   fail(error: QuorateError): void {
     this.#failure ??= error;
+    this.changed();
+  }
+
+  forkSeen(fork: Fork): void {
+    const key = `${fork.nodeId} ${fork.otherHost}`;
+    if (this.#forks.get(key)?.message === fork.message) return;
+    if (this.#forks.size < forkCountMax) this.#forks.set(key, fork);
     this.changed();
   }
 
@@ -188,6 +205,7 @@ export class MemberStatus {
     const members = membersOf(view, status, this.#options.label);
     const missing = this.#missing(members);
     const phase = this.#phase(view, members);
+    const forks = forksOf([...this.#forks.values()], members, view);
     return {
       namespace: this.#options.namespace,
       clusterId: genesis?.clusterId ?? null,
@@ -197,13 +215,18 @@ export class MemberStatus {
       phase,
       canWrite: this.#canWrite(phase),
       reason: this.#reason(phase, view),
-      message: this.#message(phase, missing, view),
+      message: withForks(
+        this.#message(phase, missing, view),
+        this.#failure === null ? forks : [],
+        run,
+      ),
       missing,
       durability: durable ? 'disk' : 'memory',
       copies: copiesOf(members, status),
       pendingWrites: replica?.pendingWrites ?? 0,
       registerLost: this.#registerLost,
       members,
+      forks,
       ...(this.#archived === undefined ? {} : { archived: this.#archived }),
       raft: {
         ...raftOf(run, state, status),
@@ -336,6 +359,44 @@ function membersOf(
   ];
 }
 
+/** What was seen by this run, and what earlier ones refused: of replicas that are still members. */
+function forksOf(
+  seen: readonly Fork[],
+  members: readonly MemberInfo[],
+  { host }: MemberView,
+): ForkInfo[] {
+  const refused = (host?.witnesses.refused ?? []).map(
+    ({ nodeId, host: otherHost, insteadHost, tip }): Fork => ({
+      nodeId,
+      host: insteadHost ?? otherHost,
+      otherHost,
+      message: `run ${tip.epoch} of it, at ${otherHost}, is refused`,
+    }),
+  );
+  const all = new Map<string, ForkInfo>();
+  for (const fork of [...refused, ...seen]) {
+    const member = members.find(({ nodeId }) => nodeId === fork.nodeId);
+    if (member === undefined) continue;
+    const { nodeId, label } = member;
+    const hosts = [fork.host, fork.otherHost] as const;
+    all.set(`${nodeId} ${fork.otherHost}`, { nodeId, label, hosts, message: fork.message });
+  }
+  return [...all.values()];
+}
+
+/** A person has to know, whatever else there is to say (Z48, Z55). */
+function withForks(message: string, forks: readonly ForkInfo[], run: Run | null): string {
+  const sentences = forks.map(({ nodeId, label, hosts, message: found }) => {
+    const where = `${hosts[0]} and ${hosts[1]}`;
+    if (nodeId !== run?.nodeId) return `Two copies of ${label} are about, at ${where}: ${found}`;
+    return (
+      `Two copies of this member are about, at ${where}: ${found}. It goes on; ` +
+      'if the other one holds more, stop this cluster and recover() from there'
+    );
+  });
+  return [message, ...sentences].join('. ');
+}
+
 function copiesOf(members: readonly MemberInfo[], status: Status | null): number {
   if (status?.role !== 'leader') {
     return members.filter((one) => one.kind === 'voter' && one.reachable).length;
@@ -363,3 +424,5 @@ function raftOf(
     time: state?.time ?? 0,
   };
 }
+
+const forkCountMax = 64;

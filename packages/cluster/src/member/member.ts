@@ -34,15 +34,16 @@ import { Knock } from '../formation/knock.ts';
 import type { RegisterView, RestoredRegister } from '../formation/register-care.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
-import type { HostedReplica } from '../links/host.ts';
-import { isStillThere, MemberCache, readMemberCache } from './member-cache.ts';
+import type { Charge, Fork, HostedReplica } from '../links/hosted-replica.ts';
+import { inFirstUnmarked, located, markOf } from './marked.ts';
+import { MemberCache, readMemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
 import { restoreRegister, withRegister } from './member-register.ts';
 import type { RegisterParts } from './member-register.ts';
 import { factsOf } from './restoring.ts';
 import type { Captured } from './restoring.ts';
-import { foundingOf, genesisOf, openReplica } from './opening.ts';
+import { foundingOf, genesisOf, isStillThere, openReplica, votersIn, votersOf } from './opening.ts';
 import type { Opened } from './opening.ts';
 import { createPolicy, featureLevel } from '../state/policy.ts';
 import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
@@ -74,6 +75,9 @@ export class Member implements Consensus, HostedReplica {
   #genesis: Genesis | null = null;
   #replica: Replica | null = null;
   #claim: ClaimKeeper | null = null;
+  /** Voters of the present and of the past, by this replica's own log. */
+  #voters = new Set<NodeId>();
+  #marking: Promise<void> | null = null;
   #announced = false;
   #cancelLook: () => void = () => undefined;
   #started: Promise<void> | null = null;
@@ -312,10 +316,34 @@ export class Member implements Consensus, HostedReplica {
     return this.#replica?.returns(nodeId) ?? null;
   }
 
-  disowned(error: QuorateError): void {
-    const { place } = this.#options;
-    const advice = place === undefined ? '' : `; this one lies in ${place}. ${copyAdvice}`;
-    this.#fail(new QuorateError(error.code, `${error.message}${advice}`, { cause: error }));
+  knowsVoter(nodeId: NodeId): boolean {
+    return this.#voters.has(nodeId);
+  }
+
+  isIncumbent(): boolean {
+    return this.#replica?.isIncumbent ?? false;
+  }
+
+  disowned(charge: Charge): void {
+    const { error, by, otherHost, byVoter } = charge;
+    if (!byVoter || this.isIncumbent()) {
+      const { nodeId } = this;
+      this.#status.forkSeen({
+        nodeId,
+        host: this.#host?.id ?? '',
+        otherHost,
+        message: error.message,
+      });
+      return;
+    }
+    this.#marking ??= this.#endMarked(charge).catch((cause: unknown) => {
+      // It ends all the same, and those who refused it do so again (Z38).
+      this.#fail(new QuorateError(error.code, `${error.message}, says ${by}`, { cause }));
+    });
+  }
+
+  forkSeen(fork: Fork): void {
+    this.#status.forkSeen(fork);
   }
 
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
@@ -323,6 +351,20 @@ export class Member implements Consensus, HostedReplica {
       return Promise.reject(new QuorateError('NO_LEADER', 'This member is in no cluster yet'));
     }
     return this.#replica.answer(request, signal);
+  }
+
+  /** Z38: not a word from here on, and what keeps this store from being opened again is durable first. */
+  async #endMarked(charge: Charge): Promise<void> {
+    const { code, message, others } = markOf(charge);
+    this.#stopReplica(charge.error);
+    await this.#opened?.storage.mark({ code, message, others });
+    this.#fail(new QuorateError(code, message));
+  }
+
+  /** Their word on this replica counts, and what is known of them is kept whoever comes by (Z54). */
+  #noteVoters(nodeIds: Iterable<NodeId>): void {
+    for (const nodeId of nodeIds) this.#voters.add(nodeId);
+    this.#host?.witnesses.setVoters(this.#voters);
   }
 
   async #run(): Promise<void> {
@@ -337,8 +379,14 @@ export class Member implements Consensus, HostedReplica {
     this.#watch();
   }
 
-  async #open(): Promise<void> {
-    const storage = await this.#options.createStorage();
+  #open(): Promise<void> {
+    const { beginsAnew = false, createStorage } = this.#options;
+    return inFirstUnmarked(beginsAnew, async (markedCount) => {
+      await this.#openStore(await createStorage(markedCount));
+    });
+  }
+
+  async #openStore(storage: LogStorage): Promise<void> {
     this.#storage = storage;
     if (this.#stopping.signal.aborted) {
       await storage.close();
@@ -362,6 +410,7 @@ export class Member implements Consensus, HostedReplica {
       topics: this.#options.topics?.(),
     });
     this.#opened = opened;
+    this.#voters = votersIn(opened.loaded);
     this.#genesis = opened.state.genesis ?? genesisOf(opened.loaded.entries);
     this.#host?.add(this);
     this.#status.changed();
@@ -400,7 +449,8 @@ export class Member implements Consensus, HostedReplica {
     host.add(this);
     const known = await reading;
     // Z3: before anybody is met.
-    host.witnesses.restore(known.witnesses);
+    host.witnesses.restore(known.witnesses, known.refused);
+    this.#noteVoters([]);
     await host.start(this.#stopping.signal);
     host.remember(known.acquaintances);
     for (const address of this.#options.peers ?? []) void this.#dial(network, host, address);
@@ -542,6 +592,8 @@ export class Member implements Consensus, HostedReplica {
           this.#status.changed();
         },
         membershipChanged: () => {
+          const membership = this.#replica?.status().membership ?? state.membership;
+          this.#noteVoters([...votersOf(membership), ...votersOf(state.membership)]);
           this.#status.changed();
           this.#endIfRemoved(state);
         },
@@ -698,7 +750,7 @@ export class Member implements Consensus, HostedReplica {
 
   #fail(error: unknown): void {
     if (this.#stopping.signal.aborted) return;
-    this.#status.fail(asFatal(error));
+    this.#status.fail(located(asFatal(error), this.#options.place));
     void this.close({ handOver: false });
   }
 
@@ -714,6 +766,7 @@ export class Member implements Consensus, HostedReplica {
     }
     if (handOver) this.#saveCache(true);
     this.#end();
+    await this.#marking;
     await this.#host?.close();
     await this.#network?.close?.();
     if (this.#opening !== null) {
@@ -740,8 +793,6 @@ function ignoreExpected(error: unknown): void {
   if (!isQuorateError(error)) throw error;
 }
 
-const copyAdvice =
-  'Run one of the two and put the other directory aside: an empty one joins as a new member';
 const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;

@@ -3,7 +3,7 @@
  * known to be committed. Also what a founder's log begins with.
  */
 import { decodeMembershipEntry, encodeMembershipEntry, plainMembership } from '@quorate/core';
-import type { Entry, HardState } from '@quorate/core';
+import type { Entry, HardState, Membership, NodeId } from '@quorate/core';
 import { concatBytes, hexFromBytes, QuorateError } from '@quorate/contracts';
 import type { LoadedLog, LogStorage, RandomBytes, Run, StateMachine } from '@quorate/contracts';
 import type { Genesis, MemberFacts } from '../state/policy.ts';
@@ -13,7 +13,7 @@ import {
   ReplicatedState,
 } from '../state/replicated-state.ts';
 import { openingOf } from '../links/witnesses.ts';
-import type { Opening } from '../links/witnesses.ts';
+import type { Opening } from '../links/witness-records.ts';
 
 export type Opened = {
   readonly storage: LogStorage;
@@ -65,6 +65,21 @@ export async function openReplica(
   }
 }
 
+/** Everybody who votes, or did, as far back as this log goes (Z54). */
+export function votersIn({ snapshot, entries }: LoadedLog): Set<NodeId> {
+  const memberships = [
+    ...(snapshot === null ? [] : [snapshot.membership]),
+    ...entries
+      .filter(({ type }) => type === 'membership')
+      .map(({ data }) => decodeMembershipEntry(data).membership),
+  ];
+  return new Set(memberships.flatMap(votersOf));
+}
+
+export function votersOf({ voters, votersOutgoing }: Membership): readonly NodeId[] {
+  return [...voters, ...votersOutgoing];
+}
+
 /** The genesis, as entry 1 carries it, whether it is known to be committed or not. */
 export function genesisOf(entries: readonly Entry[]): Genesis | null {
   const first = entries[0];
@@ -89,6 +104,12 @@ export function foundingOf(
       data: encodeMembershipEntry(membership, context),
     },
   };
+}
+
+/** Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
+export async function isStillThere(storage: LogStorage): Promise<boolean> {
+  await storage.readCache();
+  return storage.durable;
 }
 
 async function restoreSnapshot(storage: LogStorage, state: ReplicatedState): Promise<void> {

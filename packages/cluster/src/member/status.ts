@@ -45,6 +45,15 @@ export type MissingMember = {
   readonly lastSeenAt: number | null;
 };
 
+/** Two branches of one replica's history are about: a backup that was put back, or a copy (Z48). */
+export type ForkInfo = {
+  readonly nodeId: NodeId;
+  readonly label: string;
+  /** The hosts of both: of the one that is heard here, and of the other one. */
+  readonly hosts: readonly [string, string];
+  readonly message: string;
+};
+
 export type RaftStatus = {
   readonly role: Role | 'learner' | 'none';
   readonly term: number;
@@ -81,6 +90,8 @@ export type ClusterStatus = {
   /** What the register holds in place of this cluster, in words; null while it names it (Z41). */
   readonly registerLost: string | null;
   readonly members: readonly MemberInfo[];
+  /** Copies and backups of replicas that somebody opened, as far as this member has seen. */
+  readonly forks: readonly ForkInfo[];
   /**
    * The cluster that this member belonged to until the register named a later generation (Z52): its
    * data are an archive, and this member came in as a new one. Left out where that did not happen.

@@ -318,6 +318,15 @@ export class Replica implements Consensus {
     return this.#raft.status();
   }
 
+  /** Is the silence of its start over, and a majority of those who vote within reach (Z48)? */
+  get isIncumbent(): boolean {
+    if (this.#stopped !== null || this.#silence?.isOver === false) return false;
+    const { voters, votersOutgoing } = this.#raft.status().membership;
+    const isHeard = (ids: readonly NodeId[]): boolean =>
+      2 * ids.filter((id) => this.#options.network.isLinked(id)).length > ids.length;
+    return isHeard(voters) && (votersOutgoing.length === 0 || isHeard(votersOutgoing));
+  }
+
   async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<Applied> {
     return this.#proposals.propose(command, options);
   }

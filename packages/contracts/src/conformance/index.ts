@@ -7,4 +7,5 @@ export type { RendezvousConformance, RendezvousWorld } from './rendezvous.ts';
 export { cipherConformance } from './cipher.ts';
 export type { CipherConformanceOptions } from './cipher.ts';
 export { logStorageConformance } from './log-storage.ts';
-export type { LogStorageConformance, LogStorageMedium } from './log-storage.ts';
+export type { LogStorageConformance } from './log-storage.ts';
+export type { LogStorageMedium } from './log-storage-checks.ts';

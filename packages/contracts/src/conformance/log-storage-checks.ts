@@ -1,9 +1,25 @@
 /** What the cases of the log storage suite share: data to write, and ways to compare. */
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
-import type { LoadedLog, LogStorage, Run } from '../log-storage.ts';
+import type { LoadedLog, LogStorage } from '../log-storage.ts';
+import type { Run } from '../run.ts';
 
 export const nodeIdA: string = '0123456789abcdef0123456789abcdef';
 export const nodeIdB: string = 'ffeeddccbbaa99887766554433221100';
+
+/** Where replicas are stored: a directory, a database, a piece of memory. */
+export type LogStorageMedium = {
+  /** A new, unopened storage on this medium; any number of times. */
+  storage(): LogStorage;
+  /**
+   * The process and the machine die: what is not durable is lost, calls under way never settle or
+   * reject, and the medium can be opened again.
+   */
+  crash?(): Promise<void>;
+  cleanup(): Promise<void>;
+};
+
+/** One case of the suite: its title, and what is done to an empty medium. */
+export type Case = readonly [string, (medium: LogStorageMedium) => Promise<void>];
 
 /** An open and loaded storage with everything that came out of opening it. */
 export type Opened = {
@@ -15,6 +31,12 @@ export type Opened = {
 /** A nonce of 16 hex digits that tells one opening of a test from another. */
 export function nonceOf(number: number): string {
   return number.toString(16).padStart(16, '0');
+}
+
+/** Run `epoch` of the first replica: `nonces` are its own and those before it. */
+export function runOf(epoch: number, nonces: readonly number[]): Run {
+  const [nonce = '', ...past] = nonces.map(nonceOf);
+  return { nodeId: nodeIdA, epoch, nonce, past, givenUp: [] };
 }
 
 export async function openAndLoad(storage: LogStorage, nonce: number = 1): Promise<Opened> {

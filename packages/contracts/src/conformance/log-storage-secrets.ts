@@ -1,5 +1,13 @@
 /** Cases of the suite of `LogStorage`: a store belongs to the secret it was made with (Z42). */
-import { batchOf, entriesOf, nodeIdA, nodeIdB, nonceOf, same } from './log-storage-checks.ts';
+import {
+  batchOf,
+  entriesOf,
+  nodeIdA,
+  nodeIdB,
+  nonceOf,
+  runOf,
+  same,
+} from './log-storage-checks.ts';
 import { rejectionOf } from './network-checks.ts';
 import type { LogStorage } from '../log-storage.ts';
 
@@ -30,9 +38,39 @@ export const secretCases: readonly (readonly [
       await stranger(4);
       const heir = medium.storage();
       const run = await heir.open({ ...made, nonce: nonceOf(5), topics: ['d', 'a'] });
-      same(run, { nodeId: nodeIdA, epoch: 2, nonce: nonceOf(5) }, 'the run of one that holds it');
+      same(run, runOf(2, [5, 1]), 'the run of one that holds it');
       same((await heir.load()).entries.length, 5, 'entries');
       await heir.close();
+    },
+  ],
+  [
+    'Z42 a marked replica does not even say so to another secret, and is not opened by its own (Z38)',
+    async (medium) => {
+      const options = { create: true, newNodeId: nodeIdA, nonce: nonceOf(1) };
+      const mark = { code: 'REPLICA_CLONED', message: 'A copy', others: [] } as const;
+      const first = medium.storage();
+      await first.open({ ...options, topics: ['a'] });
+      await first.load();
+      await first.persist(batchOf(1, entriesOf(1, 1, 3)));
+      await first.mark(mark);
+      await first.close();
+      for (const [topic, code] of [
+        ['b', 'BAD_SECRET'],
+        ['a', 'REPLICA_CLONED'],
+      ] as const) {
+        const storage = medium.storage();
+        const opening = storage.open({ ...options, nonce: nonceOf(2), topics: [topic] });
+        same(await rejectionOf(opening), code, `open with ${topic}`);
+        await storage.close();
+      }
+      // A person's word needs no secret, and changes nothing about whose it is.
+      const kept = medium.storage();
+      await kept.open({ ...options, nonce: nonceOf(3), keepThis: true });
+      await kept.close();
+      const again = medium.storage();
+      const run = await again.open({ ...options, nonce: nonceOf(4), topics: ['a'] });
+      same(run, runOf(3, [4, 3, 1]), 'the run after it');
+      await again.close();
     },
   ],
   [
@@ -45,7 +83,7 @@ export const secretCases: readonly (readonly [
       await mistaken.close();
       const storage = medium.storage();
       const run = await storage.open({ ...options, newNodeId: nodeIdB, topics: ['a'] });
-      same(run, { nodeId: nodeIdB, epoch: 1, nonce: nonceOf(1) }, 'the run of the new replica');
+      same(run, { ...runOf(1, [1]), nodeId: nodeIdB }, 'the run of the new replica');
       await storage.load();
       await storage.persist(batchOf(1, entriesOf(1, 1, 3)));
       await storage.close();

@@ -3,7 +3,7 @@
  * over what they wrap. Cases that need a crash are registered only where the medium can have one.
  */
 import type { RegisterTest } from '../conformance-runner.ts';
-import type { LogStorage } from '../log-storage.ts';
+import type { Case, LogStorageMedium } from './log-storage-checks.ts';
 import {
   batchOf,
   bytesOf,
@@ -17,23 +17,13 @@ import {
   nodeIdB,
   nonceOf,
   openAndLoad,
+  runOf,
   same,
   sameEntries,
 } from './log-storage-checks.ts';
+import { markCases } from './log-storage-marks.ts';
 import { secretCases } from './log-storage-secrets.ts';
 import { check, rejectionOf } from './network-checks.ts';
-
-/** Where replicas are stored: a directory, a database, a piece of memory. */
-export type LogStorageMedium = {
-  /** A new, unopened storage on this medium; any number of times. */
-  storage(): LogStorage;
-  /**
-   * The process and the machine die: what is not durable is lost, calls under way never settle or
-   * reject, and the medium can be opened again.
-   */
-  crash?(): Promise<void>;
-  cleanup(): Promise<void>;
-};
 
 export type LogStorageConformance = {
   readonly test: RegisterTest;
@@ -65,8 +55,6 @@ export function logStorageConformance({ test, create, crashes }: LogStorageConfo
   }
 }
 
-type Case = readonly [string, (medium: LogStorageMedium) => Promise<void>];
-
 type CrashingMedium = LogStorageMedium & { crash(): Promise<void> };
 
 const identityCases: readonly Case[] = [
@@ -74,7 +62,7 @@ const identityCases: readonly Case[] = [
     'open() makes a new replica with the given identity, epoch 1 and nonce (Z1)',
     async (medium) => {
       const { storage, run, log } = await openAndLoad(medium.storage(), 7);
-      same(run, { nodeId: nodeIdA, epoch: 1, nonce: nonceOf(7) }, 'the first run');
+      same(run, runOf(1, [7]), 'the first run');
       same(log.hardState, hardStateOf(0), 'hard state of a new replica');
       same(log.snapshot, null, 'snapshot of a new replica');
       same(log.entries, [], 'entries of a new replica');
@@ -88,7 +76,8 @@ const identityCases: readonly Case[] = [
         const storage = medium.storage();
         const newNodeId = opening === 1 ? nodeIdA : nodeIdB;
         const run = await storage.open({ create: opening < 3, newNodeId, nonce: nonceOf(opening) });
-        same(run, { nodeId: nodeIdA, epoch: opening, nonce: nonceOf(opening) }, `run ${opening}`);
+        const nonces = Array.from({ length: opening }, (_, at) => opening - at);
+        same(run, runOf(opening, nonces), `run ${opening}`);
         // An opening that never loads or writes counts as much as any other.
         if (opening % 2 === 0) await storage.load();
         await storage.close();
@@ -522,7 +511,7 @@ const endingCases: readonly Case[] = [
         const storage = medium.storage();
         const newNodeId = round === 1 ? nodeIdA : nodeIdB;
         const run = await storage.open({ create: true, newNodeId, nonce: nonceOf(round) });
-        same(run, { nodeId: newNodeId, epoch: 1, nonce: nonceOf(round) }, 'a new replica');
+        same(run, { ...runOf(1, [round]), nodeId: newNodeId }, 'a new replica');
         const log = await storage.load();
         same(log.entries, [], 'its entries');
         same(log.snapshot, null, 'its snapshot');
@@ -556,7 +545,7 @@ const endingCases: readonly Case[] = [
       await lost.close();
       const storage = medium.storage();
       const run = await storage.open({ ...options, create: true });
-      same(run, { nodeId: nodeIdB, epoch: 1, nonce: nonceOf(2) }, 'the new replica');
+      same(run, { ...runOf(1, [2]), nodeId: nodeIdB }, 'the new replica');
       const log = await storage.load();
       same(log, { hardState: hardStateOf(0), snapshot: null, entries: [] }, 'its log');
       same(await storage.readCache(), null, 'its cache');
@@ -586,7 +575,13 @@ const endingCases: readonly Case[] = [
   ],
 ];
 
-const cases: readonly Case[] = [...identityCases, ...logCases, ...snapshotCases, ...endingCases];
+const cases: readonly Case[] = [
+  ...identityCases,
+  ...markCases,
+  ...logCases,
+  ...snapshotCases,
+  ...endingCases,
+];
 
 const crashCases: readonly (readonly [string, (medium: CrashingMedium) => Promise<void>])[] = [
   [

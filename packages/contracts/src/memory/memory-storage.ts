@@ -6,8 +6,10 @@
  * given to the disk calls back, so a simulation decides when, and what a crash leaves behind.
  */
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
-import type { Chunks, LoadedLog, LogStorage, OpenOptions, Run } from '../log-storage.ts';
+import type { Chunks, LoadedLog, LogStorage } from '../log-storage.ts';
 import { QuorateError, assert, madeWithAnotherSecret } from '../errors.ts';
+import { nextRun } from '../run.ts';
+import type { Mark, OpenOptions, Run, StoredRun } from '../run.ts';
 
 export type MemoryDiskOptions = {
   /** What storages on this disk say of themselves. False by default: memory forgets (Z16). */
@@ -21,7 +23,7 @@ export type MemoryDiskOptions = {
 
 /** What is durable on a disk, for checks from outside; never to be changed. */
 export type MemoryDiskContents = {
-  readonly run: Run | null;
+  readonly run: StoredRun | null;
   readonly topic: string | null;
   readonly hardState: HardState;
   readonly snapshot: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array } | null;
@@ -67,6 +69,14 @@ export class MemoryDisk {
   get isBlank(): boolean {
     const { hardState, snapshot, entries } = this.#contents;
     return entries.length === 0 && snapshot === null && hardState.currentTerm === 0;
+  }
+
+  /** What is durable here, on a medium of its own: as a backup or an image of the machine takes it. */
+  copy(): MemoryDisk {
+    const copy = new MemoryDisk({ durable: this.durable, sync: this.#sync });
+    const { entries, archives, ...rest } = this.#contents;
+    copy.#contents = { ...rest, entries: [...entries], archives: new Map(archives) };
+    return copy;
   }
 
   /** How many accepted writes are not durable yet. */
@@ -213,7 +223,12 @@ export class MemoryDisk {
     for (const one of operations) {
       if (one.type === 'read') continue;
       if (kept === keepCount || one.waiting) return;
-      this.#contents = one.apply(this.#contents);
+      try {
+        this.#contents = one.apply(this.#contents);
+      } catch {
+        // Nobody hears of the refusal, and nothing after it reached the medium.
+        return;
+      }
       kept += 1;
     }
   }
@@ -246,12 +261,8 @@ export class MemoryStorage implements LogStorage {
           throw new QuorateError('STORAGE_LOST', 'Cannot open the memory disk: it is empty');
         }
         const run = isOthers ? null : contents.run;
-        contents.topic = isOthers || run === null ? (topics?.[0] ?? null) : contents.topic;
-        contents.run = {
-          nodeId: run?.nodeId ?? options.newNodeId,
-          epoch: (run?.epoch ?? 0) + 1,
-          nonce: options.nonce,
-        };
+        contents.topic = run === null ? (topics?.[0] ?? null) : contents.topic;
+        contents.run = nextRun(run, options);
         return contents;
       });
     } catch (error) {
@@ -262,7 +273,18 @@ export class MemoryStorage implements LogStorage {
     this.#state = 'open';
     const { run } = this.#disk.contents;
     assert(run !== null, 'an open disk has a run');
-    return run;
+    const { mark, ...opened } = run;
+    assert(mark === null, 'an open replica is not marked');
+    return opened;
+  }
+
+  async mark(mark: Mark): Promise<void> {
+    this.#check();
+    await this.#submit('control', 256, (contents) => {
+      assert(contents.run !== null, 'an open disk has a run');
+      contents.run = { ...contents.run, mark };
+      return contents;
+    });
   }
 
   async load(): Promise<LoadedLog> {
@@ -451,7 +473,7 @@ type Operation = {
 };
 
 type Contents = {
-  run: Run | null;
+  run: StoredRun | null;
   /** Of the secret that the replica was made with; null: of none. */
   topic: string | null;
   hardState: HardState;

@@ -56,7 +56,7 @@ export class TabLife {
     this.primary = this.#member(
       options.join.label,
       options.stateMachine,
-      storage === 'memory' ? () => memory() : () => this.#takeStorage(),
+      storage === 'memory' ? () => memory() : (markedCount) => this.#takeStorage(markedCount),
       async () => {
         const network = await options.realm.network();
         this.#transport = network.transport;
@@ -119,7 +119,7 @@ export class TabLife {
   }
 
   /** Comes by a slot; called again when the primary archived its store and is to begin anew (Z10). */
-  async #takeStorage(): Promise<LogStorage> {
+  async #takeStorage(markedCount: number): Promise<LogStorage> {
     const { environment, realm } = this.#options;
     if (realm.maySpareDisks && !hasDisk(environment)) {
       this.#slot = null;
@@ -161,14 +161,16 @@ export class TabLife {
       if (this.#slot === 0) return likely;
       likely.drop();
     }
-    return this.#slot === null ? memory() : this.#store(this.#slot, indexedDB);
+    return this.#slot === null ? memory() : this.#store(this.#slot, indexedDB, markedCount);
   }
 
   #adopt(slot: number, indexedDB: IDBFactory): void {
     if (this.#over) return;
     const { label } = this.#options.join;
-    const member = this.#member(`${label.slice(0, 60)} (${slot + 1})`, new KvStateMachine(), () =>
-      this.#store(slot, indexedDB),
+    const member = this.#member(
+      `${label.slice(0, 60)} (${slot + 1})`,
+      new KvStateMachine(),
+      (count) => this.#store(slot, indexedDB, count),
     );
     this.#others.set(slot, member);
     member.subscribe(() => {
@@ -252,6 +254,7 @@ export class TabLife {
       priority: () => (this.#isVisible() ? 2 : this.#isSlow() ? 0 : 1),
       random: environment.random,
       createStorage,
+      beginsAnew: true,
       neighbours: this.#neighbours,
       // Known by now: a store is opened after the first slot was come by.
       topics: () => this.#topics,
@@ -272,13 +275,16 @@ export class TabLife {
     });
   }
 
-  #store(slot: number, indexedDB: IDBFactory): IndexedDbStorage {
+  #store(slot: number, indexedDB: IDBFactory, markedCount: number = 0): IndexedDbStorage {
+    const name = this.#storeName(slot, markedCount);
     // The slot's lock is held for as long as this store is open.
-    return new IndexedDbStorage({ name: this.#storeName(slot), indexedDB, locks: null });
+    return new IndexedDbStorage({ name, indexedDB, locks: null });
   }
 
-  #storeName(slot: number): string {
-    return `quorate ${this.#options.realm.name} ${slot}`;
+  /** The database of a replica that was refused stays as it is; the slot goes on in the next (T1). */
+  #storeName(slot: number, markedCount: number = 0): string {
+    const next = markedCount === 0 ? '' : `#${markedCount + 1}`;
+    return `quorate ${this.#options.realm.name} ${slot}${next}`;
   }
 
   #isVisible(): boolean {
@@ -308,6 +314,13 @@ export class TabLife {
  */
 export function hasMoved(failure: QuorateError | null): boolean {
   return isQuorateError(failure, 'STORAGE_LOST') && failure.details['run'] !== undefined;
+}
+
+/** Others found that this replica was copied or put back: it is marked, and the slot begins anew. */
+export function wasRefused(failure: QuorateError | null): boolean {
+  const isRefusal =
+    isQuorateError(failure, 'REPLICA_ROLLED_BACK') || isQuorateError(failure, 'REPLICA_CLONED');
+  return isRefusal && failure.outcome === 'unknown';
 }
 
 function memory(): LogStorage {

@@ -22,7 +22,7 @@ import type { Environment } from './environment.ts';
 import { watchPage } from './page-life.ts';
 import { relaysRealm, tabsRealm } from './realm.ts';
 import type { Realm } from './realm.ts';
-import { hasMoved, TabLife } from './tab-life.ts';
+import { hasMoved, wasRefused, TabLife } from './tab-life.ts';
 
 export class TabRunner implements Runner {
   readonly #options: JoinOptions & { readonly label: string };
@@ -202,7 +202,8 @@ export class TabRunner implements Runner {
       changed: () => {
         if (this.#life !== life) return;
         const mayGoOn = !this.#left && !this.#closed;
-        if (mayGoOn && hasMoved(life.primary.failure)) this.#goOn(life);
+        const { failure } = life.primary;
+        if (mayGoOn && (hasMoved(failure) || wasRefused(failure))) this.#goOn(life);
         else this.#changed();
       },
     });

@@ -1,5 +1,6 @@
 /** Deliberate bugs of members: sessions, reads, formation, identity, snapshots, watches. */
 import type { Bug } from './bug.ts';
+import { branchBugs } from './branch-bugs.ts';
 
 export const clusterBugs: readonly Bug[] = [
   {
@@ -396,8 +397,8 @@ export const clusterBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/links/witnesses.ts',
-        find: 'if (epoch < known.epoch) return rolledBack(',
-        replace: 'if (epoch < known.epoch) return null;\n  if (epoch < 0) return rolledBack(',
+        find: "if (relation === 'same' || relation === 'earlier') return null;",
+        replace: 'if (known.epoch > 0) return null;',
       },
     ],
   },
@@ -408,9 +409,9 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/links/witnesses.ts',
-        find: 'if (nonce === known.nonce && !known.cloned) return null;',
-        replace: 'if (epoch === known.epoch) return null;',
+        file: 'cluster/src/links/branch.ts',
+        find: "if (ours !== theirs) return 'fork';",
+        replace: "if (ours !== theirs) return known.epoch === run.epoch ? 'same' : 'fork';",
       },
     ],
   },
@@ -480,4 +481,5 @@ export const clusterBugs: readonly Bug[] = [
       },
     ],
   },
+  ...branchBugs,
 ];

@@ -1,0 +1,100 @@
+/** T1 with real processes and directories: a copy of a member's data that is laid over it. */
+import { cp, rm } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { quorate } from '../src/command.ts';
+import { demand, entry } from '../src/gateway.ts';
+import { inWorld } from '../src/world.ts';
+import type { MemberSeat, World } from '../src/world.ts';
+
+type Seats = readonly [MemberSeat, MemberSeat, MemberSeat];
+
+function dataOf({ data, label }: MemberSeat): string {
+  if (data === null) throw new Error(`${label} has no directory`);
+  return data;
+}
+
+/** Up to the moment in which the copy lies over l1, and l3 runs again: K and K2 are with l2 alone. */
+async function untilTheCopyIsBack(world: World, members: Seats): Promise<string> {
+  const [l1, l2, l3] = members;
+  await demand(l1.gateway, 'put', { key: 'before', value: 1 });
+  await l1.daemon.stop();
+  const copy = world.path('copy');
+  await cp(dataOf(l1), copy, { recursive: true });
+  await l1.start();
+  await world.voters(members);
+  await l3.daemon.stop();
+  for (const key of ['K', 'K2']) await demand(l1.gateway, 'put', { key, value: key });
+  await l2.daemon.stop();
+  await l1.daemon.stop();
+  await layOver(l1, copy);
+  await l3.start();
+  return copy;
+}
+
+async function layOver(member: MemberSeat, copy: string): Promise<void> {
+  await rm(dataOf(member), { recursive: true });
+  await cp(copy, dataOf(member), { recursive: true });
+}
+
+/** Starts it; resolves with the code of what ended it. */
+async function refusal(member: MemberSeat): Promise<string> {
+  const daemon = member.launch();
+  const { code } = await daemon.end(60_000);
+  expect(code).not.toBe(0);
+  const error = daemon.events.findLast(({ event }) => event === 'error');
+  return String(error?.['code']);
+}
+
+it('T1 Z38 a copy laid over a voter is refused at its first and each later start; nothing is lost', async () => {
+  await inWorld(async (world) => {
+    const members = (await world.cluster(3)).members as Seats;
+    const [l1, l2, l3] = members;
+    const copy = await untilTheCopyIsBack(world, members);
+    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    // The mark is on its disk: nobody else has to be there.
+    for (let start = 2; start <= 4; start++) expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    // Laid over it again, the mark is gone; whoever refused it has not forgotten.
+    await layOver(l1, copy);
+    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    await world.until('l3 is read-only', async () => (await l3.status()).phase === 'read-only');
+    await l2.start();
+    await world.caughtUp([l2, l3]);
+    for (const member of [l2, l3]) {
+      for (const key of ['K', 'K2']) {
+        expect(await entry(member.gateway, key)).toMatchObject({ value: key });
+      }
+    }
+    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    const { forks } = await l3.status();
+    expect(forks.map(({ label }) => label)).toEqual([l1.label]);
+    expect(forks[0]?.hosts.every((host) => host.length > 10)).toBe(true);
+  });
+});
+
+it('Z48 a person decides for the copy: quorate doctor --keep-this, typed, and it is let in', async () => {
+  await inWorld(async (world) => {
+    const members = (await world.cluster(3)).members as Seats;
+    const [l1, l2, l3] = members;
+    await untilTheCopyIsBack(world, members);
+    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    const doctor = ['doctor', '--keep-this', dataOf(l1)];
+    const doubted = await quorate(doctor, { input: 'yes\n' });
+    expect([doubted.code, doubted.stdout]).toEqual([1, '']);
+    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    const typed = await quorate(doctor, { input: `${l1.nodeId.slice(0, 8)}\n` });
+    expect(typed.code).toBe(0);
+    // Whoever holds what was given up is gone for good: its seat goes to nobody while it is away.
+    expect(l2.isRunning).toBe(false);
+    await l1.start();
+    await world.until('l1 and l3 go on', async () => {
+      const states = await Promise.all([l1.status(), l3.status()]);
+      return states.every(({ phase, leader }) => phase === 'ready' && leader !== null);
+    });
+    await demand(l1.gateway, 'put', { key: 'after', value: 2 });
+    expect(await entry(l3.gateway, 'before')).toMatchObject({ value: 1 });
+    // Said once, it holds at the next start, too.
+    await l1.daemon.stop();
+    await l1.start();
+    expect(await entry(l1.gateway, 'after')).toMatchObject({ value: 2 });
+  });
+});
