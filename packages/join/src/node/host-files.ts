@@ -6,7 +6,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
-import { corrupt, readChecked, writeChecked } from '@quorate/transport-libp2p/files';
+import { checkDirectory, corrupt, readChecked, writeChecked } from '@quorate/contracts/files';
 
 export type HostFiles = {
   readonly key: Uint8Array | null;
@@ -19,6 +19,7 @@ export type HostFiles = {
  * `STORAGE_CORRUPT`, also where the key alone is missing.
  */
 export async function readHostFiles(directory: string): Promise<HostFiles> {
+  await checkDirectory(directory);
   const keyPath = join(directory, keyName);
   const portPath = join(directory, portName);
   const [key, port] = await Promise.all([readChecked(keyPath), readChecked(portPath)]);

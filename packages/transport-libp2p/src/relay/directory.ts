@@ -20,7 +20,13 @@ import { join, resolve } from 'node:path';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { QuorateError, systemRandom } from '@quorate/contracts';
 import { toHex } from '../host/link-protocol.ts';
-import { corrupt, readChecked, writeChecked, writeDurably } from '../node/checked-file.ts';
+import {
+  checkDirectory,
+  corrupt,
+  readChecked,
+  writeChecked,
+  writeDurably,
+} from '@quorate/contracts/files';
 
 export type RelayIdentity = {
   readonly privateKey: Uint8Array;
@@ -60,6 +66,7 @@ export class RelayDirectory {
    */
   async open(init: boolean): Promise<RelayIdentity> {
     await refuseMembers(this.path);
+    await checkDirectory(this.registerPath);
     await mkdir(this.path, { recursive: true, mode: 0o700 });
     await this.#takeLock();
     const key = await readKey(join(this.path, 'relay.key'));

@@ -17,7 +17,7 @@ import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
-import { readSmall, writeDurably } from '../node/checked-file.ts';
+import { readSmall, writeDurably } from '@quorate/contracts/files';
 import { topicsFile } from './directory.ts';
 
 export type RegisterName = { readonly topic: string; readonly nameTag: string };

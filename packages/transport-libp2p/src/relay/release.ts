@@ -5,7 +5,7 @@ import { isQuorateError, QuorateError, systemClock } from '@quorate/contracts';
 import type { VerifyRecord } from '@quorate/contracts';
 import { askRelay } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
-import { readChecked } from '../node/checked-file.ts';
+import { readChecked } from '@quorate/contracts/files';
 import { RelayDirectory } from './directory.ts';
 import { RegisterStore } from './register-store.ts';
 

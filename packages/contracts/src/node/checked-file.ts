@@ -5,25 +5,53 @@
  * Text, for people: one line of JSON, one line with the CRC-32 of the first in hex.
  */
 import { constants } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { lstat, open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { QuorateError } from '@quorate/contracts';
+import { QuorateError } from '../errors.ts';
 
 /** The content of `path`; null where there is none. Rejects with `STORAGE_CORRUPT`. */
 export async function readChecked(path: string): Promise<unknown> {
   const bytes = await readSmall(path, checkedBytesMax);
-  if (bytes === null) return null;
-  const [line = '', crc, rest] = bytes.toString('utf8').split('\n');
+  return bytes === null ? null : parseChecked(path, bytes);
+}
+
+/** What `checkedBytes` made; `path` is for the error. Throws `STORAGE_CORRUPT` for anything else. */
+export function parseChecked(path: string, bytes: Uint8Array): unknown {
+  const [line = '', crc, rest] = new TextDecoder().decode(bytes).split('\n');
   if (rest !== '' || crc !== checksumOf(line)) throw corrupt(path, 'its checksum does not fit');
   return JSON.parse(line) as unknown;
 }
 
+/** The content of a checked file. */
+export function checkedBytes(value: object): Uint8Array {
+  const line = JSON.stringify(value);
+  return new TextEncoder().encode(`${line}\n${checksumOf(line)}\n`);
+}
+
 /** Durable once it resolves; a crash leaves the old content or the new one. */
 export async function writeChecked(folder: string, name: string, value: object): Promise<void> {
-  const line = JSON.stringify(value);
-  await writeDurably(folder, name, new TextEncoder().encode(`${line}\n${checksumOf(line)}\n`));
+  await writeDurably(folder, name, checkedBytes(value));
+}
+
+/**
+ * A directory of ours is one: a link would lead out of the data directory, to where nobody looks after
+ * modes and locks. One that is not there is fine. Rejects with `STORAGE_CORRUPT` for anything else.
+ */
+export async function checkDirectory(path: string): Promise<void> {
+  let stats;
+  try {
+    stats = await lstat(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    // Something above is no directory.
+    if (code === 'ENOTDIR') throw corrupt(path, 'it lies in no directory');
+    throw error;
+  }
+  if (stats.isSymbolicLink()) throw corrupt(path, 'it is a link');
+  if (!stats.isDirectory()) throw corrupt(path, 'it is no directory');
 }
 
 /**
@@ -83,4 +111,5 @@ function checksumOf(line: string): string {
 // Not there on Windows: links and FIFOs of that kind are not either.
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 const careful = constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-const checkedBytesMax = 16 * 1024;
+/** Checked files are smaller by far. */
+export const checkedBytesMax: number = 16 * 1024;
