@@ -51,6 +51,7 @@ export {
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
 export type { Chunks, LoadedLog, LogStorage } from './log-storage.ts';
 export { patient } from './patient-clock.ts';
+export { registerValueBytesMax } from './register.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
 export type { ActiveCluster, Announcement, Rendezvous } from './rendezvous.ts';
 export { givenUpCountMax, nextRun, pastCountMax } from './run.ts';

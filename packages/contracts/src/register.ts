@@ -3,12 +3,15 @@
  * compare-and-set, linearizable and durable. An instance is bound to one namespace.
  */
 export type RegisterRecord = {
-  /** 1 for the first value ever set; grows by one with each set. */
+  /** Grows by one with each set; the first value has a higher one than all that were given up before. */
   readonly version: number;
   readonly value: Uint8Array;
   /** How often a stranger with another secret was refused this namespace. */
   readonly refusedCount: number;
 };
+
+/** Longest value, in bytes. */
+export const registerValueBytesMax = 512;
 
 export type CompareAndSetResult =
   | { readonly ok: true; readonly version: number }
@@ -33,15 +36,25 @@ export interface Register {
   /** True where the application names the group: `follow` then changes nothing. Default false. */
   readonly pinned?: boolean;
   read(signal: AbortSignal): Promise<RegisterRecord | null>;
-  /** Sets `value` if the current version is `expectedVersion` (0: no value yet). At most 16 KiB. */
+  /**
+   * Sets `value` if the current version is `expectedVersion` (0: no value yet). At most
+   * `registerValueBytesMax`. `active`: its cluster acknowledges from now on, and no want of room or
+   * passing of time takes the record away.
+   */
   compareAndSet(
     expectedVersion: number,
     value: Uint8Array,
     signal: AbortSignal,
+    active?: boolean,
   ): Promise<CompareAndSetResult>;
   /**
    * From now on this group decides, for the log says so (Z58), whichever was met first. Another one
    * that answers is `REGISTER_LOST` with `details.group`.
    */
   follow?(group: string): void;
+  /**
+   * A person said so: from now on the namespace is read and claimed although others use its name under
+   * another secret.
+   */
+  goBeside?(): void;
 }

@@ -3,7 +3,7 @@
  * answers that get lost after the deed was done.
  */
 import type { CompareAndSetResult, HostId, Register, RegisterRecord } from '@quorate/contracts';
-import { QuorateError } from '@quorate/contracts';
+import { QuorateError, registerValueBytesMax } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
@@ -19,7 +19,6 @@ export type RegisterConditions = {
 
 /** As a relay does. */
 const firstClaimsWaitMs = 7_000;
-const valueBytesMax = 16 * 1024;
 /** How long a client waits for an answer that does not come. */
 const patienceMs = 1_000;
 
@@ -96,9 +95,9 @@ export class VirtualRegister {
           return this.#record;
         }),
       compareAndSet: (expectedVersion, value, signal) => {
-        if (value.length > valueBytesMax) {
+        if (value.length > registerValueBytesMax) {
           throw new RangeError(
-            `Cannot set a value of ${value.length} bytes: wanted at most ${valueBytesMax}`,
+            `Cannot set a value of ${value.length} bytes: wanted at most ${registerValueBytesMax}`,
           );
         }
         return this.#request(host, process, signal, () => {

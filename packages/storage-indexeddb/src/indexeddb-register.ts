@@ -6,7 +6,7 @@
  * that start together queue outside of the database; whoever waits too long goes on without it, for
  * the holder may be frozen. Nothing here waits for anybody else.
  */
-import { QuorateError, systemClock } from '@quorate/contracts';
+import { QuorateError, registerValueBytesMax, systemClock } from '@quorate/contracts';
 import type { Clock, CompareAndSetResult, Register, RegisterRecord } from '@quorate/contracts';
 import { DatabaseConnection } from './database-connection.ts';
 import type { Mode, Work } from './database-connection.ts';
@@ -95,8 +95,10 @@ export class IndexedDbRegister implements Register {
     value: Uint8Array,
     signal: AbortSignal,
   ): Promise<CompareAndSetResult> {
-    if (value.length > valueBytesMax) {
-      throw new RangeError(`Cannot set ${value.length} bytes, wanted at most ${valueBytesMax}`);
+    if (value.length > registerValueBytesMax) {
+      throw new RangeError(
+        `Cannot set ${value.length} bytes, wanted at most ${registerValueBytesMax}`,
+      );
     }
     const taken = value.slice();
     return answered(signal, async () =>
@@ -234,6 +236,5 @@ function navigatorLocks(): TurnLocks | null {
 }
 
 const format = 1;
-const valueBytesMax = 16 * 1024;
 /** A turn takes milliseconds; whoever holds the lock for longer does not run. */
 const courtesyMs = 500;

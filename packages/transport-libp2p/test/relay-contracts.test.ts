@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { registerConformance, rendezvousConformance } from '@quorate/contracts/conformance';
+import type { Rendezvous } from '@quorate/contracts';
 import { test } from 'vitest';
 import { createLibp2pHost } from '../src/index.ts';
 import type { Libp2pHost } from '../src/index.ts';
@@ -18,7 +19,21 @@ registerConformance({
     let relay = await open();
     listen = relay.addresses()[0]!.split('/p2p/')[0]!;
     const host = await createLibp2pHost({ relays: [listen], reserve: false });
+    const announcing = new Map<string, Rendezvous>();
     return {
+      appear: async (namespace, secret) => {
+        const cipher = testCipher(namespace, secret);
+        const rendezvous = announcing.get(cipher.topic) ?? host.rendezvous(cipher);
+        announcing.set(cipher.topic, rendezvous);
+        rendezvous.announce({ host: host.peerId, addresses: ['/here'] });
+        const looking = await createLibp2pHost({ relays: [listen], reserve: false });
+        try {
+          const seen = looking.rendezvous(cipher);
+          while ((await seen.list(AbortSignal.timeout(10_000)).catch(() => [])).length === 0);
+        } finally {
+          await looking.close();
+        }
+      },
       register: async (namespace, secret) => {
         const register = host.register(testCipher(namespace, secret));
         return register;

@@ -45,7 +45,12 @@ export async function setClaim(
   claim: Claim,
   signal: AbortSignal,
 ): Promise<{ readonly ok: boolean; readonly record: ClaimRecord | null }> {
-  const result = await register.compareAndSet(expectedVersion, encodeClaim(claim), signal);
+  const result = await register.compareAndSet(
+    expectedVersion,
+    encodeClaim(claim),
+    signal,
+    claim.state === 'active',
+  );
   if (result.ok) return { ok: true, record: { version: result.version, claim } };
   return { ok: false, record: decodeRecord(result.current) };
 }

@@ -77,6 +77,7 @@ export async function form(options: FormationOptions): Promise<FormationResult> 
   if (options.register === null && options.mayFound) {
     return { type: 'found', clusterId: options.newClusterId(), generation: 1, beside: [] };
   }
+  if (options.inSpite) options.register?.goBeside?.();
   const watch = new ClaimWatch(options.clock);
   for (;;) {
     throwIfAborted(options.signal);

@@ -1,8 +1,7 @@
 /** A register and a rendezvous in memory, shared by all hosts that hold the same instance. */
 import { QuorateError, assert } from '../errors.ts';
+import { registerValueBytesMax } from '../register.ts';
 import type { CompareAndSetResult, Register, RegisterRecord } from '../register.ts';
-
-const valueBytesMax = 16 * 1024;
 
 /** What namespaces share: hand one to every host of a test. */
 export class MemoryRegisters {
@@ -83,7 +82,7 @@ export class MemoryRegisters {
         return record === undefined ? null : copyOf(record);
       },
       compareAndSet: async (expectedVersion, value, signal): Promise<CompareAndSetResult> => {
-        assert(value.length <= valueBytesMax, 'a register value holds at most 16 KiB');
+        assert(value.length <= registerValueBytesMax, 'a register value is short');
         const taken = value.slice();
         await Promise.resolve();
         admit(signal);

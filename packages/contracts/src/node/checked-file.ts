@@ -89,9 +89,10 @@ export async function writeDurably(folder: string, name: string, bytes: Uint8Arr
   } finally {
     await file.close();
   }
-  await rename(temporary, join(folder, name));
+  // Opened before: without a descriptor nothing is changed.
   const directory = await open(folder, 'r');
   try {
+    await rename(temporary, join(folder, name));
     await directory.sync();
   } finally {
     await directory.close();

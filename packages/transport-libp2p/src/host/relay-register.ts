@@ -2,12 +2,10 @@
  * The Register of a namespace on the first configured relay. Which one decides is configuration,
  * never what can be reached (Z9): other relays carry traffic and announcements only.
  */
-import { QuorateError } from '@quorate/contracts';
+import { QuorateError, registerValueBytesMax } from '@quorate/contracts';
 import type { Cipher, CompareAndSetResult, Register, RegisterRecord } from '@quorate/contracts';
 import type { Greeting, StoredRecord } from '../wire/relay-messages.ts';
 import type { RelayClient } from './relay-client.ts';
-
-const valueBytesMax = 16 * 1024;
 
 export class RelayRegister implements Register {
   readonly #client: RelayClient;
@@ -16,6 +14,9 @@ export class RelayRegister implements Register {
   #followed: string | null = null;
   /** Of the last answer. */
   #met = '';
+  /** What the relay calls the present version where there is no record. */
+  #floor = 0;
+  #beside = false;
 
   constructor(client: RelayClient, cipher: Cipher) {
     this.#client = client;
@@ -35,6 +36,10 @@ export class RelayRegister implements Register {
     this.#followed = group;
   }
 
+  goBeside(): void {
+    this.#beside = true;
+  }
+
   get #wanted(): string | null {
     return this.#client.relay.group ?? this.#followed;
   }
@@ -42,8 +47,12 @@ export class RelayRegister implements Register {
   async read(signal: AbortSignal): Promise<RegisterRecord | null> {
     this.#met = await this.#admit(signal);
     const { topic, nameTag } = this.#cipher;
-    const answer = await this.#client.call({ type: 'read', topic, nameTag }, signal);
+    const answer = await this.#client.call(
+      { type: 'read', topic, nameTag, beside: this.#beside },
+      signal,
+    );
     if (answer.type !== 'value') throw unexpected(answer.type);
+    this.#floor = answer.floor;
     return this.#open(answer.current);
   }
 
@@ -51,9 +60,12 @@ export class RelayRegister implements Register {
     expectedVersion: number,
     value: Uint8Array,
     signal: AbortSignal,
+    active = false,
   ): Promise<CompareAndSetResult> {
-    if (value.length > valueBytesMax) {
-      throw new RangeError(`Cannot set ${value.length} bytes, wanted at most ${valueBytesMax}`);
+    if (value.length > registerValueBytesMax) {
+      throw new RangeError(
+        `Cannot set ${value.length} bytes, wanted at most ${registerValueBytesMax}`,
+      );
     }
     const group = await this.#admit(signal);
     // What was read there says nothing of what stands here.
@@ -61,14 +73,23 @@ export class RelayRegister implements Register {
       throw new QuorateError('FORMATION_WAITING', 'Cannot set: another register answers now');
     }
     const { topic, nameTag } = this.#cipher;
-    const record = this.#cipher.sealRecord('register', expectedVersion + 1, value);
-    const answer = await this.#client.call(
-      { type: 'set', topic, nameTag, expectedVersion, record },
-      signal,
-    );
-    if (answer.type !== 'set') throw unexpected(answer.type);
-    if (answer.ok) return { ok: true, version: expectedVersion + 1 };
-    return { ok: false, current: this.#open(answer.current) };
+    for (;;) {
+      const present = expectedVersion === 0 ? this.#floor : expectedVersion;
+      const record = this.#cipher.sealRecord('register', present + 1, value);
+      const answer = await this.#client.call(
+        {
+          ...{ type: 'set', topic, nameTag, expectedVersion: present, record, active },
+          beside: this.#beside,
+        },
+        signal,
+      );
+      if (answer.type !== 'set') throw unexpected(answer.type);
+      if (answer.ok) return { ok: true, version: present + 1 };
+      this.#floor = answer.floor;
+      // There is none, as expected: only the floor was another one.
+      const isAgain = answer.current === null && expectedVersion === 0 && present < answer.floor;
+      if (!isAgain) return { ok: false, current: this.#open(answer.current) };
+    }
   }
 
   /** Makes sure that the relay holds the register of the group we know (Z11); resolves with it. */

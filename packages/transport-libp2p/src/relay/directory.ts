@@ -41,6 +41,8 @@ export type RelayIdentity = {
 const format = 1;
 /** In the register's folder: a topic a line, for a file that is gone says nothing by itself. */
 export const topicsFile = 'topics';
+/** What it holds while there is none: the floor (register-store.ts). */
+const emptyList = `${'0'.repeat(64)}\n`;
 /** Longest path of a Unix socket that every system takes. */
 const socketPathBytesMax = 100;
 
@@ -115,7 +117,7 @@ export class RelayDirectory {
     const group = known ?? toHex(systemRandom(16));
     if (known === null) {
       if (!(await namesIn(this.registerPath)).includes(topicsFile)) {
-        await writeDurably(this.registerPath, topicsFile, new Uint8Array());
+        await writeDurably(this.registerPath, topicsFile, new TextEncoder().encode(emptyList));
       }
       await writeChecked(this.registerPath, 'GROUP', { format, group });
     }

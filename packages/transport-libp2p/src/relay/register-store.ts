@@ -1,17 +1,20 @@
 /**
  * The registers of a relay: per topic a version and the record that holders of the secret sealed
- * and signed. Kept in memory, and in one file per topic that is durable before a change is
- * answered. Changes are carried out one after another.
+ * and signed. What becomes of a change says `apply` (register-rules.ts); here it is made durable, in one
+ * file per topic, before it is answered. Changes are carried out one after another.
  *
- * A file that is gone says nothing by itself, so `topics` lists which there must be. The record is
- * written first and listed then, both before the answer: a crash leaves at most one that is not listed.
+ * A file that is gone says nothing by itself, so `topics` lists which there must be, below a line with
+ * the floor: no topic that is new begins at or below that version. A record is written first and listed
+ * then, both before the answer; what is given up leaves the list first, in the write that raises the
+ * floor. So a file that is not listed is what a crash left: of a namespace given up where its version is
+ * not above the floor, else the one that was about to be listed.
  *
- * A name belongs to the first topic that claimed it: another topic under the same name tag is a
- * stranger with another secret, refused and counted. The count is not durable: a stranger shall not
- * be able to make the relay write.
+ * How often strangers with another secret were refused a name is not durable: a stranger shall not be
+ * able to make the relay write.
  */
 import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
@@ -19,48 +22,65 @@ import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
 import { readSmall, writeDurably } from '@quorate/contracts/files';
 import { topicsFile } from './directory.ts';
+import { RegisterState, apply, refuseTaken, registerLimits } from './register-rules.ts';
+import type {
+  RegisterChange,
+  RegisterCommand,
+  RegisterEntry,
+  RegisterLimits,
+  RegisterSource,
+} from './register-rules.ts';
 
-export type RegisterName = { readonly topic: string; readonly nameTag: string };
-
-export type SetResult =
-  { readonly ok: true } | { readonly ok: false; readonly current: StoredRecord | null };
-
-type Slot = {
+export type RegisterName = {
+  readonly topic: string;
   readonly nameTag: string;
-  readonly version: number;
-  readonly record: Uint8Array;
-  refusedCount: number;
+  /** Although the name is in use under another secret. */
+  readonly beside: boolean;
 };
 
-const format = 1;
-/** A topic in hex, and the end of its line. */
+/** `floor`: what whoever claims the topic names as the present version, where `current` is null. */
+export type ReadResult = { readonly current: StoredRecord | null; readonly floor: number };
+export type SetResult = ReadResult & { readonly ok: boolean };
+
+export type RegisterStoreOptions = {
+  /** Null keeps everything in memory. */
+  readonly path: string | null;
+  readonly verify: VerifyRecord;
+  readonly clock: Clock;
+  /** Are hosts of this topic announced now? Default: of none. */
+  readonly isAnnounced?: (topic: string) => boolean;
+  readonly limits?: RegisterLimits;
+};
+
+const format = 2;
+/** A topic in hex, and the end of its line; the floor is as long. */
 const lineBytes = 65;
-const topicsMax = 16_384;
 /** A record, and what stands around it. */
 const storedFileBytesMax = recordBytesMax + 1024;
-const storedBytesMax = 128 * 1024 * 1024;
+const crcBytes = 4;
+/** A file that cannot be read names no version; nobody sets a name so often. */
+const unknownVersionsMax = 2 ** 20;
 
 export class RegisterStore {
-  readonly #verify: VerifyRecord;
-  readonly #clock: Clock;
-  /** Null keeps everything in memory. */
-  readonly #path: string | null;
-  readonly #slots = new Map<string, Slot>();
-  readonly #ownerOf = new Map<string, string>();
+  readonly #options: RegisterStoreOptions;
+  readonly #limits: RegisterLimits;
+  readonly #state = new RegisterState();
+  /** How often somebody with another secret was refused a topic's name. */
+  readonly #refusedCounts = new Map<string, number>();
   /** Topics whose file could not be read. */
   readonly #damaged = new Set<string>();
-  #storedBytes = 0;
+  /** Topics whose record was read from a file and has not been asked for yet. */
+  readonly #unchecked = new Set<string>();
   #failed = false;
   /** Length of the list, without what a crash left half-written behind it. */
   #listBytes = 0;
-  /** First claims are refused until then, by `#clock`. */
+  /** First claims are refused until then, by the clock. */
   #heldUntilMs = -Infinity;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string | null, verify: VerifyRecord, clock: Clock) {
-    this.#path = path;
-    this.#verify = verify;
-    this.#clock = clock;
+  constructor(options: RegisterStoreOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? registerLimits;
   }
 
   /** Files that cannot be read; their namespaces answer `REGISTER_LOST`. */
@@ -70,7 +90,7 @@ export class RegisterStore {
 
   /** Nobody ever claimed anything here, as far as can be told. */
   get isEmpty(): boolean {
-    return this.#slots.size === 0 && this.#damaged.size === 0;
+    return this.#state.size === 0 && this.#damaged.size === 0;
   }
 
   /**
@@ -81,62 +101,116 @@ export class RegisterStore {
     this.#heldUntilMs = untilMs;
   }
 
-  /** Reads what is stored; resolves with what of it is lost, or null. Called once, before all else. */
+  /**
+   * Reads what is stored; resolves with what of it is lost, or null. Called once, before all else.
+   * Signatures are looked at when a record is first asked for: that takes a thousand times as long.
+   */
   async load(): Promise<string | null> {
-    if (this.#path === null) return null;
-    const list = await readSmall(join(this.#path, topicsFile), (topicsMax + 1) * lineBytes);
+    const { path } = this.#options;
+    if (path === null) return null;
+    const listBytesMax = (this.#limits.topics + 2) * lineBytes;
+    const list = await readSmall(join(path, topicsFile), listBytesMax);
     if (list === null) return `register/${topicsFile} is missing`;
     const listed = this.#parseList(list);
     if (listed === null) return `register/${topicsFile} cannot be read`;
+    const read: (readonly [string, RegisterEntry])[] = [];
     const unlisted: string[] = [];
-    for (const name of await readdir(this.#path)) {
+    for (const name of await readdir(path)) {
       // What a crash left half-written was never acknowledged.
-      if (name.endsWith('.tmp')) await rm(join(this.#path, name), { force: true });
+      if (name.endsWith('.tmp')) await rm(join(path, name), { force: true });
       const topic = /^([0-9a-f]{64})\.cbor$/.exec(name)?.[1];
       if (topic === undefined) continue;
-      const slot = await this.#read(topic, join(this.#path, name));
-      if (slot === null) this.#damaged.add(topic);
-      else this.#keep(topic, slot);
-      if (!listed.delete(topic)) unlisted.push(topic);
+      const entry = await readEntry(join(path, name));
+      const isListed = listed.delete(topic);
+      if (!isListed && entry !== null && entry.version <= this.#state.floor) {
+        await rm(join(path, name), { force: true });
+        continue;
+      }
+      if (!isListed) unlisted.push(topic);
+      if (entry === null) this.#damaged.add(topic);
+      else read.push([topic, entry]);
     }
     if (unlisted.length > 1) {
       return `register/${topicsFile} lacks ${unlisted.length} namespaces that have a file`;
     }
     for (const topic of unlisted) await this.#list(topic);
     for (const topic of listed) this.#damaged.add(topic);
+    // The oldest first, as they were set.
+    read.sort(([, a], [, b]) => a.setAtMs - b.setAtMs);
+    for (const [topic, entry] of read) {
+      this.#state.take({ type: 'put', topic, entry });
+      this.#unchecked.add(topic);
+    }
     return null;
   }
 
   /** Forgets a namespace for good; false where there was nothing of it. */
   async release(topic: string): Promise<boolean> {
-    const released = this.#last.then(async () => this.#release(topic));
-    this.#last = released.catch(() => {});
-    return released;
+    return this.#inTurn(async () => {
+      if (this.#damaged.has(topic)) {
+        const floor = this.#state.floor + unknownVersionsMax;
+        await this.#make([
+          { type: 'floor', floor },
+          { type: 'drop', topic },
+        ]);
+        return true;
+      }
+      const { ok, changes } = this.#apply({ type: 'release', topic }, nobody);
+      await this.#make(changes);
+      return ok;
+    });
   }
 
   get topics(): readonly string[] {
-    return [...new Set([...this.#slots.keys(), ...this.#damaged])];
+    return [...new Set([...this.#state.topics, ...this.#damaged])];
   }
 
   /** Errors: `BAD_SECRET` `REGISTER_LOST`. */
-  read(name: RegisterName): StoredRecord | null {
+  read(name: RegisterName): ReadResult {
     this.#admit(name);
-    return copyOf(this.#slots.get(name.topic));
+    this.#counted(name, () => refuseTaken(this.#state, name, this.#options.isAnnounced ?? nowhere));
+    return this.#standing(name.topic);
   }
 
   /**
-   * Sets the record of version `expectedVersion + 1` if the current version is `expectedVersion`.
-   * Errors: `BAD_SECRET` `REGISTER_LOST` `BAD_REQUEST` (not signed) `OVERLOADED` (full)
-   * `STORAGE_FULL` `STORAGE_FAILED`.
+   * Sets the record of version `expectedVersion + 1` if the present version is `expectedVersion`: that
+   * of the record, or the floor where there is none.
+   * Errors: `BAD_SECRET` `REGISTER_LOST` `BAD_REQUEST` (not signed) `OVERLOADED` (a limit)
+   * `FORMATION_WAITING` `STORAGE_FULL` `STORAGE_FAILED`.
    */
   async compareAndSet(
     name: RegisterName,
-    expectedVersion: number,
-    record: Uint8Array,
+    change: {
+      readonly expectedVersion: number;
+      readonly record: Uint8Array;
+      readonly active: boolean;
+    },
+    from: RegisterSource,
   ): Promise<SetResult> {
-    const result = this.#last.then(async () => this.#set(name, expectedVersion, record));
-    this.#last = result.catch(() => {});
-    return result;
+    return this.#inTurn(async () => {
+      const { topic } = name;
+      const record = change.record.slice();
+      const version = change.expectedVersion + 1;
+      if (!this.#options.verify(topic, 'register', version, record)) {
+        throw new QuorateError(
+          'BAD_REQUEST',
+          'Cannot set a register: the record is not signed for this topic and version',
+        );
+      }
+      this.#admit(name);
+      const isFirst = this.#state.get(topic) === null;
+      const command: RegisterCommand = { ...name, ...change, type: 'set', record };
+      const { ok, changes } = this.#counted(name, () => this.#apply(command, from));
+      if (ok && isFirst && this.#options.clock.now() < this.#heldUntilMs) {
+        throw new QuorateError(
+          'FORMATION_WAITING',
+          'Cannot take a first claim yet: this register is new, and waits some seconds for members ' +
+            'of a cluster that may be alive (a relay started with --fresh does not)',
+        );
+      }
+      await this.#make(changes);
+      return { ok, ...this.#standing(topic) };
+    });
   }
 
   /** Waits for the changes under way. */
@@ -144,59 +218,97 @@ export class RegisterStore {
     await this.#last;
   }
 
-  async #set(name: RegisterName, expectedVersion: number, record: Uint8Array): Promise<SetResult> {
-    const version = expectedVersion + 1;
-    if (record.length > recordBytesMax || !this.#verify(name.topic, 'register', version, record)) {
-      throw new QuorateError(
-        'BAD_REQUEST',
-        'Cannot set a register: the record is not signed for this topic and version',
-      );
-    }
-    this.#admit(name);
-    const current = this.#slots.get(name.topic);
-    if ((current?.version ?? 0) !== expectedVersion) {
-      return { ok: false, current: copyOf(current) };
-    }
-    if (current === undefined && this.#clock.now() < this.#heldUntilMs) {
-      throw new QuorateError(
-        'FORMATION_WAITING',
-        'Cannot take a first claim yet: this register is new, and waits some seconds for members ' +
-          'of a cluster that may be alive (a relay started with --fresh does not)',
-      );
-    }
-    const full = current === undefined && this.#slots.size >= topicsMax;
-    if (full || this.#storedBytes + record.length > storedBytesMax) {
-      throw new QuorateError('OVERLOADED', 'Cannot set a register: this relay holds its maximum');
-    }
-    const slot: Slot = {
-      nameTag: current?.nameTag ?? name.nameTag,
-      version,
-      record: record.slice(),
-      refusedCount: current?.refusedCount ?? 0,
-    };
-    await this.#write(name.topic, slot);
-    if (current === undefined) await this.#list(name.topic);
-    this.#keep(name.topic, slot);
-    return { ok: true };
+  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(run);
+    this.#last = result.catch(() => {});
+    return result;
   }
 
-  async #release(topic: string): Promise<boolean> {
-    const slot = this.#slots.get(topic);
-    if (slot === undefined && !this.#damaged.has(topic)) return false;
-    if (this.#path !== null) {
-      const lines = this.topics.filter((one) => one !== topic).map((one) => `${one}\n`);
-      const bytes = new TextEncoder().encode(lines.join(''));
-      await this.#durably(async (path) => writeDurably(path, topicsFile, bytes));
-      this.#listBytes = bytes.length;
-      await rm(join(this.#path, `${topic}.cbor`), { force: true });
+  #apply(command: RegisterCommand, from: RegisterSource): ReturnType<typeof apply> {
+    const { clock, isAnnounced = nowhere } = this.#options;
+    const time = (clock.originMs ?? 0) + clock.now();
+    return apply(this.#state, command, { time, from, isAnnounced }, this.#limits);
+  }
+
+  #standing(topic: string): ReadResult {
+    const { floor } = this.#state;
+    const entry = this.#state.get(topic);
+    if (entry === null) return { current: null, floor };
+    const { version, record } = entry;
+    const refusedCount = this.#refusedCounts.get(topic) ?? 0;
+    return { current: { version, record, refusedCount }, floor };
+  }
+
+  /** Counts a refusal for those who have the name, for they are told. */
+  #counted<T>({ topic, nameTag }: RegisterName, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (isQuorateError(error, 'BAD_SECRET')) {
+        for (const other of this.#state.besides(topic, nameTag)) {
+          this.#refusedCounts.set(other, (this.#refusedCounts.get(other) ?? 0) + 1);
+        }
+      }
+      throw error;
     }
-    this.#slots.delete(topic);
+  }
+
+  #admit({ topic }: RegisterName): void {
+    if (this.#failed) {
+      throw new QuorateError('STORAGE_FAILED', 'Cannot use the register: a write failed before');
+    }
+    if (this.#unchecked.delete(topic)) {
+      const entry = this.#state.get(topic);
+      const isSound =
+        entry !== null && this.#options.verify(topic, 'register', entry.version, entry.record);
+      if (!isSound) {
+        this.#state.take({ type: 'drop', topic });
+        this.#damaged.add(topic);
+      }
+    }
+    if (!this.#damaged.has(topic)) return;
+    throw new QuorateError(
+      'REGISTER_LOST',
+      `Cannot use the register of this namespace: its file ${topic}.cbor is damaged, wanted it restored`,
+    );
+  }
+
+  /** Durable first, then in memory. */
+  async #make(changes: readonly RegisterChange[]): Promise<void> {
+    const drops = changes.flatMap((change) => (change.type === 'drop' ? [change.topic] : []));
+    const floor = changes.find((change) => change.type === 'floor')?.floor;
+    if (floor !== undefined) {
+      const dropped = new Set(drops);
+      await this.#rewriteList(
+        Math.max(floor, this.#state.floor),
+        this.topics.filter((topic) => !dropped.has(topic)),
+      );
+    }
+    for (const change of changes) {
+      if (change.type === 'drop') await this.#forget(change.topic);
+      if (change.type === 'put') await this.#write(change.topic, change.entry);
+      this.#state.take(change);
+    }
+  }
+
+  async #forget(topic: string): Promise<void> {
+    await this.#durably(async (path) => rm(join(path, `${topic}.cbor`), { force: true }));
     this.#damaged.delete(topic);
-    this.#storedBytes -= slot?.record.length ?? 0;
-    if (slot !== undefined && this.#ownerOf.get(slot.nameTag) === topic) {
-      this.#ownerOf.delete(slot.nameTag);
-    }
-    return true;
+    this.#unchecked.delete(topic);
+    this.#refusedCounts.delete(topic);
+  }
+
+  async #write(topic: string, entry: RegisterEntry): Promise<void> {
+    const isNew = this.#state.get(topic) === null;
+    await this.#durably(async (path) => writeDurably(path, `${topic}.cbor`, encodeEntry(entry)));
+    if (isNew) await this.#list(topic);
+  }
+
+  async #rewriteList(floor: number, topics: readonly string[]): Promise<void> {
+    const lines = [floor.toString(16).padStart(64, '0'), ...topics].map((line) => `${line}\n`);
+    const bytes = new TextEncoder().encode(lines.join(''));
+    await this.#durably(async (path) => writeDurably(path, topicsFile, bytes));
+    this.#listBytes = bytes.length;
   }
 
   /** Adds a line at the end of what is whole; a line that fails is written over by the next. */
@@ -218,89 +330,79 @@ export class RegisterStore {
   #parseList(bytes: Uint8Array): Set<string> | null {
     this.#listBytes = bytes.length - (bytes.length % lineBytes);
     const whole = new TextDecoder().decode(bytes.subarray(0, this.#listBytes));
-    const lines = whole === '' ? [] : whole.slice(0, -1).split('\n');
-    if (whole !== '' && !whole.endsWith('\n')) return null;
-    return lines.every((line) => /^[0-9a-f]{64}$/.test(line)) ? new Set(lines) : null;
-  }
-
-  #admit({ topic, nameTag }: RegisterName): void {
-    if (this.#failed) {
-      throw new QuorateError('STORAGE_FAILED', 'Cannot use the register: a write failed before');
-    }
-    if (this.#damaged.has(topic)) {
-      throw new QuorateError(
-        'REGISTER_LOST',
-        `Cannot use the register of this namespace: its file ${topic}.cbor is damaged, wanted it restored`,
-      );
-    }
-    const owner = this.#ownerOf.get(nameTag);
-    if (owner === undefined || owner === topic) return;
-    const stored = this.#slots.get(owner);
-    if (stored !== undefined) stored.refusedCount += 1;
-    throw new QuorateError(
-      'BAD_SECRET',
-      'Cannot use the namespace: it exists under another secret, wanted that one',
-    );
-  }
-
-  #keep(topic: string, slot: Slot): void {
-    this.#storedBytes += slot.record.length - (this.#slots.get(topic)?.record.length ?? 0);
-    this.#slots.set(topic, slot);
-    this.#ownerOf.set(slot.nameTag, topic);
-  }
-
-  async #write(topic: string, slot: Slot): Promise<void> {
-    const { nameTag, version, record } = slot;
-    const bytes = encode({ format, nameTag, version, record }, rfc8949EncodeOptions);
-    await this.#durably(async (path) => writeDurably(path, `${topic}.cbor`, bytes));
+    if (!whole.endsWith('\n')) return null;
+    const lines = whole.slice(0, -1).split('\n');
+    if (!lines.every((line) => /^[0-9a-f]{64}$/.test(line))) return null;
+    const floor = Number.parseInt(lines[0] ?? '', 16);
+    if (!Number.isSafeInteger(floor)) return null;
+    this.#state.take({ type: 'floor', floor });
+    return new Set(lines.slice(1));
   }
 
   async #durably(write: (path: string) => Promise<void>): Promise<void> {
-    if (this.#path === null) return;
+    const { path } = this.#options;
+    if (path === null) return;
     try {
-      await write(this.#path);
+      await write(path);
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code;
       // Without space nothing was renamed, and the old file stands. After anything else nobody
       // knows which one does: the relay stops deciding until it has read its files again.
       const full = code === 'ENOSPC' || code === 'EDQUOT';
-      this.#failed = !full;
+      // No descriptor, nothing done: it can be asked again (Z46).
+      const busy = code === 'EMFILE' || code === 'ENFILE';
+      this.#failed = !full && !busy;
       throw new QuorateError(
-        full ? 'STORAGE_FULL' : 'STORAGE_FAILED',
+        full ? 'STORAGE_FULL' : busy ? 'OVERLOADED' : 'STORAGE_FAILED',
         `Cannot write the register of a namespace: ${code ?? String(cause)}`,
         { cause },
       );
     }
   }
+}
 
-  /** Null for what is damaged, or no file: one namespace's trouble is not that of all others. */
-  async #read(topic: string, path: string): Promise<Slot | null> {
-    try {
-      const bytes = await readSmall(path, storedFileBytesMax);
-      return bytes === null ? null : this.#parse(topic, bytes);
-    } catch (error) {
-      if (isQuorateError(error, 'STORAGE_CORRUPT')) return null;
-      throw error;
-    }
+function encodeEntry(entry: RegisterEntry): Uint8Array {
+  const { source, ...rest } = entry;
+  const body = encode({ format, ...source, ...rest }, rfc8949EncodeOptions);
+  const bytes = new Uint8Array(body.length + crcBytes);
+  bytes.set(body);
+  new DataView(bytes.buffer).setUint32(body.length, crc32(body));
+  return bytes;
+}
+
+/** Null for what is damaged, or no file: one namespace's trouble is not that of all others. */
+async function readEntry(path: string): Promise<RegisterEntry | null> {
+  try {
+    const bytes = await readSmall(path, storedFileBytesMax);
+    return bytes === null || bytes.length < crcBytes ? null : decodeEntry(bytes);
+  } catch (error) {
+    if (isQuorateError(error, 'STORAGE_CORRUPT')) return null;
+    throw error;
   }
+}
 
-  #parse(topic: string, bytes: Uint8Array): Slot | null {
-    try {
-      const raw = decode(bytes, { strict: true, rejectDuplicateMapKeys: true }) as unknown;
-      const { format: found, nameTag, version, record } = raw as Record<string, unknown>;
-      if (found !== format || typeof nameTag !== 'string') return null;
-      if (typeof version !== 'number' || !(record instanceof Uint8Array)) return null;
-      // The signature is the checksum: what does not verify is not what was stored.
-      if (!this.#verify(topic, 'register', version, record)) return null;
-      return { nameTag, version, record: record.slice(), refusedCount: 0 };
-    } catch {
+function decodeEntry(bytes: Buffer): RegisterEntry | null {
+  const body = bytes.subarray(0, bytes.length - crcBytes);
+  if (crc32(body) !== bytes.readUInt32BE(body.length)) return null;
+  try {
+    const raw = decode(body, { strict: true, rejectDuplicateMapKeys: true }) as unknown;
+    const { format: found, ...fields } = raw as Record<string, unknown>;
+    const { nameTag, version, record, active, peer, address, setAtMs } = fields;
+    if (found !== format || typeof nameTag !== 'string' || !(record instanceof Uint8Array)) {
       return null;
     }
+    if (typeof version !== 'number' || typeof setAtMs !== 'number') return null;
+    if (typeof peer !== 'string' || typeof address !== 'string') return null;
+    const source = { peer, address };
+    return { nameTag, version, record: record.slice(), active: active === true, source, setAtMs };
+  } catch {
+    return null;
   }
 }
 
-function copyOf(slot: Slot | undefined): StoredRecord | null {
-  if (slot === undefined) return null;
-  const { version, record, refusedCount } = slot;
-  return { version, record, refusedCount };
+function nowhere(): boolean {
+  return false;
 }
+
+/** Who is a person at the relay's own machine is counted nowhere. */
+const nobody: RegisterSource = { peer: '', address: '' };

@@ -20,11 +20,13 @@ import {
 } from '@quorate/contracts/options';
 import type { Kinds } from '@quorate/contracts/options';
 import { createLibp2p } from 'libp2p';
+import type { Connection } from '@libp2p/interface';
 import type { Libp2p } from 'libp2p';
 import { parseAddress } from '../host/addresses.ts';
 import { Libp2pStream } from '../host/connection-wire.ts';
 import { forgetAbsentPeers } from '../host/connections.ts';
 import { boundedYamux, connectionGater, connectionManager } from '../host/host.ts';
+import { sourceOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { toHex } from '../host/link-protocol.ts';
@@ -161,7 +163,12 @@ class RunningRelay implements Relay {
     this.#store =
       identity.group === null || identity.lost !== null
         ? null
-        : new RegisterStore(directory?.registerPath ?? null, options.verify, this.#clock);
+        : new RegisterStore({
+            path: directory?.registerPath ?? null,
+            verify: options.verify,
+            clock: this.#clock,
+            isAnnounced: (topic) => this.#meetingPoint.list(topic).length > 0,
+          });
   }
 
   get lost(): string | null {
@@ -273,6 +280,7 @@ class RunningRelay implements Relay {
         const session = new RelaySession({
           stream: new Libp2pStream(stream),
           host: connection.remotePeer.toString(),
+          address: addressOf(connection),
           greeting: this.#greeting(),
           store: this.#store,
           refusal: this.#refusal(),
@@ -316,6 +324,12 @@ class RunningRelay implements Relay {
     await this.#directory?.close();
     this.#options.onEvent?.({ type: 'stopped' });
   }
+}
+
+/** What an address stands for; programs of this machine, and of whatever forwards to it, by their peer. */
+function addressOf({ remoteAddr, remotePeer }: Connection): string {
+  const [network] = remoteAddr.getComponents();
+  return sourceOf(network?.value ?? '') ?? remotePeer.toString();
 }
 
 async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {

@@ -34,7 +34,11 @@ export async function releaseTopic(
   const directory = new RelayDirectory(options.directory);
   try {
     const { lost } = await directory.open(false);
-    const store = new RegisterStore(directory.registerPath, options.verify, systemClock);
+    const store = new RegisterStore({
+      path: directory.registerPath,
+      verify: options.verify,
+      clock: systemClock,
+    });
     const missing = lost ?? (await store.load());
     if (missing !== null) throw new QuorateError('REGISTER_LOST', `Cannot release: ${missing}`);
     return { released: await store.release(topic), announced: 0 };

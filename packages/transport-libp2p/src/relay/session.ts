@@ -13,6 +13,8 @@ export type SessionOptions = {
   readonly stream: ByteStream;
   /** Proved by the connection. */
   readonly host: string;
+  /** Where it comes from, for what it may take; see `addressOf`. */
+  readonly address: string;
   readonly greeting: Greeting;
   /** Null where this relay does not decide; `refusal` then says why. */
   readonly store: RegisterStore | null;
@@ -113,13 +115,14 @@ export class RelaySession implements Watcher {
         return { type: 'done', id };
       case 'read':
         if (store === null) return { ...refusal, id };
-        return { type: 'value', id, current: store.read(request) };
+        return { type: 'value', id, ...store.read(request) };
       case 'set': {
         if (store === null) return { ...refusal, id };
-        const { expectedVersion, record } = request;
-        const result = await store.compareAndSet(request, expectedVersion, record);
+        const from = { peer: host, address: this.#options.address };
+        const result = await store.compareAndSet(request, request, from);
         if (result.ok) meetingPoint.remember(request.topic);
-        return { type: 'set', id, ok: result.ok, current: result.ok ? null : result.current };
+        const { ok, current, floor } = result;
+        return { type: 'set', id, ok, current: ok ? null : current, floor };
       }
       case 'announce': {
         const { topic, version, record } = request;

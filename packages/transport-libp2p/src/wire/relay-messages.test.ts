@@ -16,8 +16,8 @@ const record = Uint8Array.of(1, 2, 3);
 
 const requests: readonly Request[] = [
   { type: 'ping', id: 1 },
-  { type: 'read', id: 2, topic, nameTag },
-  { type: 'set', id: 3, topic, nameTag, expectedVersion: 0, record },
+  { type: 'read', id: 2, topic, nameTag, beside: false },
+  { type: 'set', id: 3, topic, nameTag, expectedVersion: 0, record, active: true, beside: true },
   { type: 'announce', id: 4, topic, version: 9, record },
   { type: 'withdraw', id: 5, topic },
   { type: 'list', id: 6, topic },
@@ -29,9 +29,9 @@ const messages: readonly RelayMessage[] = [
   { type: 'greeting', group: null, registerLost: false },
   { type: 'greeting', group: 'ef'.repeat(16), registerLost: true },
   { type: 'done', id: 1 },
-  { type: 'value', id: 2, current: null },
-  { type: 'value', id: 2, current: { version: 3, record, refusedCount: 1 } },
-  { type: 'set', id: 3, ok: true, current: null },
+  { type: 'value', id: 2, current: null, floor: 7 },
+  { type: 'value', id: 2, current: { version: 3, record, refusedCount: 1 }, floor: 0 },
+  { type: 'set', id: 3, ok: true, current: null, floor: 0 },
   { type: 'hosts', id: 4, hosts: [{ host: 'peer', version: 1, record }] },
   { type: 'error', id: 5, code: 'BAD_SECRET', message: 'no' },
   { type: 'announced', topic, host: { host: 'peer', version: 1, record } },
@@ -46,7 +46,7 @@ describe('relay messages', () => {
   });
 
   test('decodeRequest() skips unknown fields and refuses wrong ones', () => {
-    const read = { type: 'read', id: 2, topic, nameTag };
+    const read = { type: 'read', id: 2, topic, nameTag, beside: false };
     expect(decodeRequest(encode({ ...read, later: true }))).toEqual(read);
     for (const wrong of [
       { ...read, topic: 'AB'.repeat(32) },
@@ -54,6 +54,7 @@ describe('relay messages', () => {
       { ...read, nameTag: 7 },
       { ...read, id: -1 },
       { ...read, id: 1.5 },
+      { ...read, beside: 1 },
       { ...read, type: 'write' },
       { type: 'set', id: 1, topic, nameTag, expectedVersion: 0 },
       { ...requests[2], record: new Uint8Array(recordBytesMax + 1) },

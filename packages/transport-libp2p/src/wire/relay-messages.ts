@@ -14,7 +14,8 @@ export const relayProtocol = '/quorate/relay/1';
 export const requestBytesMax: number = 64 * 1024;
 /** Longest answer: a list of hosts. */
 export const answerBytesMax: number = 2 * 1024 * 1024;
-export const recordBytesMax: number = 17 * 1024;
+/** A claim takes some 300. */
+export const recordBytesMax: number = 1024;
 export const announceBytesMax: number = 4 * 1024;
 
 /** `group` is null for a relay that holds no register. */
@@ -26,7 +27,14 @@ export type Greeting = {
 
 export type Request =
   | { readonly type: 'ping'; readonly id: number }
-  | { readonly type: 'read'; readonly id: number; readonly topic: string; readonly nameTag: string }
+  | {
+      readonly type: 'read';
+      readonly id: number;
+      readonly topic: string;
+      readonly nameTag: string;
+      /** Although the name is in use under another secret. */
+      readonly beside: boolean;
+    }
   | {
       readonly type: 'set';
       readonly id: number;
@@ -34,6 +42,9 @@ export type Request =
       readonly nameTag: string;
       readonly expectedVersion: number;
       readonly record: Uint8Array;
+      /** Its cluster acknowledges from now on. */
+      readonly active: boolean;
+      readonly beside: boolean;
     }
   | {
       readonly type: 'announce';
@@ -62,12 +73,19 @@ export type StoredAnnouncement = {
 
 export type Answer =
   | { readonly type: 'done'; readonly id: number }
-  | { readonly type: 'value'; readonly id: number; readonly current: StoredRecord | null }
+  | {
+      readonly type: 'value';
+      readonly id: number;
+      readonly current: StoredRecord | null;
+      /** The present version where `current` is null. */
+      readonly floor: number;
+    }
   | {
       readonly type: 'set';
       readonly id: number;
       readonly ok: boolean;
       readonly current: StoredRecord | null;
+      readonly floor: number;
     }
   | { readonly type: 'hosts'; readonly id: number; readonly hosts: readonly StoredAnnouncement[] }
   | {
@@ -98,7 +116,13 @@ export function decodeRequest(bytes: Uint8Array): Request {
     case 'ping':
       return { type, id };
     case 'read':
-      return { type, id, topic: map.topic(), nameTag: map.nameTag() };
+      return {
+        type,
+        id,
+        topic: map.topic(),
+        nameTag: map.nameTag(),
+        beside: map.truth('beside'),
+      };
     case 'set':
       return {
         type,
@@ -107,6 +131,8 @@ export function decodeRequest(bytes: Uint8Array): Request {
         nameTag: map.nameTag(),
         expectedVersion: map.count('expectedVersion'),
         record: map.bytes('record', recordBytesMax),
+        active: map.truth('active'),
+        beside: map.truth('beside'),
       };
     case 'announce':
       return {
@@ -138,9 +164,15 @@ export function decodeRelayMessage(bytes: Uint8Array): RelayMessage {
     case 'done':
       return { type, id: map.count('id') };
     case 'value':
-      return { type, id: map.count('id'), current: storedRecord(map) };
+      return { type, id: map.count('id'), current: storedRecord(map), floor: map.count('floor') };
     case 'set':
-      return { type, id: map.count('id'), ok: map.truth('ok'), current: storedRecord(map) };
+      return {
+        type,
+        id: map.count('id'),
+        ok: map.truth('ok'),
+        current: storedRecord(map),
+        floor: map.count('floor'),
+      };
     case 'hosts': {
       const hosts = map.raw('hosts');
       if (!Array.isArray(hosts)) throw new MessageError("Cannot read 'hosts', wanted an array");
