@@ -1,5 +1,6 @@
 /** T1 with real processes and directories: a copy of a member's data that is laid over it. */
 import { cp, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { expect, it } from 'vitest';
 import { quorate } from '../src/command.ts';
 import { demand, entry } from '../src/gateway.ts';
@@ -87,5 +88,30 @@ it('Z48 a person decides for the copy: quorate doctor --keep-this, typed, and it
     await l1.daemon.stop();
     await l1.start();
     expect(await entry(l1.gateway, 'after')).toMatchObject({ value: 2 });
+  });
+});
+
+it('T29 Z48 a copy started beside its original says which directory, which host, what to do', async () => {
+  await inWorld(async (world) => {
+    const { relay, members } = await world.cluster(3);
+    const [l1, l2] = members as Seats;
+    await demand(l1.gateway, 'put', { key: 'before', value: 1 });
+    await l1.daemon.stop();
+    const data = world.path('beside');
+    await cp(dataOf(l1), data, { recursive: true });
+    await l1.start();
+    await world.voters(members);
+    const copy = await world.member('copy', relay, { data });
+    const daemon = copy.launch();
+    expect((await daemon.end(60_000)).code).not.toBe(0);
+    const error = daemon.events.findLast(({ event }) => event === 'error');
+    expect(error?.code).toMatch(/^REPLICA_(CLONED|ROLLED_BACK)$/);
+    expect(error?.message).toContain(`${data}/${copy.namespace} on ${hostname()}`);
+    expect(error?.message).toContain('Run the other one and put this directory aside');
+    expect(error?.message).toContain('quorate doctor --keep-this');
+    // The original never notices but by what it is told.
+    await demand(l1.gateway, 'put', { key: 'after', value: 2 });
+    expect(await entry(l2.gateway, 'after')).toMatchObject({ value: 2 });
+    expect(l1.isRunning).toBe(true);
   });
 });

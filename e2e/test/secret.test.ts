@@ -1,5 +1,5 @@
 /** A namespace with a secret: who holds it takes part, nobody else does. */
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { quorateJson } from '../src/command.ts';
 import { demand, entry, metric } from '../src/gateway.ts';
@@ -25,6 +25,11 @@ async function newSecret(name: string): Promise<string> {
   return file;
 }
 
+/** What lies below a directory; nothing where there is none. */
+async function filesOf(directory: string | null): Promise<readonly string[]> {
+  return readdir(directory ?? '', { recursive: true }).catch(() => []);
+}
+
 function gateways(): readonly string[] {
   return members.map((member) => member.gateway);
 }
@@ -39,7 +44,7 @@ it('F16 members with the secret are one cluster, and nothing is said about being
   }
 });
 
-it('F16 a wrong or missing secret: BAD_SECRET and exit 1 at the stranger, the cluster untouched and aware', async () => {
+it('F16 T29 a wrong or missing secret: BAD_SECRET, exit 3 and no file at the stranger, the cluster untouched and aware', async () => {
   const before = await Promise.all(members.map((member) => member.status()));
   const { revision } = await demand<{ revision: number }>(gateways()[0] ?? '', 'range', {});
   const wrong = await world.member('wrong', relay, { secretFile: await newSecret('wrong') });
@@ -54,6 +59,8 @@ it('F16 a wrong or missing secret: BAD_SECRET and exit 1 at the stranger, the cl
       message: expect.stringContaining('secret') as string,
     });
     expect(daemon.events.at(-1)).toEqual({ event: 'stopped' });
+    // T29: nothing was made for it, not even an empty replica.
+    expect(await filesOf(stranger.data)).toEqual([]);
   }
 
   const after = await Promise.all(members.map((member) => member.status()));

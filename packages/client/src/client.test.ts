@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Fetch } from './channel.ts';
 import { connectClient } from './client.ts';
@@ -217,6 +218,24 @@ describe('connectClient()', () => {
     await connectClient({ url: urls[0]!, fetch }).kv.put('a', 1, { timeoutMs: 2_000 });
     expect(told[0]).toBeGreaterThan(0);
     expect(told[0]).toBeLessThanOrEqual(1_800);
+  });
+
+  test('T13 a hundred calls under way are one listener of their signal, and none once answered', async () => {
+    let answer = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const one: Reply = async (calls) => {
+      await asked;
+      return lines(calls.map((_, call) => ({ call, result: { kv: null } })));
+    };
+    const { kv } = connectClient({ url: 'http://one', fetch: gateways({ one }).fetch });
+    const { signal } = new AbortController();
+    const calls = Array.from({ length: 100 }, (_, at) => kv.get(`key ${at}`, { signal }));
+    expect(getEventListeners(signal, 'abort').length).toBe(1);
+    answer();
+    await Promise.all(calls);
+    expect(getEventListeners(signal, 'abort').length).toBe(0);
   });
 
   test('C3 an abort before a write left is ABORTED, after it COMMIT_UNKNOWN', async () => {

@@ -1,4 +1,5 @@
 /** One attempt of a call at one gateway: it settles exactly once, by answer, failure or its caller. */
+import { onAbort } from '@quorate/contracts/abort';
 import { ended, unanswered } from './failure.ts';
 import type { CallKind } from './failure.ts';
 
@@ -18,6 +19,7 @@ export class Outgoing {
   readonly #url: string;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #forget: () => void;
   #settle!: { resolve: (result: unknown) => void; reject: (error: Error) => void };
   #settled = false;
   #onAbandoned: (() => void) | undefined;
@@ -34,7 +36,7 @@ export class Outgoing {
       () => this.#abandon('TIMEOUT', `No answer within ${options.timeoutMs} ms`),
       options.timeoutMs,
     );
-    this.#signal?.addEventListener('abort', this.#aborted, { once: true });
+    this.#forget = onAbort(this.#signal, () => this.#abandon('ABORTED', 'Aborted by its signal'));
   }
 
   get settled(): boolean {
@@ -54,8 +56,6 @@ export class Outgoing {
     if (this.#end()) this.#settle.reject(error);
   }
 
-  readonly #aborted = (): void => this.#abandon('ABORTED', 'Aborted by its signal');
-
   #abandon(code: 'ABORTED' | 'TIMEOUT', message: string): void {
     if (this.#settled) return;
     const left = this.#onAbandoned !== undefined;
@@ -71,7 +71,7 @@ export class Outgoing {
     if (this.#settled) return false;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#aborted);
+    this.#forget();
     return true;
   }
 }

@@ -70,7 +70,9 @@ export interface LogStorage {
 
   /**
    * What a replica may lose: last known addresses, whose loss costs time only, and what it knows of other
-   * replicas (Z3), whose loss takes a second fault to matter. Not ordered with batches.
+   * replicas (Z3), whose loss takes a second fault to matter. Not ordered with batches, and not synced:
+   * a crash may damage it. Where that can be told reading rejects with `STORAGE_CORRUPT`, which ends
+   * nothing, until it is written again.
    */
   readCache(): Promise<Uint8Array | null>;
   writeCache(bytes: Uint8Array): Promise<void>;

@@ -15,7 +15,7 @@ export type Secret = Uint8Array | string;
  */
 export type SecretSource = Secret | readonly Secret[];
 
-/** The ring's secrets as bytes of our own, primary first, without repetitions. */
+/** The ring's secrets as bytes of our own, primary first. Throws where one comes twice: it was meant to be another. */
 export function readRing(source: SecretSource, namespace: string): readonly Uint8Array[] {
   const given: readonly Secret[] = isList(source) ? source : [source];
   if (given.length === 0 || given.length > ringSecretsMax) {
@@ -26,9 +26,17 @@ export function readRing(source: SecretSource, namespace: string): readonly Uint
   const ring: Uint8Array[] = [];
   for (const each of given) {
     const secret = readSecret(each, namespace);
-    if (!ring.some((known) => equalBytes(known, secret))) ring.push(secret);
+    const first = ring.findIndex((known) => equalBytes(known, secret));
+    if (first >= 0) throw repeatedSecret(ring.length, first);
+    ring.push(secret);
   }
   return ring;
+}
+
+function repeatedSecret(at: number, first: number): TypeError {
+  return new TypeError(
+    `Cannot use the ring: secret ${at + 1} repeats secret ${first + 1}, wanted each once`,
+  );
 }
 
 export const ringSecretsMax = 8;

@@ -98,6 +98,7 @@ export function checkJoinOptions(options: JoinOptions): JoinOptions {
       "Cannot join over relays without a secret: wanted secret: '…', or secret: 'public' to let everybody in",
     );
   }
+  checkRing(secret);
   for (const [at, server] of (given.iceServers ?? []).entries()) {
     takeOptions<object>(server, iceServerKinds, action, `iceServers[${at}].`);
   }
@@ -105,6 +106,21 @@ export function checkJoinOptions(options: JoinOptions): JoinOptions {
   // What is undefined must not stand in for what a page's own policy says.
   const wishes = Object.entries(policy ?? {}).filter(([, wish]) => wish !== undefined);
   return policy === undefined ? given : { ...given, policy: Object.fromEntries(wishes) };
+}
+
+/** Here already, for a page loads what reads secrets later. The same one as text and as bytes is told there. */
+function checkRing(secret: SecretSource | undefined): void {
+  if (!Array.isArray(secret)) return;
+  const texts = (secret as readonly (string | Uint8Array)[]).map((one) =>
+    typeof one === 'string' ? one.trim() : one.join(),
+  );
+  for (const [at, text] of texts.entries()) {
+    const first = texts.indexOf(text);
+    if (first === at) continue;
+    throw new TypeError(
+      `Cannot ${action}: secret ${at + 1} of the list repeats secret ${first + 1}, wanted each once`,
+    );
+  }
 }
 
 const action = 'join';

@@ -26,6 +26,7 @@ import type { HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { join } from 'node:path';
 import { checksum } from './bytes.ts';
 import { DirectoryLock } from './directory-lock.ts';
+import { Extent } from './extent.ts';
 import type { FileSystem } from './file-system.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import type { Layout } from './layout.ts';
@@ -33,6 +34,7 @@ import { corrupt, layoutOf, namesIn, readWhole, storageError, syncing } from './
 import { nodeFileSystem } from './node-file-system.ts';
 import { isOfOne, writeSecretTag } from './secret-tag.ts';
 import { SegmentLog } from './segment-log.ts';
+import { cacheName, checkShape } from './shape.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { TermRuns } from './term-runs.ts';
 import { WriteQueue, type QueuedBatch } from './write-queue.ts';
@@ -66,6 +68,7 @@ export class FileStorage implements LogStorage {
   #lock: DirectoryLock | null = null;
   #lockVerifiedAtMs = 0;
   #run: Run | null = null;
+  #extent: Extent | null = null;
   #log: SegmentLog | null = null;
   #snapshots: SnapshotStore | null = null;
   /** Snapshots and what must see them, in call order. Never rejects. */
@@ -213,17 +216,22 @@ export class FileStorage implements LogStorage {
 
   async readCache(): Promise<Uint8Array | null> {
     this.#check('open', 'loaded');
+    const path = join(this.#layout.replica, cacheName);
+    let bytes;
     try {
-      const path = join(this.#layout.replica, cacheName);
-      const bytes = await readWhole(this.#fileSystem, path, cacheBytesMax);
-      if (bytes === null || bytes.length < 4) return null;
-      const content = bytes.subarray(4);
-      const crc = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-      return crc === checksum(content) ? content : null;
-    } catch {
-      // Its loss costs time only.
-      return null;
+      bytes = await readWhole(this.#fileSystem, path, cacheBytesMax);
+    } catch (error) {
+      // No reason to stop a replica; its reader says that it is gone.
+      if (isQuorateError(error)) throw error;
+      throw corrupt(path, 0, error instanceof Error ? error.message : String(error));
     }
+    if (bytes === null) return null;
+    const content = bytes.subarray(4);
+    const isWhole =
+      bytes.length >= 4 &&
+      new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === checksum(content);
+    if (!isWhole) throw corrupt(path, 0, 'its checksum does not fit');
+    return content;
   }
 
   async writeCache(bytes: Uint8Array): Promise<void> {
@@ -291,6 +299,7 @@ export class FileStorage implements LogStorage {
     if (!options.create && !(await namesIn(fileSystem, directory)).includes('replica')) {
       throw new QuorateError('STORAGE_LOST', `Cannot open ${directory}: there is no replica in it`);
     }
+    await checkShape(fileSystem, directory);
     // Before the lock, and before anything of it is read: it may be somebody else's (Z42).
     await this.#checkSecret(options);
     await fileSystem.makeDirectory(directory);
@@ -310,13 +319,15 @@ export class FileStorage implements LogStorage {
       }
       const run = nextRun(null, options);
       await this.#createReplica(run, options.topics?.[0]);
-      return this.#use(run);
+      return this.#use(run, await Extent.read(fileSystem, replica));
     }
     const known = await readIdentity(fileSystem, replica);
     if (known === null) throw corrupt(join(replica, 'identity'), 0, 'the identity is missing');
+    const extent = await Extent.read(fileSystem, replica);
+    await extent.check();
     const run = nextRun(known, options);
     await writeIdentity(fileSystem, replica, run);
-    return this.#use(run);
+    return this.#use(run, extent);
   }
 
   /**
@@ -332,7 +343,8 @@ export class FileStorage implements LogStorage {
       namesIn(this.#fileSystem, join(replica, 'log')),
       namesIn(this.#fileSystem, join(replica, 'snapshot')),
     ]);
-    if (log.length + snapshots.length === 0) return true;
+    const { isBlank } = await Extent.read(this.#fileSystem, replica);
+    if (isBlank && log.length + snapshots.length === 0) return true;
     throw madeWithAnotherSecret(directory);
   }
 
@@ -351,22 +363,25 @@ export class FileStorage implements LogStorage {
     const temporary = join(directory, `replica-${run.nonce}.tmp`);
     await this.#fileSystem.makeDirectory(join(temporary, 'log'));
     await this.#fileSystem.makeDirectory(join(temporary, 'snapshot'));
+    await Extent.create(this.#fileSystem, temporary);
     if (topic !== undefined) await writeSecretTag(this.#fileSystem, temporary, topic);
     await writeIdentity(this.#fileSystem, temporary, run);
     await this.#fileSystem.rename(temporary, replica);
     await syncing(`make ${replica} durable`, this.#fileSystem.syncDirectory(directory));
   }
 
-  #use({ mark, ...run }: StoredRun): Run {
+  #use({ mark, ...run }: StoredRun, extent: Extent): Run {
     assert(mark === null, 'a marked replica is not opened');
     const { replica } = this.#layout;
     this.#run = run;
+    this.#extent = extent;
     this.#log = new SegmentLog({
       fileSystem: this.#fileSystem,
       directory: join(replica, 'log'),
       nodeId: run.nodeId,
       nonce: run.nonce,
       segmentBytes: this.#segmentBytes,
+      extent,
     });
     this.#snapshots = new SnapshotStore(this.#fileSystem, join(replica, 'snapshot'));
     return run;
@@ -433,6 +448,7 @@ export class FileStorage implements LogStorage {
       ? (current?.droppedThroughRecord ?? 0)
       : this.#segments().lastRecord;
     await store.install(path, { meta, droppedThroughRecord });
+    await this.#extent?.grow({ snapshot: store.number });
     await this.#verifyLockAfterSleep();
     this.#durable = holds ? this.#durable.rebased(meta) : TermRuns.empty(meta);
     if (keeps) this.#accepted = this.#accepted.rebased(meta);
@@ -525,6 +541,7 @@ export class FileStorage implements LogStorage {
     const mark: PersistBatch = { number: 0, hardState: this.#hardState, entries: [] };
     await this.#segments()
       .append([mark])
+      .then(() => this.#segments().tellExtent())
       .catch(() => {});
   }
 
@@ -604,5 +621,4 @@ const segmentBytesMin = 1024;
 const groupBytesMax = 4 * 1_048_576;
 /** How long a look at the lock is good for: longer than this between two means that we slept. */
 const lockTrustMs = 1000;
-const cacheName = 'cache';
 const cacheBytesMax = 64 * 1_048_576;

@@ -10,6 +10,8 @@
 export interface FileSystem {
   /** Creates `path` and its missing parents, durably. Existing ones are left alone. */
   makeDirectory(path: string): Promise<void>;
+  /** What lies there; a link is one, whatever it leads to. */
+  kindOf(path: string): Promise<FileKind>;
   /** The names in a directory, in no order. */
   list(path: string): Promise<readonly string[]>;
   /** `read` and `modify` want an existing file; `create` wants a free name (else `EEXIST`). */
@@ -32,6 +34,9 @@ export interface FileSystem {
   /** Which machine, and which start of it, this process runs on. */
   machine(): Promise<Machine>;
 }
+
+/** `other`: a socket, a FIFO, a device. `absent` also where something above is no directory. */
+export type FileKind = 'absent' | 'file' | 'directory' | 'link' | 'other';
 
 export type SocketState = 'alive' | 'dead' | 'absent';
 

@@ -5,9 +5,9 @@
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
 import type { StoredRun } from '@quorate/contracts';
-import { checkedLine, readCheckedLine } from './checked-line.ts';
+import { checkedBytes } from '@quorate/contracts/files';
 import type { FileSystem } from './file-system.ts';
-import { layoutOf, replaceFile } from './layout.ts';
+import { layoutOf, readCheckedFile, replaceFile } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 
 /** Null where there is no such file. Rejects with `STORAGE_CORRUPT` for a damaged one. */
@@ -16,7 +16,7 @@ export async function readIdentity(
   directory: string,
 ): Promise<StoredRun | null> {
   const path = join(directory, identityName);
-  const value = (await readCheckedLine(fileSystem, path)) as
+  const value = (await readCheckedFile(fileSystem, path)) as
     (StoredRun & { readonly format: number }) | null;
   if (value === null) return null;
   const { format, ...stored } = value;
@@ -44,7 +44,7 @@ export async function writeIdentity(
   { nodeId, epoch, nonce, past, givenUp, mark }: StoredRun,
 ): Promise<void> {
   const format = identityFormat;
-  const bytes = checkedLine({ format, nodeId, epoch, nonce, past, givenUp, mark });
+  const bytes = checkedBytes({ format, nodeId, epoch, nonce, past, givenUp, mark });
   await replaceFile(fileSystem, directory, identityName, bytes);
 }
 

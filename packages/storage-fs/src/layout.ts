@@ -6,6 +6,7 @@
  * lock-<nonce>.sock         the owner's listening socket
  * replica/identity          NodeId, epoch, nonce
  * replica/secret            a salted hash of the topic it was made with (Z42)
+ * replica/extent            how far log and snapshots are known to reach
  * replica/log/<record>.log  segments, named by the number of their first record
  * replica/snapshot/<n>.snap snapshots; the highest counts
  * replica/cache             hints
@@ -15,6 +16,7 @@
  */
 import { join } from 'node:path';
 import { QuorateError, isQuorateError } from '@quorate/contracts';
+import { checkedBytesMax, parseChecked } from '@quorate/contracts/files';
 import type { FileSystem } from './file-system.ts';
 
 export type Layout = {
@@ -110,6 +112,12 @@ export async function readWhole(
   } finally {
     await file.close();
   }
+}
+
+/** The content of a checked file; null where there is none. Rejects with `STORAGE_CORRUPT`. */
+export async function readCheckedFile(fileSystem: FileSystem, path: string): Promise<unknown> {
+  const bytes = await readWhole(fileSystem, path, checkedBytesMax);
+  return bytes === null ? null : parseChecked(path, bytes);
 }
 
 /**

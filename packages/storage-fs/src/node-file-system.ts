@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, rename, rm, link, lstat } from 'node:fs/promi
 import { createServer, connect } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { FileSystem, Machine, OpenFile, SocketState } from './file-system.ts';
+import type { FileKind, FileSystem, Machine, OpenFile, SocketState } from './file-system.ts';
 import { corrupt } from './layout.ts';
 
 export const nodeFileSystem: FileSystem = {
@@ -20,6 +20,19 @@ export const nodeFileSystem: FileSystem = {
       await syncDirectory(dirname(at));
       if (dirname(at) === at) return;
     }
+  },
+  async kindOf(path): Promise<FileKind> {
+    let stats;
+    try {
+      stats = await lstat(path);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
+      throw error;
+    }
+    if (stats.isSymbolicLink()) return 'link';
+    if (stats.isDirectory()) return 'directory';
+    return stats.isFile() ? 'file' : 'other';
   },
   async list(path) {
     try {

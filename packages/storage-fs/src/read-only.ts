@@ -5,7 +5,7 @@
  */
 import { basename, join, sep } from 'node:path';
 import { FileStorage } from './file-storage.ts';
-import type { FileSystem, OpenFile } from './file-system.ts';
+import type { FileKind, FileSystem, OpenFile } from './file-system.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 
 export type ReadOnlyOptions = {
@@ -43,6 +43,10 @@ class ReadOnlyFileSystem implements FileSystem {
 
   makeDirectory(): Promise<void> {
     return Promise.resolve();
+  }
+
+  kindOf(path: string): Promise<FileKind> {
+    return this.#base.kindOf(this.#at(path));
   }
 
   async list(path: string): Promise<readonly string[]> {

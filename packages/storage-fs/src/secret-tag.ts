@@ -5,9 +5,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
-import { checkedLine, readCheckedLine } from './checked-line.ts';
+import { checkedBytes } from '@quorate/contracts/files';
 import type { FileSystem } from './file-system.ts';
-import { corrupt, writeNew } from './layout.ts';
+import { corrupt, readCheckedFile, writeNew } from './layout.ts';
 
 type SecretTag = { readonly format: number; readonly salt: string; readonly tag: string };
 
@@ -19,7 +19,7 @@ export async function writeSecretTag(
 ): Promise<void> {
   const salt = randomBytes(16).toString('hex');
   const content: SecretTag = { format: tagFormat, salt, tag: tagOf(salt, topic) };
-  await writeNew(fileSystem, join(replica, tagName), checkedLine(content));
+  await writeNew(fileSystem, join(replica, tagName), checkedBytes(content));
 }
 
 /** Was the replica made with one of these? Rejects with `STORAGE_CORRUPT`, also where it is missing. */
@@ -29,7 +29,7 @@ export async function isOfOne(
   topics: readonly string[],
 ): Promise<boolean> {
   const path = join(replica, tagName);
-  const stored = (await readCheckedLine(fileSystem, path)) as SecretTag | null;
+  const stored = (await readCheckedFile(fileSystem, path)) as SecretTag | null;
   if (stored === null) throw corrupt(path, 0, 'it is missing');
   if (stored.format !== tagFormat) {
     throw new QuorateError(

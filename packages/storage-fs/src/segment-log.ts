@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { QuorateError, assert } from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch } from '@quorate/core';
 import { ByteWriter, checksum, isZero } from './bytes.ts';
+import type { Extent } from './extent.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import {
   corrupt,
@@ -40,6 +41,8 @@ export type SegmentLogOptions = {
   readonly nonce: string;
   /** A segment that has records and would grow past this gets a successor. */
   readonly segmentBytes: number;
+  /** What must be there, and is told what came. */
+  readonly extent: Extent;
 };
 
 export class SegmentLog {
@@ -48,6 +51,7 @@ export class SegmentLog {
   readonly #nodeId: string;
   readonly #nonce: string;
   readonly #segmentBytes: number;
+  readonly #extent: Extent;
   readonly #writer: ByteWriter = new ByteWriter();
   /** Ascending; the last one is appended to. */
   #segments: Segment[] = [];
@@ -60,6 +64,7 @@ export class SegmentLog {
     this.#nodeId = options.nodeId;
     this.#nonce = options.nonce;
     this.#segmentBytes = options.segmentBytes;
+    this.#extent = options.extent;
   }
 
   /** The number of the newest durable record; 0 in an empty log. */
@@ -84,6 +89,7 @@ export class SegmentLog {
       await this.#loadSegment(name, isLast, droppedThroughRecord, loaded);
     }
     await this.#makeDurable();
+    await this.tellExtent();
     return loaded;
   }
 
@@ -139,6 +145,12 @@ export class SegmentLog {
     if (removed) assert(this.#segments.length > 0, 'the newest segment stays');
   }
 
+  /** From now on damage that takes any of these records away is told from a torn write. */
+  async tellExtent(): Promise<void> {
+    const segment = this.#segments.at(-1)?.firstRecord;
+    if (segment !== undefined) await this.#extent.grow({ segment, record: this.#lastRecord });
+  }
+
   async close(): Promise<void> {
     const file = this.#file;
     this.#file = null;
@@ -156,7 +168,8 @@ export class SegmentLog {
     const header = readSegmentHeader(bytes);
     if (header === null) {
       // Records are written only after the header was synced: no records, no loss.
-      if (!isLast || !isZero(bytes.subarray(segmentHeaderBytes))) {
+      const isKnown = (numberIn(name, '', '.log') ?? 0) <= this.#extent.stored.segment;
+      if (isKnown || !isLast || !isZero(bytes.subarray(segmentHeaderBytes))) {
         throw corrupt(path, 0, 'the segment header is damaged');
       }
       await this.#fileSystem.remove(path);
@@ -178,6 +191,11 @@ export class SegmentLog {
     this.#segments.push(segment);
     readRecords(segment, bytes, droppedThroughRecord, loaded);
     this.#lastRecord = segment.lastRecord;
+    const { record } = this.#extent.stored;
+    if (isLast && segment.lastRecord < record) {
+      const found = `its records end with ${segment.lastRecord}`;
+      throw corrupt(path, segment.used, `${found}, wanted them up to ${record} at least`);
+    }
     if (!isZero(bytes.subarray(segment.used))) await this.#cutTornTail(segment, bytes, isLast);
   }
 
@@ -297,6 +315,8 @@ export class SegmentLog {
       allocated: segmentHeaderBytes,
     };
     this.#segments.push(segment);
+    // Before it has a record that anybody could be told of.
+    await this.tellExtent();
     return segment;
   }
 

@@ -43,6 +43,11 @@ export class SnapshotStore {
     this.#directory = directory;
   }
 
+  /** Of the newest one; 0 without any. */
+  get number(): number {
+    return this.#number;
+  }
+
   get current(): StoredSnapshot | null {
     return this.#current;
   }
@@ -172,6 +177,11 @@ export class SnapshotStore {
   async #closeReader(file: OpenFile): Promise<void> {
     if (this.#readers.delete(file)) await file.close();
   }
+}
+
+/** The number of a snapshot by its file's name; null for any other name. */
+export function snapshotNumberOf(name: string): number | null {
+  return parseName(name)?.number ?? null;
 }
 
 type ParsedName = {

@@ -1,5 +1,6 @@
 /** Files that were cut short or changed while nobody had them open. */
 import { isQuorateError } from '@quorate/contracts';
+import type { OpenOptions } from '@quorate/contracts';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { FaultyFileSystem } from './faulty-file-system.ts';
 import {
@@ -103,13 +104,10 @@ test('D2 a last segment cut anywhere in its header is as if it had not begun', a
   const storage = newStorage(fileSystem);
   await storage.open({ create: true, newNodeId: nodeId, nonce: nextNonce() });
   await storage.load();
-  // Dies between the new segment's header and the record that it is for.
-  let synced = 0;
+  // Dies between the new segment's header and what tells of it, the extent.
   const died = new Promise<void>((resolve) => {
     fileSystem.fault = (operation) => {
-      if (operation.path === last || !operation.path.endsWith('.log')) return null;
-      if (operation.type === 'write') synced += 1;
-      if (synced < 2) return null;
+      if (operation.type !== 'create' || !operation.path.endsWith('/extent.tmp')) return null;
       fileSystem.crash(() => true);
       resolve();
       return null;
@@ -131,6 +129,74 @@ test('D2 a last segment cut anywhere in its header is as if it had not begun', a
     fileSystem.setContent(added, header.slice(0, cut));
     expect(await outcomeOf(), `cut at ${cut}`).toEqual(states[2]);
   }
+});
+
+test('T5 a segment that the extent knows of is damaged wherever its header is cut', async () => {
+  await liveAndDie(2);
+  const path = segments().at(-1) ?? '';
+  const whole = fileSystem.content(path);
+  for (let cut = 0; cut < 64; cut += 1) {
+    fileSystem.setContent(path, whole.slice(0, cut));
+    const wanted = { code: 'STORAGE_CORRUPT', details: { file: path } };
+    expect(await outcomeOf(), `cut at ${cut}`).toMatchObject(wanted);
+    expect(fileSystem.content(path).length, 'nothing is repaired').toBe(cut);
+  }
+});
+
+test('T5 a replica all of whose files are gone is none that never began', async () => {
+  for (const [count, step] of steps.entries()) {
+    if (step.type !== 'persist') continue;
+    fileSystem = new FaultyFileSystem();
+    await liveAndDie(count + 1);
+    for (const path of segments()) await fileSystem.remove(path);
+    await fileSystem.syncDirectory(`${directory}/replica/log`);
+    expect(await outcomeOf(), `after ${count + 1} steps`).toMatchObject({
+      code: 'STORAGE_CORRUPT',
+      details: { file: expect.stringContaining(`${directory}/replica/log`) as string },
+    });
+  }
+});
+
+test('T5 a snapshot that is gone is missed, though the log would do without', async () => {
+  await live(fileSystem, [persist(entries(1, 1, 4)), snapshot(1, 2)], newProgress());
+  for (const path of fileSystem.files(`${directory}/replica/snapshot`)) {
+    await fileSystem.remove(path);
+  }
+  expect(await outcomeOf()).toMatchObject({
+    code: 'STORAGE_CORRUPT',
+    details: { file: `${directory}/replica/snapshot` },
+  });
+});
+
+test('T5 Z42 a log whose files are gone is not blank: another secret does not replace it', async () => {
+  const opening = (topic: string): OpenOptions => {
+    return { create: true, newNodeId: nodeId, nonce: nextNonce(), topics: [topic] };
+  };
+  const storage = newStorage(fileSystem);
+  await storage.open(opening('a'));
+  await storage.load();
+  const hardState = { currentTerm: 1, votedFor: null, commitIndex: 0 };
+  await storage.persist({ number: 1, hardState, entries: entries(1, 1, 3) });
+  await storage.close();
+  for (const path of segments()) await fileSystem.remove(path);
+  const other = newStorage(fileSystem).open(opening('b'));
+  await expect(other).rejects.toMatchObject({ code: 'BAD_SECRET' });
+  const own = newStorage(fileSystem).open(opening('a'));
+  await expect(own).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
+});
+
+test('T5 D5 an extent that finds no space waits for the next, and nobody waits for it', async () => {
+  const storage = newStorage(fileSystem);
+  await storage.open({ create: true, newNodeId: nodeId, nonce: nextNonce() });
+  await storage.load();
+  fileSystem.fault = ({ type, path }) =>
+    type === 'create' && path.endsWith('/extent.tmp') ? { code: 'ENOSPC' } : null;
+  const hardState = { currentTerm: 1, votedFor: null, commitIndex: 0 };
+  await storage.persist({ number: 1, hardState, entries: entries(1, 1, 3) });
+  fileSystem.fault = () => null;
+  await storage.close();
+  for (const path of segments()) await fileSystem.remove(path);
+  expect(await outcomeOf()).toMatchObject({ code: 'STORAGE_CORRUPT' });
 });
 
 test('D3 any bit flipped before the last record is STORAGE_CORRUPT with file and offset', async () => {
@@ -247,7 +313,7 @@ test('D3 any bit flipped in the identity is STORAGE_CORRUPT; a missing one too',
   expect(await outcomeOf(), 'missing').toMatchObject({ code: 'STORAGE_CORRUPT' });
 });
 
-test('a damaged cache is no cache', async () => {
+test('T5 a damaged cache is STORAGE_CORRUPT, stops nothing, and the next one replaces it', async () => {
   const storage = newStorage(fileSystem);
   await storage.open({ create: true, newNodeId: nodeId, nonce: nextNonce() });
   await storage.load();
@@ -258,9 +324,14 @@ test('a damaged cache is no cache', async () => {
     path,
     whole.map((byte) => byte ^ 1),
   );
-  expect(await storage.readCache()).toBe(null);
-  fileSystem.setContent(path, whole.slice(0, 3));
-  expect(await storage.readCache()).toBe(null);
+  const wanted = { code: 'STORAGE_CORRUPT', details: { file: path } };
+  await expect(storage.readCache()).rejects.toMatchObject(wanted);
+  for (const length of [0, 3, whole.length - 1]) {
+    fileSystem.setContent(path, whole.slice(0, length));
+    await expect(storage.readCache(), `${length} bytes`).rejects.toMatchObject(wanted);
+  }
+  await storage.writeCache(new Uint8Array([6]));
+  expect(await storage.readCache()).toEqual(new Uint8Array([6]));
   fileSystem.setContent(path, whole);
   expect(await storage.readCache()).toEqual(new Uint8Array([1, 2, 3, 4, 5]));
 });

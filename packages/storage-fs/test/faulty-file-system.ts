@@ -4,7 +4,7 @@
  * be made to fail.
  */
 import { dirname, basename } from 'node:path';
-import type { FileSystem, OpenFile, SocketState } from '../src/index.ts';
+import type { FileKind, FileSystem, OpenFile, SocketState } from '../src/index.ts';
 
 export type Operation = {
   readonly type:
@@ -96,6 +96,14 @@ export class FaultyFileSystem implements FileSystem {
       if (next.type !== 'directory') throw failure('ENOTDIR', path);
       at = next;
     }
+  }
+
+  async kindOf(path: string): Promise<FileKind> {
+    await this.#step(null, path);
+    let at: Node | undefined = this.#root;
+    for (const name of parts(path))
+      at = at?.type === 'directory' ? at.current.get(name) : undefined;
+    return at?.type ?? 'absent';
   }
 
   async list(path: string): Promise<readonly string[]> {

@@ -4,7 +4,7 @@
  */
 import { decodeCborMap, encodeCbor, isQuorateError } from '@quorate/contracts';
 import { asArray, asId, asMap } from '@quorate/contracts';
-import type { Clock, LogStorage } from '@quorate/contracts';
+import type { Clock, LogStorage, QuorateError } from '@quorate/contracts';
 import type { Acquaintance } from '../links/acquaintances.ts';
 import { announcementsFrom } from '../links/hello.ts';
 import type { Host } from '../links/host.ts';
@@ -17,27 +17,9 @@ export type Remembered = {
   readonly refused: readonly RefusedBranch[];
 };
 
-/**
- * What an earlier run stored. What cannot be read is as good as none, each part by itself: that an
- * address is damaged is no reason to forget a refusal.
- */
-export async function readMemberCache(storage: LogStorage | undefined): Promise<Remembered> {
-  const cache = await storage?.readCache();
-  const map = cache instanceof Uint8Array ? readable(() => decodeCborMap(cache), {}) : {};
-  return {
-    acquaintances: readable(() => acquaintancesFrom(map['acquaintances']), []),
-    witnesses: readable(() => witnessesFrom(map['witnesses']), []),
-    refused: readable(() => refusedFrom(map['refused']), []),
-  };
-}
-
-function readable<T>(read: () => T, otherwise: T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!isQuorateError(error)) throw error;
-    return otherwise;
-  }
+/** Trouble of the whole store. */
+function isLost(error: QuorateError): boolean {
+  return error.code !== 'STORAGE_CORRUPT' && error.code !== 'BAD_REQUEST';
 }
 
 function acquaintancesFrom(value: unknown): Acquaintance[] {
@@ -51,27 +33,57 @@ function acquaintancesFrom(value: unknown): Acquaintance[] {
 
 export class MemberCache {
   readonly #clock: Clock;
-  #linksChanged = false;
+  /** What is stored is damaged, or hosts were met or moved since. */
+  #isStale = false;
   #savedAt = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /**
+   * What an earlier run stored. What cannot be read is as good as none, each part by itself: that an
+   * address is damaged is no reason to forget a refusal. It is said, for a person may know what
+   * befell the disk; and it is no reason to stop, for a power cut may leave half of what nobody syncs.
+   */
+  async read(
+    storage: LogStorage | undefined,
+    told: { say(about: string, notice: string): void },
+  ): Promise<Remembered> {
+    const readable = async <T>(read: () => T | Promise<T>, otherwise: T): Promise<T> => {
+      try {
+        return await read();
+      } catch (error) {
+        if (!isQuorateError(error) || isLost(error)) throw error;
+        told.say('memory', `what it remembered of others is made anew: ${error.message}`);
+        this.#isStale = true;
+        return otherwise;
+      }
+    };
+    const cache = await readable(async () => (await storage?.readCache()) ?? null, null);
+    if (cache === null) return { acquaintances: [], witnesses: [], refused: [] };
+    const map = await readable(() => decodeCborMap(cache), {});
+    return {
+      acquaintances: await readable(() => acquaintancesFrom(map['acquaintances']), []),
+      witnesses: await readable(() => witnessesFrom(map['witnesses']), []),
+      refused: await readable(() => refusedFrom(map['refused']), []),
+    };
+  }
+
   /** Hosts were met or moved. */
   linksChanged(): void {
-    this.#linksChanged = true;
+    this.#isStale = true;
   }
 
   /** Stores what is new, and what moves with every commit at a slower pace. */
   save(storage: LogStorage, host: Host, isLast: boolean): void {
     const { witnesses } = host;
     const { news } = witnesses;
-    if (!this.#linksChanged && news === 'none') return;
+    if (!this.#isStale && news === 'none') return;
     const now = this.#clock.now();
-    const isUrgent = isLast || this.#linksChanged || news === 'facts';
+    const isUrgent = isLast || this.#isStale || news === 'facts';
     if (!isUrgent && now - this.#savedAt < progressSaveMs) return;
-    this.#linksChanged = false;
+    this.#isStale = false;
     this.#savedAt = now;
     const bytes = encodeCbor({
       acquaintances: host.acquaintances().slice(-acquaintanceCountMax),

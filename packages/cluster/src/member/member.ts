@@ -36,7 +36,7 @@ import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
 import type { Charge, Fork, HostedReplica } from '../links/hosted-replica.ts';
 import { inFirstUnmarked, located, markOf } from './marked.ts';
-import { MemberCache, readMemberCache } from './member-cache.ts';
+import { MemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
 import { restoreRegister, withRegister } from './member-register.ts';
@@ -419,7 +419,7 @@ export class Member implements Consensus, HostedReplica {
 
   async #startHost(): Promise<void> {
     if (this.#host !== null || this.#stopping.signal.aborted) return;
-    const reading = readMemberCache(this.#opened?.storage);
+    const reading = this.#cache.read(this.#opened?.storage, this.#status);
     // Waited for below, once there is a network to close if it fails.
     reading.catch(() => undefined);
     const network = await this.#options.network();

@@ -4,7 +4,7 @@
  */
 import { decodeMembershipEntry, encodeMembershipEntry, plainMembership } from '@quorate/core';
 import type { Entry, HardState, Membership, NodeId } from '@quorate/core';
-import { concatBytes, hexFromBytes, QuorateError } from '@quorate/contracts';
+import { concatBytes, hexFromBytes, isQuorateError, QuorateError } from '@quorate/contracts';
 import type { LoadedLog, LogStorage, RandomBytes, Run, StateMachine } from '@quorate/contracts';
 import type { Genesis, MemberFacts } from '../state/policy.ts';
 import {
@@ -108,7 +108,9 @@ export function foundingOf(
 
 /** Rejects with `STORAGE_LOST` where it is not; what is in memory outlives nothing. */
 export async function isStillThere(storage: LogStorage): Promise<boolean> {
-  await storage.readCache();
+  await storage.readCache().catch((error: unknown) => {
+    if (!isQuorateError(error, 'STORAGE_CORRUPT')) throw error;
+  });
   return storage.durable;
 }
 

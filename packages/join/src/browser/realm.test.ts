@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { systemClock, systemRandom } from '@quorate/contracts';
 import { Browser } from '../../test/page.ts';
 import { relaysRealm, tabsRealm } from './realm.ts';
 import type { Environment } from './environment.ts';
@@ -10,6 +11,21 @@ describe('realms', () => {
     const relays = relaysRealm({ namespace: 'notes', relays: ['ws://a:1'] }, environment);
     expect([tabs.name, relays.name]).toEqual(['tabs notes', 'relays notes']);
   });
+
+  test.each(['/ip6/zz/tcp/7800/ws', '/ip4/300.1.1.1/tcp/7800/ws'])(
+    'T29 %s: what only the network can tell of an address is the caller’s mistake',
+    async (relay) => {
+      const environment = { clock: systemClock, random: systemRandom } as Environment;
+      const { network } = relaysRealm(
+        { namespace: 'notes', relays: [relay], secret: 'public' },
+        environment,
+      );
+      await expect(network()).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+        message: expect.stringContaining(relay) as string,
+      });
+    },
+  );
 
   test('Z35 every lock and every database of a page names the realm', async () => {
     const browser = new Browser();

@@ -8,6 +8,7 @@ import type { MemberNetwork, Policy } from '@quorate/cluster';
 import { createPlainCipher } from '@quorate/contracts/memory';
 import { IndexedDbRegister } from '@quorate/storage-indexeddb';
 import { createTabsRendezvous, createTabsTransport } from '@quorate/transport-tabs';
+import { orBadAddress } from '../bad-address.ts';
 import type { JoinOptions } from '../options.ts';
 import { ringTopics } from '../ring-topics.ts';
 import { checkEnvironment } from './environment.ts';
@@ -101,7 +102,7 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
         ...(iceServers === undefined ? {} : { iceServers: iceServers.map(asRtcIceServer) }),
         ...(direct === undefined ? {} : { direct }),
       };
-      return networkOverRelays(options, cipher, environment);
+      return orBadAddress(networkOverRelays(options, cipher, environment));
     },
   };
 }

@@ -17,6 +17,7 @@ import { ringTopics } from '../ring-topics.ts';
 import type { Assemble } from '../runner.ts';
 import { makeHostKey, readHostFiles, refuseRelays, writePort } from './host-files.ts';
 import type { HostFiles } from './host-files.ts';
+import { askAsNewcomer } from './newcomer.ts';
 
 /** Makes a member of this process; nothing is opened before it is started. */
 export const assembleNode: Assemble = (options, machine) => {
@@ -54,6 +55,7 @@ export const assembleNode: Assemble = (options, machine) => {
       if (directory === null || dataDir === undefined) return new MemoryStorage(memory);
       await refuseRelays(resolve(dataDir));
       files = await readHostFiles(directory);
+      await askAsNewcomer(directory, (options.relays ?? []).map(String), cipher);
       return new FileStorage({
         directory: join(directory, 'log'),
         takeOver: options.takeOver ?? false,
@@ -84,7 +86,10 @@ async function openHost(
   { key, port }: HostFiles,
 ): Promise<Libp2pHost> {
   // Loaded only here: a server that merely renders a page loads no libp2p.
-  const { createLibp2pHost, generatePrivateKey } = await import('@quorate/transport-libp2p');
+  const { createLibp2pHost, generatePrivateKey, parseAddress } =
+    await import('@quorate/transport-libp2p');
+  // The member dials them until they answer: what cannot be read never would.
+  for (const peer of options.peers ?? []) parseAddress(peer);
   const privateKey =
     key ?? (directory === null ? undefined : await makeHostKey(directory, generatePrivateKey));
   const common = {

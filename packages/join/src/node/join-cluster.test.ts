@@ -71,6 +71,7 @@ describe('joinCluster()', () => {
     expect(() => joinCluster(options as JoinOptions)).toThrow(/^Cannot /);
   });
 
+  const ours = createSecret();
   const valid = { namespace: 'a', storage: 'memory', formation: 'isolated' };
   test.each<[object, string]>([
     [{ relay: ['ws://h'] }, 'there is no option relay, did you mean relays?'],
@@ -91,6 +92,8 @@ describe('joinCluster()', () => {
     [{ iceServers: [{ url: 'stun:h' }] }, 'did you mean iceServers[0].urls?'],
     [{ secret: 12345 }, 'secret is number, wanted the text'],
     [{ secret: [] }, 'secret is object, wanted the text'],
+    [{ secret: [ours, 'public', ` ${ours}\n`] }, 'secret 3 of the list repeats secret 1'],
+    [{ secret: [ours, parseSecret(ours)] }, 'secret 2 repeats secret 1, wanted each once'],
     [{ writeTimeoutMs: '5' }, 'writeTimeoutMs is "5", wanted a number of milliseconds'],
     [{ dataDir: '' }, 'dataDir is "", wanted the path of a directory'],
     [{ zone: 'a/b' }, 'zone is "a/b", wanted 1 to 48 characters'],
@@ -99,10 +102,22 @@ describe('joinCluster()', () => {
     expect(() => joinCluster({ ...valid, ...options } as never)).toThrow(words);
   });
 
-  test('T29 an address that only the network cannot read is no broken invariant', async () => {
-    const cluster = isolated({ listen: ['/ip4/999.0.0.1/tcp/1/ws'] });
-    await expect(cluster.ready()).rejects.toMatchObject({ code: 'BAD_REQUEST' });
-  });
+  const unreadable = ['/ip4/999.0.0.1/tcp/1/ws'];
+  test.each<[string, Partial<JoinOptions>]>([
+    ['listens', { listen: unreadable }],
+    ['announces', { announce: unreadable }],
+    ['dials', { peers: unreadable }],
+    ['meets others', { relays: unreadable, secret: 'public', formation: 'join' }],
+  ])(
+    'T29 an address that only the network cannot read is no broken invariant: it %s',
+    async (_, options) => {
+      const cluster = isolated(options);
+      await expect(cluster.ready()).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+        message: expect.stringContaining('/ip4/999.0.0.1/tcp/1/ws') as string,
+      });
+    },
+  );
 
   test('T29 leave(), close() and ready() refuse what nobody knows, and do nothing', async () => {
     const cluster = isolated();

@@ -76,7 +76,13 @@ async function memberOnce(): Promise<{ readonly code: string | null; readonly me
 }
 
 describe('a member', () => {
-  const files = ['host-key', 'port', 'log/replica/identity', 'log/replica/secret'];
+  const files = [
+    'host-key',
+    'port',
+    'log/replica/identity',
+    'log/replica/secret',
+    'log/replica/extent',
+  ];
 
   test.each(files.flatMap((file) => Object.keys(mishaps).map((mishap) => [file, mishap] as const)))(
     'T5 %s, %s: STORAGE_CORRUPT naming it, and nothing changed',
@@ -96,16 +102,107 @@ describe('a member', () => {
     'host-key',
     'log/replica/identity',
     'log/replica/secret',
+    'log/replica/extent',
     'log/replica/log',
     'log/replica/snapshot',
-  ])('T5 %s missing: STORAGE_CORRUPT naming it', async (file) => {
+  ])('T5 %s missing: STORAGE_CORRUPT naming it, and nothing changed', async (file) => {
     expect(await memberOnce()).toMatchObject({ code: null });
     const path = join(dataDir, 'test', file);
     rmSync(path, { recursive: true });
+    const before = pictureOf(dataDir);
     const { code, message } = await memberOnce();
     expect(code).toBe('STORAGE_CORRUPT');
     expect(message).toContain(path);
+    expect(pictureOf(dataDir)).toEqual(before);
   });
+
+  test('T5 all segments of the log gone: no fresh member, and nothing changed', async () => {
+    expect(await memberOnce()).toMatchObject({ code: null });
+    const log = join(dataDir, 'test/log/replica/log');
+    for (const name of readdirSync(log)) rmSync(join(log, name));
+    const before = pictureOf(dataDir);
+    const { code, message } = await memberOnce();
+    expect(code).toBe('STORAGE_CORRUPT');
+    expect(message).toContain(log);
+    expect(pictureOf(dataDir)).toEqual(before);
+  });
+
+  test.each([0, 64, 100])(
+    'T5 the last segment cut to %i bytes: STORAGE_CORRUPT naming it, and it stays as it is',
+    async (bytes) => {
+      expect(await memberOnce()).toMatchObject({ code: null });
+      const log = join(dataDir, 'test/log/replica/log');
+      const path = join(log, readdirSync(log).sort().at(-1) ?? '');
+      truncateSync(path, bytes);
+      const { code, message } = await memberOnce();
+      expect(code).toBe('STORAGE_CORRUPT');
+      expect(message).toContain(path);
+      expect(statSync(path).size).toBe(bytes);
+    },
+  );
+
+  test.each(['.', 'log', 'log/replica', 'log/replica/log', 'log/replica/snapshot', 'log/archive'])(
+    'T5 the directory %s that is a link: STORAGE_CORRUPT naming it',
+    async (name) => {
+      expect(await memberOnce()).toMatchObject({ code: null });
+      const path = join(dataDir, 'test', name);
+      const moved = join(dataDir, 'moved');
+      mkdirSync(path, { recursive: true });
+      renameSync(path, moved);
+      symlinkSync(moved, path);
+      const before = pictureOf(dataDir);
+      const { code, message } = await memberOnce();
+      expect(code).toBe('STORAGE_CORRUPT');
+      expect(message).toContain(path);
+      expect(pictureOf(dataDir)).toEqual(before);
+    },
+  );
+
+  test('T5 a data directory that a person reaches through a link is used', async () => {
+    const real = join(dataDir, 'real');
+    mkdirSync(real);
+    symlinkSync(real, join(dataDir, 'way'));
+    const member = joinCluster({
+      ...{ namespace: 'test', formation: 'isolated', dataDir: join(dataDir, 'way') },
+    });
+    await member.kv.put('a', 1);
+    await member.close();
+    expect(readdirSync(join(real, 'test'))).toContain('log');
+  });
+
+  test.each(['a link', 'a FIFO', 'a directory'])(
+    'T5 its memory of others, %s: STORAGE_CORRUPT naming it, and nothing changed',
+    async (mishap) => {
+      expect(await memberOnce()).toMatchObject({ code: null });
+      const path = join(dataDir, 'test/log/replica/cache');
+      writeFileSync(path, 'whatever');
+      mishaps[mishap]?.(path);
+      const before = pictureOf(dataDir);
+      const { code, message } = await memberOnce();
+      expect(code).toBe('STORAGE_CORRUPT');
+      expect(message).toContain(path);
+      expect(pictureOf(dataDir)).toEqual(before);
+    },
+  );
+
+  test.each(['a flipped bit', 'emptied', 'sparse, of gigabytes'])(
+    'T5 its memory of others, %s, which is never synced: said, and made anew',
+    async (mishap) => {
+      const path = join(dataDir, 'test/log/replica/cache');
+      expect(await memberOnce()).toMatchObject({ code: null });
+      writeFileSync(path, 'written halfway');
+      mishaps[mishap]?.(path);
+      const member = joinCluster({ namespace: 'test', formation: 'isolated', dataDir });
+      await member.kv.put('a', 2);
+      expect(member.status.phase).toBe('ready');
+      expect(member.status.message).toContain(path);
+      await member.close();
+      const again = joinCluster({ namespace: 'test', formation: 'isolated', dataDir });
+      await again.ready();
+      expect(again.status.message).toBe('Ready');
+      await again.close();
+    },
+  );
 
   test.each(['a link', 'a FIFO', 'sparse, of gigabytes', 'a directory'])(
     'T5 a segment of the log that is %s: STORAGE_CORRUPT naming it',
@@ -167,6 +264,40 @@ describe('a relay', () => {
       mishaps[mishap]?.(path);
       const before = pictureOf(dataDir);
       await expect(startRelay({ ...relayOptions(), init: true })).rejects.toMatchObject({
+        code: 'STORAGE_CORRUPT',
+        message: expect.stringContaining(path) as string,
+      });
+      expect(pictureOf(dataDir)).toEqual(before);
+    },
+  );
+
+  test('T5 a register that is a link: STORAGE_CORRUPT naming it, and nothing changed', async () => {
+    await (await startRelay({ ...relayOptions(), init: true })).close();
+    const path = join(dataDir, 'register');
+    const moved = mkdtempSync(join(tmpdir(), 'quorate-moved-'));
+    renameSync(path, join(moved, 'register'));
+    symlinkSync(join(moved, 'register'), path);
+    try {
+      for (const init of [false, true]) {
+        await expect(startRelay({ ...relayOptions(), init })).rejects.toMatchObject({
+          code: 'STORAGE_CORRUPT',
+          message: expect.stringContaining(path) as string,
+        });
+      }
+      expect(readdirSync(moved)).toEqual(['register']);
+    } finally {
+      rmSync(moved, { recursive: true });
+    }
+  });
+
+  test.each(['a link', 'a FIFO', 'sparse, of gigabytes', 'a directory'])(
+    'T5 the list of namespaces, %s: STORAGE_CORRUPT naming it, and nothing changed',
+    async (mishap) => {
+      await (await startRelay({ ...relayOptions(), init: true })).close();
+      const path = join(dataDir, 'register/topics');
+      mishaps[mishap]?.(path);
+      const before = pictureOf(dataDir);
+      await expect(startRelay(relayOptions())).rejects.toMatchObject({
         code: 'STORAGE_CORRUPT',
         message: expect.stringContaining(path) as string,
       });
