@@ -51,12 +51,13 @@ export async function runCli(args: readonly string[], script: string): Promise<n
 }
 
 async function showTeeth(options: Options, wanted: readonly Bug[]): Promise<number> {
-  const { seeds, workerCount, tableFile } = options;
+  const { seeds, workerCount, without, tableFile } = options;
   const [from = 1] = seeds;
   const missed = await runTeeth({
     bugs: wanted,
     from,
     seedCount: seeds.length,
+    without,
     workerCount,
     taskTimeoutMs: teethTimeoutMs,
     found: async (finding) => {

@@ -28,7 +28,7 @@ import { StateReport } from './state-report.ts';
 import { Storm } from './storm.ts';
 import type { StormWorld } from './storm.ts';
 import { Stranger } from './stranger.ts';
-import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
+import { checkOf, describeFailure, isOn, violated } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import type { ProcessClock } from './virtual-clock.ts';
 import type { VirtualDisk } from './virtual-disk.ts';
@@ -222,8 +222,9 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     };
   }
 
-  /** Ends the world; the first failure is the one that counts. */
+  /** Ends the world; the first failure is the one that counts, of those that anybody looks for. */
   fail(error: unknown): void {
+    if (!isOn(checkOf(error))) return;
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
   }
 
@@ -266,7 +267,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.#checkerOf.set(nodeId, checker);
     if (founds) this.count('founded');
     if (founds && !this.register.writers.has(host.id)) {
-      throw new SafetyViolation('identity', `${host.id} founds and never held the claim (Z13)`);
+      violated('founding', `${host.id} founds and never held the claim (Z13)`);
     }
     return checker;
   }
@@ -299,7 +300,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       });
       if (leader === null) return;
       const text = `${process.host.id} was rolled back and is heard by ${leader} all the same (Z3)`;
-      this.fail(new SafetyViolation('identity', text));
+      this.guard(() => violated('identity', text));
       return;
     }
     if (status.phase !== 'stopped' || process.closing || process.host.process !== process) return;
@@ -325,15 +326,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       );
       return;
     }
-    this.fail(
-      new SafetyViolation('stopped', `${process.host.id} stopped: ${reason}: ${status.message}`),
-    );
+    const text = `${process.host.id} stopped: ${reason}: ${status.message}`;
+    this.guard(() => violated('stopped', text));
   }
 
   /** Z41: beside a cluster that acknowledges nobody claims, whatever the register has forgotten. */
   #checkNamed({ state, clusterId }: ReturnType<typeof namedIn>, by: string): void {
     if (this.#activeId !== null && clusterId !== this.#activeId) {
-      throw new SafetyViolation('identity', `${by} claims beside a cluster that lives (Z41)`);
+      violated('founding', `${by} claims beside a cluster that lives (Z41)`);
     }
     if (state === 'active') this.#activeId = clusterId;
   }
@@ -343,7 +343,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     const { phase, reason } = member.status;
     const isRefused = reason === 'REPLICA_ROLLED_BACK' || reason === 'REPLICA_CLONED';
     if (phase !== 'stopped' || !isRefused || host.disk.platter.identity?.mark != null) return;
-    throw new SafetyViolation('identity', `${host.id} ends as refused, and is not marked (Z38)`);
+    violated('mark', `${host.id} ends as refused, and is not marked (Z38)`);
   }
 
   /** For impostors: whatever runs under another name is none of this world's members. */
@@ -383,7 +383,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       this.#checkSilence(message);
       if (message.to !== this.#stranger?.nodeId) continue;
       const text = `${message.from} answers a member of another cluster: ${message.type} (Z12)`;
-      throw new SafetyViolation('identity', text);
+      violated('identity', text);
     }
   }
 
@@ -528,8 +528,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       return new Set(applied).size === 1;
     });
     const digests = new Set(processes.map(({ machine }) => machine.digest()));
-    if (digests.size > 1)
-      throw new SafetyViolation('equal-state', 'Members hold different states (K7)');
+    if (digests.size > 1) violated('equal-state', 'Members hold different states (K7)');
   }
 
   async #become(
@@ -540,7 +539,8 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   ): Promise<void> {
     while (!isSo()) {
       if (this.clock.now() >= deadline) {
-        throw new SafetyViolation('healthy-again', `not ${what} in time\n${this.#describe()}`);
+        violated('healthy-again', `not ${what} in time\n${this.#describe()}`);
+        return;
       }
       await this.#runUntil(this.clock.now() + everyMs);
     }
@@ -553,19 +553,18 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
         done = true;
       },
       (error: unknown) => {
-        this.fail(
-          error instanceof QuorateError
-            ? new SafetyViolation('healthy-again', `${what}: ${String(error)}`)
-            : error,
-        );
+        done = true;
+        this.guard(() => {
+          if (!(error instanceof QuorateError)) throw error;
+          violated('healthy-again', `${what}: ${String(error)}`);
+        });
       },
     );
     const deadline = this.clock.now() + 2 * lastCallMs;
     await this.clock.run(deadline, () => done || this.#failure !== null);
     if (this.#failure !== null) throw this.#failure;
-    if (!done)
-      throw new SafetyViolation('healthy-again', `${what} never came\n${this.#describe()}`);
-    await all;
+    if (done) return all;
+    violated('healthy-again', `${what} never came\n${this.#describe()}`);
   }
 
   /** One cluster, everybody in it and up to date, as many voters as there should be. */

@@ -16,7 +16,7 @@ import { hashBytes } from './event-hash.ts';
 import type { LogModel } from './log-model.ts';
 import type { Prng } from './prng.ts';
 import type { VirtualClock } from './virtual-clock.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 import { ProcessClock } from './virtual-clock.ts';
 import { VirtualDisk } from './virtual-disk.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
@@ -190,7 +190,7 @@ export class SimHost {
       const copies = checker.copiesAt(nodeId);
       if (copies >= expect) continue;
       const text = `${this.id} says in entry ${index} that there are ${expect} copies, and there are ${copies} (Z14)`;
-      throw new SafetyViolation('copies', text);
+      violated('copies', text);
     }
   }
 
@@ -209,7 +209,7 @@ export class SimHost {
     if (Math.max(worldMs, localMs) >= boundMs || process.member.status.raft.epoch === 1) return;
     if (checker.hasMetVoters(nodeId, isMet)) return;
     const text = `${this.id} votes ${Math.round(worldMs)} ms after its restart, before it met every voter (Z3)`;
-    throw new SafetyViolation('silence', text);
+    violated('silence', text);
   }
 
   /** Z27: a leader ends only sessions that it has itself waited for, a whole lifetime long. */
@@ -224,7 +224,7 @@ export class SimHost {
       // A little less than the leader itself counts: the world hears later of whoever leads.
       if (ledMs > sessionLifetimeMs * 0.9) continue;
       const text = `${this.id} leads for ${Math.round(ledMs)} ms and ends ${body.expired.length} sessions in entry ${index}, wanted ${sessionLifetimeMs} ms (Z27)`;
-      throw new SafetyViolation('sessions', text);
+      violated('sessions', text);
     }
   }
 
