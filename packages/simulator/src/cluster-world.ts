@@ -16,6 +16,7 @@ import { drawClusterWeather } from './cluster-weather.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { EventHash } from './event-hash.ts';
 import { override } from './overrides.ts';
+import { Page } from './page.ts';
 import { Prng } from './prng.ts';
 import { ForgetfulRegister, namedIn } from './forgetful-register.ts';
 import { LogModel } from './log-model.ts';
@@ -85,6 +86,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   #stranger: Stranger | null = null;
   #liar: ClusterLiar | null = null;
   readonly #forgetful: ForgetfulRegister | null;
+  readonly #page: Page | null;
   /** The cluster that was the first to acknowledge. */
   #activeId: unknown = null;
   #failure: Error | null = null;
@@ -171,9 +173,11 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
           anyProcess,
         }),
     );
+    this.#page = weather.pageHostCount > 0 ? new Page(this, new Prng(options.seed ^ 0x9a6e)) : null;
     for (let i = 1; i <= weather.hostCount; i++) {
       const id = `host-${i}`;
-      this.hosts.push(new SimHost(id, this, this.#prng.fork(id)));
+      const page = i <= weather.pageHostCount ? this.#page : null;
+      this.hosts.push(new SimHost(id, this, this.#prng.fork(id), page));
     }
   }
 
@@ -185,6 +189,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     if (this.weather.strangerComes) this.#meetStranger(this.weather.stormMs * 0.2);
     if (this.weather.lieEveryMs > 0) this.#meetLiar();
     this.#cells.begin();
+    this.#awaitPage();
     this.#forgetful?.run().then(
       () => {
         if (this.#forgetful !== null) this.#forgetful.isDone = true;
@@ -287,7 +292,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     const { nodeId } = process.host;
     const { role, term } = status.raft;
     if (role !== 'leader') process.leads = null;
-    else if (process.leads?.term !== term) process.leads = { term, sinceMs: process.clock.now() };
+    else if (process.leads?.term !== term) {
+      const sinceMs = process.clock.now();
+      process.leads = { term, sinceMs, sinceAwakeMs: process.host.page?.awakeMs ?? 0 };
+    }
+    if (process.host.page !== null) {
+      this.guard(() => this.#page?.checkTerm(process));
+      this.guard(() => this.#page?.checkLeaders());
+    }
     if (nodeId !== null) this.#report.role(nodeId, role, term);
     if (nodeId !== null && status.clusterId !== null && this.#checkers.has(nodeId)) {
       this.#founderOf.set(status.clusterId, nodeId);
@@ -381,6 +393,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     for (const message of messagesIn(frame, this.cipher.overheadBytes)) {
       this.checkerOf(message.from)?.sent(message);
       this.#checkSilence(message);
+      this.#page?.checkSent(message);
       if (message.to !== this.#stranger?.nodeId) continue;
       const text = `${message.from} answers a member of another cluster: ${message.type} (Z12)`;
       violated('identity', text);
@@ -440,6 +453,20 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     }
   }
 
+  /** Once all are one cluster the page begins to stand still. */
+  #awaitPage(): void {
+    const page = this.#page;
+    if (page === null) return;
+    if (!this.#isHealthy()) {
+      this.clock.setTimeout(() => this.#awaitPage(), 500);
+      return;
+    }
+    const { pageHostCount, hostCount, pagePauseEveryMs, pageDeathEveryMs } = this.weather;
+    const [first] = this.hosts;
+    if (pageHostCount === hostCount) page.settle(first?.process?.member.status.raft.term ?? 0);
+    page.begin(pagePauseEveryMs, pageDeathEveryMs);
+  }
+
   /** A while from now somebody of another cluster is there, and takes everybody for its own. */
   #meetStranger(delayMs: number): void {
     const { clock, network, cipher } = this;
@@ -494,6 +521,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.note('heal');
     this.#storm.end();
     this.#forgetful?.end();
+    this.#page?.end();
     this.#impostors.end();
     this.#stranger?.end();
     this.#stranger = null;

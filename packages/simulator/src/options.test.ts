@@ -38,6 +38,7 @@ describe('readOptions()', () => {
     const world = readOptions(['--seed', '3', '--bug', 'skip-a-gap', '--without', 'call-order']);
     expect(world?.bug?.without).toBe('call-order');
     expect(world?.bug?.edits.at(-1)?.file).toBe('simulator/src/violation.ts');
+    expect(readOptions(['--seed', '3', '--bug', 'skip-a-gap', '--without', 'crash'])).toBe(null);
     const teeth = readOptions(['--teeth', '--without', 'finder', '--table', 'a']);
     expect(teeth?.without).toBe('finder');
     expect(readOptions(['--teeth', '--without', 'one-vote'])?.without).toBe('one-vote');

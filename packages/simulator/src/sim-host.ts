@@ -13,6 +13,7 @@ import { KvStateMachine, createKv } from '@quorate/kv';
 import type { SafetyChecker } from './checker.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { hashBytes } from './event-hash.ts';
+import type { Page } from './page.ts';
 import type { LogModel } from './log-model.ts';
 import type { Prng } from './prng.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -36,7 +37,12 @@ export type SimProcess = {
   /** Replicas whose hosts said anything to it, some of them gone since. */
   readonly heard: Set<NodeId>;
   /** The term in which it leads, and since when by its own clock. */
-  leads: { readonly term: number; readonly sinceMs: number } | null;
+  leads: {
+    readonly term: number;
+    readonly sinceMs: number;
+    /** By the time for which its page did not stand still. */
+    readonly sinceAwakeMs: number;
+  } | null;
 };
 
 /** What a host needs of its world. */
@@ -64,6 +70,8 @@ export class SimHost {
   process: SimProcess | null = null;
   /** The replica on the disk, once there is one. */
   nodeId: NodeId | null = null;
+  /** Where it runs beside others; null: in a process of its own. */
+  readonly page: Page | null;
   readonly #world: SimHostWorld;
   /** Its disk was put back to an earlier state: nobody must hear it (Z3). */
   rolledBack = false;
@@ -71,8 +79,9 @@ export class SimHost {
   readonly #policy: Policy;
   #processCount = 0;
 
-  constructor(id: string, world: SimHostWorld, prng: Prng) {
+  constructor(id: string, world: SimHostWorld, prng: Prng, page: Page | null = null) {
     this.id = id;
+    this.page = page;
     this.#world = world;
     this.#prng = prng;
     this.#policy = createPolicy(world.weather.policy);
@@ -142,6 +151,7 @@ export class SimHost {
       stateMachine: this.#observed(machine),
       policy: weather.policy,
       writeTimeoutMs: weather.writeTimeoutMs,
+      ...(this.page === null ? {} : { neighbours: this.page.neighbours }),
     });
     const kv = createKv({ consensus: member, machine });
     this.#processCount += 1;

@@ -42,7 +42,7 @@ export async function runTeeth(options: TeethOptions): Promise<number> {
   for (const bug of options.bugs) {
     const isFinder = without === undefined || without === 'finder';
     const built = isFinder ? bug : withoutCheck(bug, without);
-    const bite = await biteInto(built, options.seedCount, options);
+    const { bite } = await biteInto(built, options.seedCount, options);
     if (bite === null) {
       missed += 1;
       await options.found({ bug, found: null });
@@ -59,7 +59,13 @@ export async function runTeeth(options: TeethOptions): Promise<number> {
     }
     const count = Math.max(seedCount, otherwiseSeedCountMin);
     const other = await biteInto(withoutCheck(bug, bite.check), count, options);
-    const otherwise = other?.check ?? null;
+    const otherwise = other.bite?.check ?? null;
+    if (otherwise === null && other.endlessCount > 0) {
+      // Nobody looked at the end of those: that is no survival.
+      await options.found({ bug, found });
+      console.log(`  without ${bite.check}: undecided, ${other.endlessCount} worlds had no end`);
+      continue;
+    }
     await options.found({ bug, found, otherwise });
     console.log(`  without ${bite.check}: ${describeOtherwise(otherwise)}, ${count} seeds`);
   }
@@ -70,13 +76,16 @@ export async function runTeeth(options: TeethOptions): Promise<number> {
 /** Without any bug nothing fails: else what fails with one is no proof of teeth. */
 async function checkControl(suite: Suite, options: TeethOptions): Promise<void> {
   const none: Bug = { id: 'none', what: 'the sources as they are', breaks: '', suite, edits: [] };
-  const bite = await biteInto(none, controlSeedCount, options);
+  const { bite } = await biteInto(none, controlSeedCount, options);
   if (bite !== null) throw new Error(`Cannot show teeth: seed ${bite.seed} fails as it is`);
 }
 
+type Search = { readonly bite: Bite | null; readonly endlessCount: number };
+
 /** The lowest seed that fails: lanes take seeds in order, and those under way are waited for. */
-async function biteInto(bug: Bug, seedCount: number, options: TeethOptions): Promise<Bite | null> {
+async function biteInto(bug: Bug, seedCount: number, options: TeethOptions): Promise<Search> {
   let first: Bite | null = null;
+  let endlessCount = 0;
   function* tasks(): Iterable<WorkerTask> {
     for (let i = 0; i < seedCount && first === null; i++) {
       yield { suite: bug.suite, seed: options.from + i };
@@ -89,13 +98,14 @@ async function biteInto(bug: Bug, seedCount: number, options: TeethOptions): Pro
       taskTimeoutMs: options.taskTimeoutMs,
       execArgv: [],
       done: (task, result) => {
+        if (result === null) endlessCount += 1;
         // A world without an end says nothing of what is wrong: another seed may.
         if (result?.check == null || (first !== null && first.seed < task.seed)) return;
         first = { seed: task.seed, check: result.check, failure: result.failure ?? '' };
       },
     }),
   );
-  return first;
+  return { bite: first, endlessCount };
 }
 
 function row(id: string, breaks: string, seeds: string, check: string, said: string): string {
