@@ -297,7 +297,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       process.leads = { term, sinceMs, sinceAwakeMs: process.host.page?.awakeMs ?? 0 };
     }
     if (process.host.page !== null) {
-      this.guard(() => this.#page?.checkTerm(process));
+      this.guard(() => this.#page?.checkTerm(process.host.id, process.member));
       this.guard(() => this.#page?.checkLeaders());
     }
     if (nodeId !== null) this.#report.role(nodeId, role, term);

@@ -3,17 +3,30 @@
  * together, and look at each other in memory.
  */
 import { Neighbours } from '@quorate/cluster';
-import type { Message } from '@quorate/core';
+import type { Member } from '@quorate/cluster';
+import type { Message, NodeId } from '@quorate/core';
 import type { Prng } from './prng.ts';
-import type { SimHost, SimProcess } from './sim-host.ts';
-import type { VirtualClock } from './virtual-clock.ts';
+import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 import { violated } from './violation.ts';
+
+/** A host of the world, as far as its page is concerned. */
+export type PageHost = {
+  readonly id: string;
+  readonly nodeId: NodeId | null;
+  readonly page: Page | null;
+  readonly process: {
+    readonly member: Member;
+    readonly clock: ProcessClock;
+    readonly leads: { readonly term: number; readonly sinceAwakeMs: number } | null;
+  } | null;
+  crash(): void;
+};
 
 /** What a page needs of its world. */
 export type PageWorld = {
   readonly clock: VirtualClock;
-  readonly hosts: readonly SimHost[];
-  start(host: SimHost): void;
+  readonly hosts: readonly PageHost[];
+  start(host: PageHost): void;
   count(what: string): void;
   note(what: string): void;
 };
@@ -57,10 +70,10 @@ export class Page {
   }
 
   /** T11: a page that stood still with all voters in it elects nobody. */
-  checkTerm({ host, member }: SimProcess): void {
-    const { term } = member.status.raft;
+  checkTerm(id: string, { status }: Member): void {
+    const { term } = status.raft;
     if (this.#term === null || term <= this.#term) return;
-    const text = `${host.id} is in term ${term}, and only lateness can have ended term ${this.#term} (Z44)`;
+    const text = `${id} is in term ${term}, and only lateness can have ended term ${this.#term} (Z44)`;
     violated('lateness', text);
   }
 
@@ -93,7 +106,7 @@ export class Page {
     }
   }
 
-  get #hosts(): SimHost[] {
+  get #hosts(): PageHost[] {
     return this.#world.hosts.filter(({ page }) => page === this);
   }
 
