@@ -12,8 +12,7 @@ import { hashBytes } from './event-hash.ts';
 import { quorumsOverlap } from './quorum-overlap.ts';
 import type { StateObserver } from './state-trace.ts';
 import { traceEntry } from './state-trace.ts';
-import type { Check } from './violation.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 
 /** A log as far as the checker needs it: terms by index, from `firstIndex` on. */
 type ModelLog = {
@@ -133,7 +132,7 @@ export class SafetyChecker {
     }
     batch.entries.forEach((entry, position) => {
       if (entry.index !== (batch.entries[0]?.index ?? 0) + position) {
-        fail('append-only', `${id} writes a batch with ${entry.index} at position ${position}`);
+        violated('append-only', `${id} writes a batch with ${entry.index} at position ${position}`);
       }
       this.#append(replica, entry);
     });
@@ -179,7 +178,7 @@ export class SafetyChecker {
       replica.seenMemberships.push(ofSnapshot(meta));
     }
     if (meta.index < replica.appliedIndex) {
-      fail(
+      violated(
         'apply-order',
         `${id} went back from applied ${replica.appliedIndex} to a snapshot at ${meta.index}`,
       );
@@ -193,7 +192,8 @@ export class SafetyChecker {
     const known = this.#leaders.get(term);
     if (known === id) return;
     this.checkCount += 1;
-    if (known !== undefined) fail('election-safety', `${known} and ${id} both lead term ${term}`);
+    if (known !== undefined)
+      violated('election-safety', `${known} and ${id} both lead term ${term}`);
     this.#leaders.set(term, id);
     this.#observe(id, { event: 'become-leader', term });
     const replica = this.#replica(id);
@@ -203,7 +203,7 @@ export class SafetyChecker {
     if (index <= replica.written.base.index) return;
     const own = termAt(replica.written, index);
     if (own !== this.#committedTerms[index]) {
-      fail(
+      violated(
         'leader-completeness',
         `${id} leads term ${term} with ${own === undefined ? 'nothing' : `term ${own}`}` +
           ` at ${index}, committed was term ${this.#committedTerms[index]}`,
@@ -234,7 +234,7 @@ export class SafetyChecker {
         this.checkCount += 1;
         if (message.rejected !== null) return;
         if (message.matchIndex > endOf(replica.durable)) {
-          fail(
+          violated(
             'durable-acknowledgement',
             `${message.from} acknowledges ${message.matchIndex}, durable is ${endOf(replica.durable)}`,
           );
@@ -252,16 +252,16 @@ export class SafetyChecker {
   appliedCommand(id: NodeId, index: number, hash: number): void {
     const replica = this.#replica(id);
     if (index <= replica.appliedIndex)
-      fail('apply-order', `${id} applies ${index} after ${replica.appliedIndex}`);
+      violated('apply-order', `${id} applies ${index} after ${replica.appliedIndex}`);
     if (index > endOf(replica.durable)) {
-      fail('apply-order', `${id} applies ${index}, durable is ${endOf(replica.durable)}`);
+      violated('apply-order', `${id} applies ${index}, durable is ${endOf(replica.durable)}`);
     }
     replica.appliedIndex = index;
     this.#commitTo(replica, index);
     this.#observe(id, { event: 'apply', index });
     const known = this.#commands.get(index);
     if (known === undefined) this.#commands.set(index, hash);
-    else if (known !== hash) fail('state-machine', `${id} applies another command at ${index}`);
+    else if (known !== hash) violated('state-machine', `${id} applies another command at ${index}`);
   }
 
   /**
@@ -333,10 +333,10 @@ export class SafetyChecker {
   applied(id: NodeId, entry: EntryId): void {
     const replica = this.#replica(id);
     if (entry.index !== replica.appliedIndex + 1) {
-      fail('apply-order', `${id} applies ${entry.index} after ${replica.appliedIndex}`);
+      violated('apply-order', `${id} applies ${entry.index} after ${replica.appliedIndex}`);
     }
     if (entry.index > endOf(replica.durable)) {
-      fail('apply-order', `${id} applies ${entry.index}, durable is ${endOf(replica.durable)}`);
+      violated('apply-order', `${id} applies ${entry.index}, durable is ${endOf(replica.durable)}`);
     }
     replica.appliedIndex = entry.index;
     this.#commitTo(replica, entry.index);
@@ -348,8 +348,10 @@ export class SafetyChecker {
   #commitTo(replica: Replica, commitIndex: number): void {
     for (let index = replica.commitIndex + 1; index <= commitIndex; index++) {
       const term = termAt(replica.written, index);
-      if (term === undefined)
-        fail('state-machine', `${replica.id} commits ${index} and does not hold it`);
+      if (term === undefined) {
+        violated('state-machine', `${replica.id} commits ${index} and does not hold it`);
+        continue;
+      }
       if (this.#committedTerms[index] === undefined) {
         this.#checkBacked(replica, index, term);
         this.#committedTerms[index] = term;
@@ -366,7 +368,7 @@ export class SafetyChecker {
     this.checkCount += 1;
     const committed = this.#committedTerms[index];
     if (committed !== undefined && committed !== term) {
-      fail(
+      violated(
         'state-machine',
         `${replica.id} ${verb} ${index} of term ${term}, committed was term ${committed}`,
       );
@@ -405,7 +407,7 @@ export class SafetyChecker {
         ({ index: at, membership }) =>
           `${at}: ${membership.voters.join()} + ${membership.votersOutgoing.join()}`,
       );
-      fail(
+      violated(
         'durable-majority',
         `${replica.id} commits ${index} of term ${term} without a durable majority:` +
           ` held by ${held.join()}, memberships ${asked.join('; ')}`,
@@ -424,7 +426,7 @@ export class SafetyChecker {
     const onDisk = termAt(replica.durable, index);
     const inMemory = termAt(replica.written, index);
     if (onDisk === undefined || inMemory === undefined || onDisk === inMemory) return;
-    fail(
+    violated(
       'durable-acknowledgement',
       `${replica.id} acknowledges ${index} of term ${inMemory}, durable is one of term ${onDisk}`,
     );
@@ -437,7 +439,7 @@ export class SafetyChecker {
     const committed = termAt(leader.written, leaderCommit);
     // A leader may be ahead of what it handed to its disk, or have compacted it.
     if (committed === undefined || committed === term) return;
-    fail(
+    violated(
       'own-term-commit',
       `${leader.id} leads term ${term} and commits ${leaderCommit} of term ${committed} by itself`,
     );
@@ -451,7 +453,7 @@ export class SafetyChecker {
       .reduce<MembershipAt | null>((a, b) => (a === null || b.index > a.index ? b : a), null);
     const from = at?.index ?? 0;
     if (meta.membershipIndex >= from && meta.membershipIndex <= meta.index) return;
-    fail(
+    violated(
       'membership',
       `${id} stores a snapshot at ${meta.index} with the membership of ${meta.membershipIndex}, wanted one of ${from} to ${meta.index}`,
     );
@@ -462,7 +464,7 @@ export class SafetyChecker {
     if (entry.index <= replica.commitIndex) {
       const committed = this.#committedTerms[entry.index];
       if (committed !== undefined && committed !== entry.term) {
-        fail('state-machine', `${replica.id} overwrites committed entry ${entry.index}`);
+        violated('state-machine', `${replica.id} overwrites committed entry ${entry.index}`);
       }
     }
     // What it had sent in a term it once led, and lost in a crash, may come back to it in a later one.
@@ -472,11 +474,11 @@ export class SafetyChecker {
       entry.index <= endOf(replica.written) &&
       termAt(replica.written, entry.index) !== entry.term
     ) {
-      fail('append-only', `${replica.id} overwrites ${entry.index} in its term ${currentTerm}`);
+      violated('append-only', `${replica.id} overwrites ${entry.index} in its term ${currentTerm}`);
     }
     const prevTerm = termAt(replica.written, entry.index - 1) ?? null;
     if (prevTerm === null && entry.index - 1 > endOf(replica.written)) {
-      fail('log-matching', `${replica.id} leaves a gap in front of ${entry.index}`);
+      violated('log-matching', `${replica.id} leaves a gap in front of ${entry.index}`);
     }
     const key = `${entry.term}:${entry.index}`;
     const hash = hashBytes(entry.data) + entry.type.length;
@@ -487,7 +489,8 @@ export class SafetyChecker {
       const matches =
         known.hash === hash &&
         (known.prevTerm === null || prevTerm === null || known.prevTerm === prevTerm);
-      if (!matches) fail('log-matching', `two entries at term ${entry.term}, index ${entry.index}`);
+      if (!matches)
+        violated('log-matching', `two entries at term ${entry.term}, index ${entry.index}`);
     }
     setTerm(replica.written, entry);
     while ((replica.memberships.at(-1)?.index ?? 0) >= entry.index) replica.memberships.pop();
@@ -512,7 +515,7 @@ export class SafetyChecker {
     const siblings = this.#membershipEntries.filter((one) => one.previousIndex === previousIndex);
     for (const other of previous === undefined ? [] : [previous, ...siblings]) {
       if (quorumsOverlap(at.membership, other.membership)) continue;
-      fail(
+      violated(
         'quorum-overlap',
         `${id} writes ${describeMembership(at.membership)} at ${at.index} of term ${at.term}, which can decide` +
           ` without ${describeMembership(other.membership)} at ${other.index} of term ${other.term}`,
@@ -534,14 +537,14 @@ export class SafetyChecker {
   #checkVote(replica: Replica, before: Vote, after: Vote): void {
     this.checkCount += 1;
     if (after.term < before.term) {
-      fail('one-vote', `${replica.id} went back from term ${before.term} to ${after.term}`);
+      violated('one-vote', `${replica.id} went back from term ${before.term} to ${after.term}`);
     }
     if (
       after.term === before.term &&
       before.votedFor !== null &&
       after.votedFor !== before.votedFor
     ) {
-      fail(
+      violated(
         'one-vote',
         `${replica.id} changed its vote in term ${after.term} from ${before.votedFor} to ${after.votedFor}`,
       );
@@ -552,14 +555,14 @@ export class SafetyChecker {
     this.checkCount += 1;
     const earlier = replica.sentVotes.get(term);
     if (earlier !== undefined && earlier !== candidate) {
-      fail(
+      violated(
         'one-vote',
         `${replica.id} voted twice in term ${term}: for ${earlier} and ${candidate}`,
       );
     }
     replica.sentVotes.set(term, candidate);
     if (replica.durableVotes.get(term) !== candidate) {
-      fail(
+      violated(
         'durable-vote',
         `${replica.id} sent a vote for ${candidate} in term ${term} before it was durable`,
       );
@@ -588,10 +591,6 @@ export class SafetyChecker {
     }
     return replica;
   }
-}
-
-function fail(check: Check, text: string): never {
-  throw new SafetyViolation(check, text);
 }
 
 function emptyLog(): ModelLog {
@@ -628,6 +627,7 @@ function termAt(log: ModelLog, index: number): number | undefined {
 function setTerm(log: ModelLog, entry: EntryId): void {
   const position = entry.index - log.firstIndex;
   if (position < 0) return;
-  log.terms.length = Math.min(log.terms.length, position);
+  // With a hole where there is one: its check may be off.
+  log.terms.length = position;
   log.terms.push(entry.term);
 }

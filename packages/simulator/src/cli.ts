@@ -18,7 +18,7 @@ import type { MeasuredResult } from './world.ts';
 /** One world's real time is bounded, so that a world that hangs is told from a machine with much to do. */
 const taskTimeoutMs = 600_000;
 /** The same for worlds with a bug in them, some of which do hang. */
-const teethTimeoutMs = 60_000;
+const teethTimeoutMs = 180_000;
 
 /** Runs what `args` ask for; resolves with the exit code. `script` is what workers run. */
 export async function runCli(args: readonly string[], script: string): Promise<number> {
@@ -51,12 +51,13 @@ export async function runCli(args: readonly string[], script: string): Promise<n
 }
 
 async function showTeeth(options: Options, wanted: readonly Bug[]): Promise<number> {
-  const { seeds, workerCount, tableFile } = options;
+  const { seeds, workerCount, without, tableFile } = options;
   const [from = 1] = seeds;
   const missed = await runTeeth({
     bugs: wanted,
     from,
     seedCount: seeds.length,
+    without,
     workerCount,
     taskTimeoutMs: teethTimeoutMs,
     found: async (finding) => {

@@ -70,6 +70,11 @@ export type ClusterWeather = {
   readonly registerDownEveryMs: number;
   /** Once, the register forgets a cluster that lives, while others are still to come (T3). */
   readonly registerForgets: boolean;
+  /** So many hosts are in one page, and share its event loop (Z61); 0: each has a process of its own. */
+  readonly pageHostCount: number;
+  /** Once there is a cluster, the page stands still, and dies. */
+  readonly pagePauseEveryMs: number;
+  readonly pageDeathEveryMs: number;
   /** A crash hits the leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
 };
@@ -84,6 +89,7 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
   if (kind < 0.4) return { ...weather, strangerComes: true };
   if (weather.hostCount >= 2 && kind < 0.5) return withExpectedCopies(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.6) return withForgetfulRegister(weather, prng);
+  if (kind >= 0.9) return prng.chance(0.5) ? withLonePage(weather, prng) : withPage(weather, prng);
   // A lease rests on everybody's honesty: whoever may say that a leader handed over ends it.
   if (kind >= 0.75 || weather.policy.leaseReads === true) return weather;
   return { ...weather, lieEveryMs: prng.between(200, 3_000) };
@@ -192,6 +198,48 @@ function withShortSessions(weather: ClusterWeather, prng: Prng): ClusterWeather 
   };
 }
 
+/** All voters are in one page, and its lateness is the only trouble there is (Z44). */
+function withLonePage(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  const hostCount = prng.pick([3, 3, 5]);
+  return {
+    ...weather,
+    ...noDeaths,
+    ...promptDisks,
+    hostCount,
+    startPattern: 'at once',
+    policy: { ...weather.policy, maxVoters: hostCount },
+    network: { ...weather.network, delayMsMax: 5, lossy: false, slowChance: 0 },
+    stormMs: Math.max(weather.stormMs, 25_000),
+    freezeEveryMs: 0,
+    clockJumpEveryMs: 0,
+    transferEveryMs: 0,
+    cutEveryMs: 0,
+    resetEveryMs: 0,
+    registerDownEveryMs: 0,
+    pageHostCount: hostCount,
+    pagePauseEveryMs: prng.between(1_000, 5_000),
+  };
+}
+
+/** Two in one page and others elsewhere: it stands still and dies, and loses sight of them (Z61). */
+function withPage(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  const hostCount = Math.max(3, weather.hostCount);
+  return {
+    ...weather,
+    ...noDeaths,
+    ...promptDisks,
+    hostCount,
+    policy: { ...weather.policy, maxVoters: hostCount < 5 ? 3 : 5 },
+    stormMs: Math.max(weather.stormMs, 25_000),
+    freezeEveryMs: 0,
+    clockJumpEveryMs: 0,
+    cutEveryMs: prng.between(1_500, 6_000),
+    pageHostCount: hostCount < 5 ? 2 : prng.pick([2, 3]),
+    pagePauseEveryMs: prng.between(2_000, 8_000),
+    pageDeathEveryMs: prng.pick([0, 12_000]),
+  };
+}
+
 const quickElections = { electionTimeoutMsMin: 400, electionTimeoutMsMax: 800 };
 
 /** Nobody dies, and every disk stays what it was. */
@@ -289,6 +337,9 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     lieEveryMs: 0,
     registerDownEveryMs: perhaps(3_000, 15_000),
     registerForgets: false,
+    pageHostCount: 0,
+    pagePauseEveryMs: 0,
+    pageDeathEveryMs: 0,
     aimAtLeaderChance: prng.pick([0, 0.5, 1]),
   };
 }

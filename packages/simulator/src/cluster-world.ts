@@ -16,6 +16,7 @@ import { drawClusterWeather } from './cluster-weather.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { EventHash } from './event-hash.ts';
 import { override } from './overrides.ts';
+import { Page } from './page.ts';
 import { Prng } from './prng.ts';
 import { ForgetfulRegister, namedIn } from './forgetful-register.ts';
 import { LogModel } from './log-model.ts';
@@ -28,7 +29,7 @@ import { StateReport } from './state-report.ts';
 import { Storm } from './storm.ts';
 import type { StormWorld } from './storm.ts';
 import { Stranger } from './stranger.ts';
-import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
+import { checkOf, describeFailure, isOn, violated } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import type { ProcessClock } from './virtual-clock.ts';
 import type { VirtualDisk } from './virtual-disk.ts';
@@ -85,6 +86,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   #stranger: Stranger | null = null;
   #liar: ClusterLiar | null = null;
   readonly #forgetful: ForgetfulRegister | null;
+  readonly #page: Page | null;
   /** The cluster that was the first to acknowledge. */
   #activeId: unknown = null;
   #failure: Error | null = null;
@@ -171,9 +173,11 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
           anyProcess,
         }),
     );
+    this.#page = weather.pageHostCount > 0 ? new Page(this, new Prng(options.seed ^ 0x9a6e)) : null;
     for (let i = 1; i <= weather.hostCount; i++) {
       const id = `host-${i}`;
-      this.hosts.push(new SimHost(id, this, this.#prng.fork(id)));
+      const page = i <= weather.pageHostCount ? this.#page : null;
+      this.hosts.push(new SimHost(id, this, this.#prng.fork(id), page));
     }
   }
 
@@ -185,6 +189,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     if (this.weather.strangerComes) this.#meetStranger(this.weather.stormMs * 0.2);
     if (this.weather.lieEveryMs > 0) this.#meetLiar();
     this.#cells.begin();
+    this.#awaitPage();
     this.#forgetful?.run().then(
       () => {
         if (this.#forgetful !== null) this.#forgetful.isDone = true;
@@ -222,8 +227,9 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     };
   }
 
-  /** Ends the world; the first failure is the one that counts. */
+  /** Ends the world; the first failure is the one that counts, of those that anybody looks for. */
   fail(error: unknown): void {
+    if (!isOn(checkOf(error))) return;
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
   }
 
@@ -266,7 +272,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.#checkerOf.set(nodeId, checker);
     if (founds) this.count('founded');
     if (founds && !this.register.writers.has(host.id)) {
-      throw new SafetyViolation('identity', `${host.id} founds and never held the claim (Z13)`);
+      violated('founding', `${host.id} founds and never held the claim (Z13)`);
     }
     return checker;
   }
@@ -286,7 +292,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     const { nodeId } = process.host;
     const { role, term } = status.raft;
     if (role !== 'leader') process.leads = null;
-    else if (process.leads?.term !== term) process.leads = { term, sinceMs: process.clock.now() };
+    else if (process.leads?.term !== term) {
+      const sinceMs = process.clock.now();
+      process.leads = { term, sinceMs, sinceAwakeMs: process.host.page?.awakeMs ?? 0 };
+    }
+    if (process.host.page !== null) {
+      this.guard(() => this.#page?.checkTerm(process.host.id, process.member));
+      this.guard(() => this.#page?.checkLeaders());
+    }
     if (nodeId !== null) this.#report.role(nodeId, role, term);
     if (nodeId !== null && status.clusterId !== null && this.#checkers.has(nodeId)) {
       this.#founderOf.set(status.clusterId, nodeId);
@@ -299,7 +312,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       });
       if (leader === null) return;
       const text = `${process.host.id} was rolled back and is heard by ${leader} all the same (Z3)`;
-      this.fail(new SafetyViolation('identity', text));
+      this.guard(() => violated('identity', text));
       return;
     }
     if (status.phase !== 'stopped' || process.closing || process.host.process !== process) return;
@@ -325,15 +338,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       );
       return;
     }
-    this.fail(
-      new SafetyViolation('stopped', `${process.host.id} stopped: ${reason}: ${status.message}`),
-    );
+    const text = `${process.host.id} stopped: ${reason}: ${status.message}`;
+    this.guard(() => violated('stopped', text));
   }
 
   /** Z41: beside a cluster that acknowledges nobody claims, whatever the register has forgotten. */
   #checkNamed({ state, clusterId }: ReturnType<typeof namedIn>, by: string): void {
     if (this.#activeId !== null && clusterId !== this.#activeId) {
-      throw new SafetyViolation('identity', `${by} claims beside a cluster that lives (Z41)`);
+      violated('founding', `${by} claims beside a cluster that lives (Z41)`);
     }
     if (state === 'active') this.#activeId = clusterId;
   }
@@ -343,7 +355,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     const { phase, reason } = member.status;
     const isRefused = reason === 'REPLICA_ROLLED_BACK' || reason === 'REPLICA_CLONED';
     if (phase !== 'stopped' || !isRefused || host.disk.platter.identity?.mark != null) return;
-    throw new SafetyViolation('identity', `${host.id} ends as refused, and is not marked (Z38)`);
+    violated('mark', `${host.id} ends as refused, and is not marked (Z38)`);
   }
 
   /** For impostors: whatever runs under another name is none of this world's members. */
@@ -381,9 +393,10 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     for (const message of messagesIn(frame, this.cipher.overheadBytes)) {
       this.checkerOf(message.from)?.sent(message);
       this.#checkSilence(message);
+      this.#page?.checkSent(message);
       if (message.to !== this.#stranger?.nodeId) continue;
       const text = `${message.from} answers a member of another cluster: ${message.type} (Z12)`;
-      throw new SafetyViolation('identity', text);
+      violated('identity', text);
     }
   }
 
@@ -440,6 +453,20 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     }
   }
 
+  /** Once all are one cluster the page begins to stand still. */
+  #awaitPage(): void {
+    const page = this.#page;
+    if (page === null) return;
+    if (!this.#isHealthy()) {
+      this.clock.setTimeout(() => this.#awaitPage(), 500);
+      return;
+    }
+    const { pageHostCount, hostCount, pagePauseEveryMs, pageDeathEveryMs } = this.weather;
+    const [first] = this.hosts;
+    if (pageHostCount === hostCount) page.settle(first?.process?.member.status.raft.term ?? 0);
+    page.begin(pagePauseEveryMs, pageDeathEveryMs);
+  }
+
   /** A while from now somebody of another cluster is there, and takes everybody for its own. */
   #meetStranger(delayMs: number): void {
     const { clock, network, cipher } = this;
@@ -494,6 +521,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.note('heal');
     this.#storm.end();
     this.#forgetful?.end();
+    this.#page?.end();
     this.#impostors.end();
     this.#stranger?.end();
     this.#stranger = null;
@@ -528,8 +556,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       return new Set(applied).size === 1;
     });
     const digests = new Set(processes.map(({ machine }) => machine.digest()));
-    if (digests.size > 1)
-      throw new SafetyViolation('equal-state', 'Members hold different states (K7)');
+    if (digests.size > 1) violated('equal-state', 'Members hold different states (K7)');
   }
 
   async #become(
@@ -540,7 +567,8 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   ): Promise<void> {
     while (!isSo()) {
       if (this.clock.now() >= deadline) {
-        throw new SafetyViolation('healthy-again', `not ${what} in time\n${this.#describe()}`);
+        violated('healthy-again', `not ${what} in time\n${this.#describe()}`);
+        return;
       }
       await this.#runUntil(this.clock.now() + everyMs);
     }
@@ -553,19 +581,18 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
         done = true;
       },
       (error: unknown) => {
-        this.fail(
-          error instanceof QuorateError
-            ? new SafetyViolation('healthy-again', `${what}: ${String(error)}`)
-            : error,
-        );
+        done = true;
+        this.guard(() => {
+          if (!(error instanceof QuorateError)) throw error;
+          violated('healthy-again', `${what}: ${String(error)}`);
+        });
       },
     );
     const deadline = this.clock.now() + 2 * lastCallMs;
     await this.clock.run(deadline, () => done || this.#failure !== null);
     if (this.#failure !== null) throw this.#failure;
-    if (!done)
-      throw new SafetyViolation('healthy-again', `${what} never came\n${this.#describe()}`);
-    await all;
+    if (done) return all;
+    violated('healthy-again', `${what} never came\n${this.#describe()}`);
   }
 
   /** One cluster, everybody in it and up to date, as many voters as there should be. */

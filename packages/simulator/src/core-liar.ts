@@ -7,7 +7,7 @@
 import type { Message, NodeId, Status } from '@quorate/core';
 import type { CoreNode } from './core-node.ts';
 import type { Prng } from './prng.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 
 /** What a lie must leave as it is. */
 type Kept = readonly (keyof Status)[];
@@ -86,15 +86,12 @@ export class CoreLiar {
     if (before === undefined || after === undefined) return;
     const what = `${message.type} of term ${message.term} from ${message.from}`;
     if (after.term > before.term + termStepMax) {
-      throw new SafetyViolation('liars', `${what} takes ${node.id} to term ${after.term} (Z40)`);
+      violated('liars', `${what} takes ${node.id} to term ${after.term} (Z40)`);
     }
     for (const field of kept) {
       const [was, is] = [before[field], after[field]].map((value) => JSON.stringify(value));
       if (was === is) continue;
-      throw new SafetyViolation(
-        'liars',
-        `${what} moves ${node.id}: ${field} ${was} to ${is} (Z47)`,
-      );
+      violated('liars', `${what} moves ${node.id}: ${field} ${was} to ${is} (Z47)`);
     }
   }
 

@@ -10,7 +10,7 @@ import { Raft, decodeMembershipEntry } from '@quorate/core';
 import type { SafetyChecker } from './checker.ts';
 import { hashBytes } from './event-hash.ts';
 import type { Prng } from './prng.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
 /** The replicated state: how many commands, and a hash that stands on all of them in order. */
@@ -209,7 +209,7 @@ export class CoreNode {
     for (const half of [membership.voters, membership.votersOutgoing]) {
       if (half.length === 0 || 2 * half.filter(isHeard).length > half.length) continue;
       const text = `${this.id} leads term ${term}, and no quorum has answered it for ${patience} ticks`;
-      throw new SafetyViolation('check-quorum', text);
+      violated('check-quorum', text);
     }
   }
 
@@ -218,8 +218,10 @@ export class CoreNode {
     const raft = this.raft;
     if (raft === null) return;
     for (let rounds = 0; ; rounds++) {
-      if (rounds > 1_000)
-        throw new SafetyViolation('stopped', `${this.id} never stops being ready`);
+      if (rounds > 1_000) {
+        violated('stopped', `${this.id} never stops being ready`);
+        return;
+      }
       this.#lease?.observe();
       const ready = raft.ready();
       if (ready === null) return;
@@ -232,26 +234,24 @@ export class CoreNode {
     const checker = this.#world.checker;
     for (const refusal of ready.refused) this.#world.refused(this, refusal);
     if (ready.fatal !== null) {
-      throw new SafetyViolation('stopped', `${this.id} is fatal: ${ready.fatal.reason}`);
+      violated('stopped', `${this.id} is fatal: ${ready.fatal.reason}`);
     }
     for (const { term, index } of ready.truncated) {
       if (checker.committedTerm(index) === term) {
-        throw new SafetyViolation(
-          'state-machine',
-          `${this.id} says that committed ${term}:${index} was truncated`,
-        );
+        violated('state-machine', `${this.id} says that committed ${term}:${index} was truncated`);
       }
     }
     if (ready.installSnapshot !== null) {
       const { index } = ready.installSnapshot;
       const snapshot = this.received.get(index);
       if (snapshot === undefined) {
-        throw new SafetyViolation(
+        violated(
           'faithful-snapshot',
           `${this.id} installs a snapshot at ${index} that it never got`,
         );
+      } else {
+        this.#write({ type: 'snapshot', snapshot, install: true });
       }
-      this.#write({ type: 'snapshot', snapshot, install: true });
     }
     if (ready.persist !== null) {
       checker.written(this.id, ready.persist);

@@ -14,7 +14,7 @@ import { EventHash } from './event-hash.ts';
 import { override } from './overrides.ts';
 import { Prng } from './prng.ts';
 import { StateReport } from './state-report.ts';
-import { SafetyViolation, checkOf, describeFailure } from './violation.ts';
+import { checkOf, describeFailure, isOn, violated } from './violation.ts';
 import { ProcessClock, VirtualClock } from './virtual-clock.ts';
 import type { WorldOptions, WorldResult } from './world.ts';
 
@@ -30,7 +30,7 @@ export function runCoreWorld(options: WorldOptions): WorldResult {
   try {
     world.run();
   } catch (error) {
-    return world.result(error);
+    return world.result(isOn(checkOf(error)) ? error : null);
   }
   return world.result(null);
 }
@@ -194,7 +194,7 @@ class CoreWorld implements CoreNodeWorld {
       const command = commandOf(entry.data);
       const earlier = this.#commandAt.get(entry.index);
       if (earlier !== undefined && earlier !== command) {
-        throw new SafetyViolation('state-machine', `Two commands were applied at ${entry.index}`);
+        violated('state-machine', `Two commands were applied at ${entry.index}`);
       }
       this.#commandAt.set(entry.index, command);
     }
@@ -203,10 +203,7 @@ class CoreWorld implements CoreNodeWorld {
     if (command === undefined) return;
     this.#proposed.delete(key);
     if (commandOf(entry.data) !== command) {
-      throw new SafetyViolation(
-        'state-machine',
-        `${node.id} found a foreign command at ${entry.index}`,
-      );
+      violated('state-machine', `${node.id} found a foreign command at ${entry.index}`);
     }
     this.#acknowledged.set(command, entry.index);
     if (entry.index <= this.#acknowledgedIndex) return;
@@ -217,13 +214,15 @@ class CoreWorld implements CoreNodeWorld {
   read(node: CoreNode, requestId: number, index: number | null): void {
     const key = `${node.id}:${requestId}`;
     const wanted = this.#reads.get(key);
-    if (wanted === undefined)
-      throw new SafetyViolation('linearizable', `${node.id} answered no read ${requestId}`);
+    if (wanted === undefined) {
+      violated('linearizable', `${node.id} answered no read ${requestId}`);
+      return;
+    }
     this.#reads.delete(key);
     if (index === null) return;
     this.#count('reads');
     if (index < wanted) {
-      throw new SafetyViolation(
+      violated(
         'linearizable',
         `${node.id} reads at ${index}, acknowledged before the request was ${wanted} (R1, R6)`,
       );
@@ -234,7 +233,7 @@ class CoreWorld implements CoreNodeWorld {
     this.#count(`refused ${kind}`);
     // Where nobody lies no honest peer is accused; a late word may look as if something was forgotten.
     if (kind !== 'contradiction' || this.#weather.lieEveryMs > 0) return;
-    throw new SafetyViolation('stopped', `${id} refuses ${message.type}: ${reason}`);
+    violated('stopped', `${id} refuses ${message.type}: ${reason}`);
   }
 
   // Work and trouble.
@@ -343,7 +342,7 @@ class CoreWorld implements CoreNodeWorld {
       if (index === null) continue;
       this.#count('lease reads');
       if (index >= this.#acknowledgedIndex) continue;
-      throw new SafetyViolation(
+      violated(
         'linearizable',
         `${node.id} reads by its lease at ${index}, acknowledged is ${this.#acknowledgedIndex} (Z23)`,
       );
@@ -478,10 +477,11 @@ class CoreWorld implements CoreNodeWorld {
       }
       if (last !== -1 && !this.#acknowledged.has(last) && !this.#isUnderWay(last)) last = -1;
       if (this.clock.now() >= deadline || this.clock.eventCount - eventsBefore > eventCountMax) {
-        throw new SafetyViolation(
+        violated(
           'healthy-again',
           `no progress ${healTimeouts} election timeouts after healing\n${this.#describe()}`,
         );
+        return;
       }
     }
     this.#checkEnd();
@@ -525,7 +525,10 @@ class CoreWorld implements CoreNodeWorld {
 
   #checkEnd(): void {
     const leader = this.#nodes.find((node) => node.raft?.status().role === 'leader');
-    if (leader?.raft == null) throw new SafetyViolation('healthy-again', 'no leader at the end');
+    if (leader?.raft == null) {
+      violated('healthy-again', 'no leader at the end');
+      return;
+    }
     const { membership } = leader.raft.status();
     for (const id of [...membership.voters, ...membership.learners]) {
       const node = this.#node(id);
@@ -533,31 +536,24 @@ class CoreWorld implements CoreNodeWorld {
         node.state.hash !== leader.state.hash ||
         node.state.commandCount !== leader.state.commandCount
       ) {
-        throw new SafetyViolation(
-          'equal-state',
-          `${id} and ${leader.id} differ at ${leader.appliedIndex}`,
-        );
+        violated('equal-state', `${id} and ${leader.id} differ at ${leader.appliedIndex}`);
       }
     }
     const seen = new Set<number>();
     for (const [index, command] of this.#commandAt) {
       if (index > leader.appliedIndex) continue;
-      if (seen.has(command))
-        throw new SafetyViolation('exactly-once', `Command ${command} was applied twice`);
+      if (seen.has(command)) violated('exactly-once', `Command ${command} was applied twice`);
       seen.add(command);
     }
     if (seen.size !== leader.state.commandCount) {
-      throw new SafetyViolation(
+      violated(
         'equal-state',
         `${leader.id} holds ${leader.state.commandCount} commands, ${seen.size} were applied`,
       );
     }
     for (const [command, index] of this.#acknowledged) {
       if (this.#commandAt.get(index) !== command) {
-        throw new SafetyViolation(
-          'acknowledged',
-          `Acknowledged command ${command} is not at ${index}`,
-        );
+        violated('acknowledged', `Acknowledged command ${command} is not at ${index}`);
       }
     }
   }

@@ -6,7 +6,7 @@ import { decodeCborMap, encodeCbor, isQuorateError } from '@quorate/contracts';
 import type { RegisterRecord } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { SimHost, SimProcess } from './sim-host.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
 import type { VirtualRegister } from './virtual-register.ts';
@@ -127,10 +127,7 @@ export class ForgetfulRegister {
       // A question that got lost refuses nothing.
       if (count === triesMax || !isQuorateError(refusal, 'UNREACHABLE')) return;
     }
-    throw new SafetyViolation(
-      'identity',
-      `${process.host.id} writes its cluster into the register ${how} (Z58)`,
-    );
+    violated('register', `${process.host.id} writes its cluster into the register ${how} (Z58)`);
   }
 
   /** As a person does who has read what the members say: until it works. */

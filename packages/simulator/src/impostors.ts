@@ -10,7 +10,7 @@ import { Ghost, factsOf, formerOf, freshRun } from './ghost.ts';
 import type { Prng } from './prng.ts';
 import type { SimHost } from './sim-host.ts';
 import type { StormWorld } from './storm.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 import { ProcessClock } from './virtual-clock.ts';
 import { VirtualDisk } from './virtual-disk.ts';
 import type { Platter } from './virtual-disk.ts';
@@ -110,7 +110,7 @@ export class Impostors {
       const { leader } = member.status.raft;
       if (leader === null || this.#copy?.disk !== disk) return;
       const text = `a copy of ${original.id} is opened, and is heard by ${leader} (Z48)`;
-      this.#world.fail(new SafetyViolation('identity', text));
+      this.#world.guard(() => violated('identity', text));
     });
     void member.start();
   }

@@ -9,7 +9,7 @@ import type { Entry, NodeId, SnapshotMeta } from '@quorate/core';
 import { KvStateMachine } from '@quorate/kv';
 import type { HistoryLimits } from '@quorate/kv';
 import { SessionModel } from './session-model.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 
 export type LogModelOptions = {
   /** The term of the committed entry at an index, while one is known. */
@@ -62,7 +62,7 @@ export class LogModel {
     const own = this.#snapshot();
     if (own.equals(bytes)) return;
     const differs = own.findIndex((byte, at) => byte !== bytes[at]);
-    throw new SafetyViolation(
+    violated(
       'faithful-snapshot',
       differs < 0 || differs >= bytes.length
         ? `${id} stored ${bytes.length} bytes at ${meta.index}, its log makes ${own.length}`
@@ -84,11 +84,11 @@ export class LogModel {
     const { time, body } = decodeEntry(data);
     if (!this.#state.activated && (body.type === 'command' || body.type === 'resolve')) {
       const text = `entry ${index} is a command, in a cluster that is not active (Z10)`;
-      throw new SafetyViolation('identity', text);
+      violated('founding', text);
     }
     if (!this.#state.formed && (body.type === 'command' || body.type === 'resolve')) {
       const text = `entry ${index} is a command, and the log does not say that there are copies (Z14)`;
-      throw new SafetyViolation('copies', text);
+      violated('copies', text);
     }
     this.#sessions.applied(index, time, body, event);
   }

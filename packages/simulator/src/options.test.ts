@@ -34,6 +34,16 @@ describe('readOptions()', () => {
     expect(world?.shrink).toBe(true);
   });
 
+  test('--without builds a check out of the world of a bug, or of all worlds of --teeth', () => {
+    const world = readOptions(['--seed', '3', '--bug', 'skip-a-gap', '--without', 'call-order']);
+    expect(world?.bug?.without).toBe('call-order');
+    expect(world?.bug?.edits.at(-1)?.file).toBe('simulator/src/violation.ts');
+    expect(readOptions(['--seed', '3', '--bug', 'skip-a-gap', '--without', 'crash'])).toBe(null);
+    const teeth = readOptions(['--teeth', '--without', 'finder', '--table', 'a']);
+    expect(teeth?.without).toBe('finder');
+    expect(readOptions(['--teeth', '--without', 'one-vote'])?.without).toBe('one-vote');
+  });
+
   test.each([
     [['--seeds', 'many'], ''],
     [['--workers', '0'], ''],
@@ -48,6 +58,13 @@ describe('readOptions()', () => {
     [['--trace', 'a', '--seed', '1'], '--trace goes with --suite'],
     [['--trace', 'a'], '--trace goes with --seed'],
     [['--table', 'a'], '--table goes with --teeth'],
+    [['--teeth', '--without', 'taste'], '--without takes one of finder, election-safety'],
+    [['--seed', '1', '--without', 'watch'], '--without goes with --bug or --teeth'],
+    [
+      ['--seed', '1', '--bug', 'skip-a-gap', '--without', 'finder'],
+      '--without finder goes with --teeth',
+    ],
+    [['--teeth', '--without', 'watch', '--table', 'a'], '--table goes without --without'],
     [['--seed', '1', '--hours', '1'], '--hours goes without --seed'],
     [['--teeth', '--seed', '1'], '--teeth goes with --seeds'],
     [['--bug', 'skip-a-gap'], '--bug goes with --teeth or with --seed'],

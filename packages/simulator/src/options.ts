@@ -3,7 +3,10 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Overrides } from './overrides.ts';
 import type { Bug } from './teeth/bug.ts';
+import { withoutCheck } from './teeth/bug.ts';
 import { bugs } from './teeth/catalog.ts';
+import { checks } from './violation.ts';
+import type { Check } from './violation.ts';
 import type { Suite } from './world.ts';
 
 export const usage: string = `Runs simulated clusters, one world per seed and suite.
@@ -11,8 +14,9 @@ export const usage: string = `Runs simulated clusters, one world per seed and su
   pnpm sim [--seeds N] [--from N] [--seed N] [--suite core|cluster|all] [--members N]
            [--workers N] [--twice] [--verbose] [--hours H]
   pnpm sim --seed N --suite S [--weather JSON] [--verbose] [--trace FILE] [--shrink]
-  pnpm sim --seed N --bug ID [--weather JSON] [--shrink]
-  pnpm sim --teeth [--bug ID] [--suite S] [--seeds N] [--from N] [--table FILE]
+  pnpm sim --seed N --bug ID [--without CHECK] [--weather JSON] [--shrink]
+  pnpm sim --teeth [--bug ID] [--suite S] [--seeds N] [--from N] [--without CHECK|finder]
+           [--table FILE]
 
   --seeds N     how many seeds (default 200)
   --from N      the first one (default 1)
@@ -24,6 +28,8 @@ export const usage: string = `Runs simulated clusters, one world per seed and su
   --twice       run each seed twice and compare everything that happened
   --teeth       build in one deliberate bug after another: which check finds it, after how many seeds
   --bug ID      only this bug; with --seed: a world with this bug in it
+  --without C   with --bug or --teeth: as if there were no such check; finder: each bug once more,
+                without the check that found it: does another one, in the same seeds?
   --table FILE  with --teeth: what was found goes into the table of this file
   --verbose     with --seed: print every event; else: one line per world
   --weather J   with --seed: fields of the weather that are not as drawn, as JSON
@@ -47,6 +53,8 @@ export type Options = {
   readonly traceFile: string | undefined;
   readonly shrink: boolean;
   readonly teeth: readonly Bug[] | null;
+  /** With `teeth`; the only world's bug has its own built in. */
+  readonly without: Check | 'finder' | undefined;
   readonly tableFile: string | undefined;
 };
 
@@ -73,6 +81,7 @@ export function readOptions(
         shrink: { type: 'boolean' },
         teeth: { type: 'boolean' },
         table: { type: 'string' },
+        without: { type: 'string' },
         bug: { type: 'string' },
         twice: { type: 'boolean' },
         verbose: { type: 'boolean' },
@@ -100,9 +109,25 @@ export function readOptions(
   if (wanted.length === 0) return null;
   const isTeeth = values['teeth'] === true;
   const single = seed >= 0;
-  const bug = values['bug'] === undefined || isTeeth ? undefined : wanted[0];
+  const without = withoutChoices.find((one) => one === values['without']);
+  const named = values['bug'] === undefined || isTeeth ? undefined : wanted[0];
+  const isBuilt = named !== undefined && without !== undefined && without !== 'finder';
+  const bug = isBuilt ? withoutCheck(named, without) : named;
   const wrong = [
     [values['table'] !== undefined && !isTeeth, '--table goes with --teeth'],
+    [
+      values['without'] !== undefined && without === undefined,
+      `--without takes one of ${withoutChoices.join(', ')}`,
+    ],
+    [
+      without !== undefined && named === undefined && !isTeeth,
+      '--without goes with --bug or --teeth',
+    ],
+    [without === 'finder' && !isTeeth, '--without finder goes with --teeth'],
+    [
+      values['table'] !== undefined && without !== undefined && without !== 'finder',
+      '--table goes without --without, or with its finder',
+    ],
     [isTeeth && (single || hours > 0), '--teeth goes with --seeds and --from'],
     [single && hours > 0, '--hours goes without --seed'],
     [values['shrink'] === true && !single, '--shrink goes with --seed'],
@@ -131,9 +156,13 @@ export function readOptions(
     traceFile: typeof values['trace'] === 'string' ? values['trace'] : undefined,
     shrink: values['shrink'] === true,
     teeth: isTeeth ? wanted : null,
+    without,
     tableFile: typeof values['table'] === 'string' ? values['table'] : undefined,
   };
 }
+
+/** A world in which something throws has no end to be looked at. */
+const withoutChoices = ['finder', ...checks.filter((one) => one !== 'crash')] as const;
 
 /** Null for what is not an object in JSON. */
 function overridesFrom(text: string | boolean | undefined): Overrides | undefined | null {

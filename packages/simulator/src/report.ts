@@ -94,7 +94,9 @@ type Speed = { readonly cpuMs: number; readonly fiveNodeMs: number };
 
 /** The one command that runs a world again: with everything it does, where it is not built anew. */
 export function replayCommand(task: WorkerTask, bug?: Bug): string {
-  return bug === undefined ? `${commandOf(task)} --verbose` : `${commandOf(task)} --bug ${bug.id}`;
+  if (bug === undefined) return `${commandOf(task)} --verbose`;
+  const without = bug.without === undefined ? '' : ` --without ${bug.without}`;
+  return `${commandOf(task)} --bug ${bug.id}${without}`;
 }
 
 function shrinkCommand(task: WorkerTask, bug: Bug | undefined): string {

@@ -3,7 +3,7 @@
  * of and which entry ended it. A member's own table is compared with it, entry by entry.
  */
 import type { AppliedEntry, EntryBody } from '@quorate/cluster/inside';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 
 type Known = {
   /** The number whose turn it is. */
@@ -47,21 +47,22 @@ export class SessionModel {
     if (known === undefined) {
       if (outcome.type === 'expired') return;
       const text = `entry ${index} is of session ${session}, which has ended, and comes to "${outcome.type}" (Z25)`;
-      throw new SafetyViolation('sessions', text);
+      violated('sessions', text);
+      return;
     }
     if (outcome.type === 'expired') {
       const text = `entry ${index} finds no session ${session}, which no entry has ended (Z27)`;
-      throw new SafetyViolation('sessions', text);
+      violated('sessions', text);
     }
     known.seenAt = this.#time;
     const runs = outcome.type === 'result' && !outcome.repeated;
     if (runs && seq > known.nextSeq) {
       const text = `entry ${index} runs call ${seq} of session ${session} before call ${known.nextSeq} (Z26)`;
-      throw new SafetyViolation('call-order', text);
+      violated('call-order', text);
     }
     if (runs && seq < known.nextSeq) {
       const text = `entry ${index} runs call ${seq} of session ${session} again (C1)`;
-      throw new SafetyViolation('exactly-once', text);
+      violated('exactly-once', text);
     }
     if (runs || (outcome.type === 'dead' && seq === known.nextSeq)) known.nextSeq = seq + 1;
   }
@@ -79,7 +80,7 @@ export class SessionModel {
     const unseenMs = this.#time - known.seenAt;
     // A command may have been on its way when somebody decided: only what is beyond that counts.
     if (this.#lifetimeMs < 30_000 || unseenMs >= this.#lifetimeMs / 2) return;
-    throw new SafetyViolation(
+    violated(
       'sessions',
       `entry ${index} ends session ${session}, seen ${unseenMs} ms before, of ${this.#lifetimeMs} (Z27)`,
     );

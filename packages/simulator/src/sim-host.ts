@@ -13,10 +13,11 @@ import { KvStateMachine, createKv } from '@quorate/kv';
 import type { SafetyChecker } from './checker.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import { hashBytes } from './event-hash.ts';
+import type { Page } from './page.ts';
 import type { LogModel } from './log-model.ts';
 import type { Prng } from './prng.ts';
 import type { VirtualClock } from './virtual-clock.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 import { ProcessClock } from './virtual-clock.ts';
 import { VirtualDisk } from './virtual-disk.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
@@ -36,7 +37,12 @@ export type SimProcess = {
   /** Replicas whose hosts said anything to it, some of them gone since. */
   readonly heard: Set<NodeId>;
   /** The term in which it leads, and since when by its own clock. */
-  leads: { readonly term: number; readonly sinceMs: number } | null;
+  leads: {
+    readonly term: number;
+    readonly sinceMs: number;
+    /** By the time for which its page did not stand still. */
+    readonly sinceAwakeMs: number;
+  } | null;
 };
 
 /** What a host needs of its world. */
@@ -64,6 +70,8 @@ export class SimHost {
   process: SimProcess | null = null;
   /** The replica on the disk, once there is one. */
   nodeId: NodeId | null = null;
+  /** Where it runs beside others; null: in a process of its own. */
+  readonly page: Page | null;
   readonly #world: SimHostWorld;
   /** Its disk was put back to an earlier state: nobody must hear it (Z3). */
   rolledBack = false;
@@ -71,8 +79,9 @@ export class SimHost {
   readonly #policy: Policy;
   #processCount = 0;
 
-  constructor(id: string, world: SimHostWorld, prng: Prng) {
+  constructor(id: string, world: SimHostWorld, prng: Prng, page: Page | null = null) {
     this.id = id;
+    this.page = page;
     this.#world = world;
     this.#prng = prng;
     this.#policy = createPolicy(world.weather.policy);
@@ -142,6 +151,7 @@ export class SimHost {
       stateMachine: this.#observed(machine),
       policy: weather.policy,
       writeTimeoutMs: weather.writeTimeoutMs,
+      ...(this.page === null ? {} : { neighbours: this.page.neighbours }),
     });
     const kv = createKv({ consensus: member, machine });
     this.#processCount += 1;
@@ -190,7 +200,7 @@ export class SimHost {
       const copies = checker.copiesAt(nodeId);
       if (copies >= expect) continue;
       const text = `${this.id} says in entry ${index} that there are ${expect} copies, and there are ${copies} (Z14)`;
-      throw new SafetyViolation('copies', text);
+      violated('copies', text);
     }
   }
 
@@ -209,7 +219,7 @@ export class SimHost {
     if (Math.max(worldMs, localMs) >= boundMs || process.member.status.raft.epoch === 1) return;
     if (checker.hasMetVoters(nodeId, isMet)) return;
     const text = `${this.id} votes ${Math.round(worldMs)} ms after its restart, before it met every voter (Z3)`;
-    throw new SafetyViolation('silence', text);
+    violated('silence', text);
   }
 
   /** Z27: a leader ends only sessions that it has itself waited for, a whole lifetime long. */
@@ -224,7 +234,7 @@ export class SimHost {
       // A little less than the leader itself counts: the world hears later of whoever leads.
       if (ledMs > sessionLifetimeMs * 0.9) continue;
       const text = `${this.id} leads for ${Math.round(ledMs)} ms and ends ${body.expired.length} sessions in entry ${index}, wanted ${sessionLifetimeMs} ms (Z27)`;
-      throw new SafetyViolation('sessions', text);
+      violated('sessions', text);
     }
   }
 

@@ -32,6 +32,8 @@ export type StormWorld = {
   visit(count: number, withinMs: number): void;
   /** What this replica does from now on is not that of a member. */
   letGo(nodeId: NodeId): void;
+  /** Runs a check; what it throws ends the world. */
+  guard(check: () => void): void;
   fail(error: unknown): void;
 };
 

@@ -6,7 +6,7 @@ import { isQuorateError } from '@quorate/contracts';
 import type { WatchBatch } from '@quorate/kv';
 import type { Prng } from './prng.ts';
 import type { SimProcess } from './sim-host.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 export type WanderingWatchOptions = {
@@ -47,7 +47,7 @@ export class WanderingWatch {
       if (modRevision > this.#revision) continue;
       if (this.#seen.get(key) === modRevision) continue;
       const text = `A wandering watch at ${this.#revision} missed ${key} of ${modRevision} (K1)`;
-      throw new SafetyViolation('watch', text);
+      violated('watch', text);
     }
   }
 
@@ -84,20 +84,20 @@ export class WanderingWatch {
   #take(batch: WatchBatch): void {
     if (batch.initial) {
       for (const { key, type } of batch.events) {
-        if (type !== 'put') throw new SafetyViolation('watch', `A first batch deletes ${key} (K2)`);
+        if (type !== 'put') violated('watch', `A first batch deletes ${key} (K2)`);
       }
       const present = new Set(batch.events.map(({ key }) => key));
       for (const key of this.#seen.keys()) {
-        if (!present.has(key)) throw new SafetyViolation('watch', `A watch lost sight of ${key}`);
+        if (!present.has(key)) violated('watch', `A watch lost sight of ${key}`);
       }
     } else if (batch.revision <= this.#revision) {
       const text = `A wandering watch went from ${this.#revision} to ${batch.revision} (K1)`;
-      throw new SafetyViolation('watch', text);
+      violated('watch', text);
     }
     for (const event of batch.events) {
       if (event.type !== 'put') continue;
       if (!batch.initial && this.#seen.has(event.key)) {
-        throw new SafetyViolation('watch', `A wandering watch saw ${event.key} twice (K1)`);
+        violated('watch', `A wandering watch saw ${event.key} twice (K1)`);
       }
       this.#seen.set(event.key, event.entry.modRevision);
     }

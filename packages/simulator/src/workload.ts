@@ -9,7 +9,7 @@
 import { isQuorateError } from '@quorate/contracts';
 import type { Prng } from './prng.ts';
 import type { SimProcess } from './sim-host.ts';
-import { SafetyViolation } from './violation.ts';
+import { violated } from './violation.ts';
 import type { WanderingWatch } from './wandering-watch.ts';
 
 const counterKey = 'counter';
@@ -81,38 +81,25 @@ export class Workload {
     const present = new Set<number>();
     for (const entry of entries) {
       if (entry.version !== 1) {
-        throw new SafetyViolation(
-          'exactly-once',
-          `${name}: ${entry.key} was applied ${entry.version} times (C1)`,
-        );
+        violated('exactly-once', `${name}: ${entry.key} was applied ${entry.version} times (C1)`);
       }
       present.add(Number(entry.key.slice(receiptPrefix.length)));
     }
     if (counter !== present.size) {
-      throw new SafetyViolation(
-        'exactly-once',
-        `${name}: the counter is ${counter}, receipts ${present.size} (C1)`,
-      );
+      violated('exactly-once', `${name}: the counter is ${counter}, receipts ${present.size} (C1)`);
     }
     this.#checkCallOrder(entries);
     for (const watch of watches) watch.check(entries);
     for (const [number, { fate }] of this.#receipts) {
       if (fate === 'acknowledged' && !present.has(number)) {
-        throw new SafetyViolation(
-          'acknowledged',
-          `${name}: acknowledged receipt ${number} is lost`,
-        );
+        violated('acknowledged', `${name}: acknowledged receipt ${number} is lost`);
       }
       if (fate === 'not-applied' && present.has(number)) {
-        throw new SafetyViolation(
-          'honest-doubt',
-          `${name}: receipt ${number} was said to be not applied (C3)`,
-        );
+        violated('honest-doubt', `${name}: receipt ${number} was said to be not applied (C3)`);
       }
     }
     for (const number of present) {
-      if (!this.#receipts.has(number))
-        throw new SafetyViolation('exactly-once', `${name}: receipt ${number}?`);
+      if (!this.#receipts.has(number)) violated('exactly-once', `${name}: receipt ${number}?`);
     }
     for (const key of registerKeys) {
       const entry = await kv.getEntry<number>(key, { timeoutMs });
@@ -131,7 +118,7 @@ export class Workload {
       const caller = this.#receipts.get(number)?.caller ?? '';
       const before = newest.get(caller);
       if (before !== undefined && before.number > number) {
-        throw new SafetyViolation(
+        violated(
           'call-order',
           `${caller}: call ${number} took effect at ${revision}, after call ${before.number} at ${before.revision}`,
         );
@@ -205,17 +192,14 @@ export class Workload {
       const { revision } = await process.kv.put(key, value);
       this.#count('writes');
       if (revision <= floor) {
-        throw new SafetyViolation(
+        violated(
           'linearizable',
           `${process.host.id}: a write of ${key} took effect at ${revision}, before ${floor}`,
         );
       }
       const known = this.#written.get(`${key} ${revision}`);
       if (known !== undefined && known !== value) {
-        throw new SafetyViolation(
-          'linearizable',
-          `${key} was written twice at revision ${revision}`,
-        );
+        violated('linearizable', `${key} was written twice at revision ${revision}`);
       }
       this.#written.set(`${key} ${revision}`, value);
       this.#raise(key, revision);
@@ -244,15 +228,12 @@ export class Workload {
   ): void {
     const revision = entry?.modRevision ?? 0;
     if (revision < floor) {
-      throw new SafetyViolation(
-        'linearizable',
-        `${key} was read at ${revision}, known before was ${floor}`,
-      );
+      violated('linearizable', `${key} was read at ${revision}, known before was ${floor}`);
     }
     if (entry === undefined) return;
     const written = this.#written.get(`${key} ${revision}`);
     if (written !== undefined && written !== entry.value) {
-      throw new SafetyViolation(
+      violated(
         'linearizable',
         `${key} at ${revision} reads ${entry.value}, written was ${written}`,
       );
@@ -267,14 +248,11 @@ export class Workload {
     try {
       for await (const batch of process.kv.watch({ prefix: receiptPrefix, initial: true })) {
         if (!batch.initial && batch.revision <= last) {
-          throw new SafetyViolation(
-            'watch',
-            `A watch went from revision ${last} to ${batch.revision} (K1)`,
-          );
+          violated('watch', `A watch went from revision ${last} to ${batch.revision} (K1)`);
         }
         last = batch.revision;
         for (const { key } of batch.events) {
-          if (seen.has(key)) throw new SafetyViolation('watch', `A watch saw ${key} twice (K1)`);
+          if (seen.has(key)) violated('watch', `A watch saw ${key} twice (K1)`);
           seen.add(key);
         }
         this.#count('watched');
@@ -283,10 +261,7 @@ export class Workload {
         const { entries } = await process.kv.range({ prefix: receiptPrefix, consistency: 'local' });
         for (const entry of entries) {
           if (entry.modRevision <= last && !seen.has(entry.key)) {
-            throw new SafetyViolation(
-              'watch',
-              `A watch at revision ${last} missed ${entry.key} (K1)`,
-            );
+            violated('watch', `A watch at revision ${last} missed ${entry.key} (K1)`);
           }
         }
       }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { applyEdits } from './bug.ts';
+import { checks } from '../violation.ts';
+import { applyEdits, withoutCheck } from './bug.ts';
 import type { Bug } from './bug.ts';
 import { bugs } from './catalog.ts';
 
@@ -22,6 +23,16 @@ describe('applyEdits()', () => {
   test('refuses text that is missing or there twice', () => {
     expect(() => applyEdits(bug, 'a.ts', 'zero')).toThrow(/0 times/);
     expect(() => applyEdits(bug, 'a.ts', 'one one')).toThrow(/2 times/);
+  });
+});
+
+describe('withoutCheck()', () => {
+  test.each(checks)('%s can be built out of the sources as they are', (check) => {
+    const built = withoutCheck(bug, check);
+    const path = fileURLToPath(new URL('../violation.ts', import.meta.url));
+    const source = readFileSync(path, 'utf8');
+    expect(applyEdits(built, 'simulator/src/violation.ts', source)).toContain(`= ['${check}'];`);
+    expect(built.without).toBe(check);
   });
 });
 

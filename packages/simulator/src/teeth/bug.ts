@@ -2,6 +2,7 @@
  * A deliberate bug: an edit of production source that exists only in a build made for it, so that
  * one can see which check finds it. Production code holds no switch.
  */
+import type { Check } from '../violation.ts';
 import type { Suite } from '../world.ts';
 
 export type Bug = {
@@ -13,6 +14,8 @@ export type Bug = {
   /** The kind of world that should notice. */
   readonly suite: Suite;
   readonly edits: readonly Edit[];
+  /** The check that its build does without. */
+  readonly without?: Check;
 };
 
 export type Edit = {
@@ -21,6 +24,22 @@ export type Edit = {
   /** Text that the file holds exactly once. */
   readonly find: string;
   readonly replace: string;
+};
+
+/** `bug` in a build that does not look for what `check` finds: is there another one that finds it? */
+export function withoutCheck(bug: Bug, check: Check): Bug {
+  const find = 'const off: readonly Check[] = [];';
+  const replace = `const off: readonly Check[] = ['${check}'];`;
+  const edits = [...bug.edits, { file: 'simulator/src/violation.ts', find, replace }];
+  // Production's own: without them it goes on.
+  if (check === 'assertion') edits.push(noAssertions);
+  return { ...bug, edits, without: check };
+}
+
+const noAssertions: Edit = {
+  file: 'core/src/assert.ts',
+  find: 'if (!condition) throw',
+  replace: 'if (!condition && text === null) throw',
 };
 
 /**

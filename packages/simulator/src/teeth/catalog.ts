@@ -2,5 +2,6 @@
 import type { Bug } from './bug.ts';
 import { clusterBugs } from './cluster-bugs.ts';
 import { coreBugs } from './core-bugs.ts';
+import { pageBugs } from './page-bugs.ts';
 
-export const bugs: readonly Bug[] = [...coreBugs, ...clusterBugs];
+export const bugs: readonly Bug[] = [...coreBugs, ...clusterBugs, ...pageBugs];

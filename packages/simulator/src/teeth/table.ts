@@ -1,10 +1,13 @@
 /** The table of `docs/TESTING.md` that says which check finds which bug: written here, read by people. */
+import type { Check } from '../violation.ts';
 import type { Bug } from './bug.ts';
 
 /** Which check found a bug first, after how many seeds; null: none did. */
 export type Finding = {
   readonly bug: Bug;
-  readonly found: { readonly check: string; readonly seedCount: number } | null;
+  readonly found: { readonly check: Check; readonly seedCount: number } | null;
+  /** Who finds it in the same seeds while that check is off; null: nobody. Undefined: not tried. */
+  readonly otherwise?: Check | null;
 };
 
 const begin = '<!-- teeth: written by `pnpm sim --teeth --table` -->';
@@ -29,17 +32,27 @@ export function withFindings(
     const id = /^`(.+)`$/.exec(cells[1] ?? '')?.[1];
     if (id !== undefined) rows.set(id, cells.slice(1, -1));
   }
-  for (const { bug, found } of findings) {
+  for (const { bug, found, otherwise } of findings) {
     const check = found === null ? 'nothing' : `\`${found.check}\``;
     const seeds = found === null ? '' : String(found.seedCount);
-    rows.set(bug.id, [`\`${bug.id}\``, bug.what, bug.breaks, check, seeds]);
+    const known = rows.get(bug.id) ?? [];
+    // What was tried before holds as long as the same check finds it.
+    const before = known[3] === check ? (known[4] ?? '') : '';
+    const without = otherwise === undefined ? before : describeOtherwise(otherwise);
+    rows.set(bug.id, [`\`${bug.id}\``, bug.what, bug.breaks, check, without, seeds]);
   }
   const body = bugs.flatMap(({ id }) => {
     const row = rows.get(id);
     return row === undefined ? [] : [row];
   });
-  const lines = table(['bug', 'what is wrong', 'breaks', 'found by', 'seeds'], body);
+  const lines = table(columns, body);
   return `${text.slice(0, from)}${begin}\n\n${lines.join('\n')}\n\n${text.slice(to)}`;
+}
+
+const columns = ['bug', 'what is wrong', 'breaks', 'found by', 'without it', 'seeds'];
+
+export function describeOtherwise(otherwise: Check | null): string {
+  return otherwise === null ? 'survives' : `\`${otherwise}\``;
 }
 
 /** As prettier would have it: every cell as wide as the widest of its column, the last one right. */
