@@ -32,8 +32,6 @@ export const later = {
   Z70: 'guests are not built',
   Z71: 'guests are not built',
   T9: 'not built yet',
-  T15: 'not built yet',
-  T16: 'not built yet',
   T17: 'not built yet',
   T18: 'not built yet',
   T19: 'not built yet',
