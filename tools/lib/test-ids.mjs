@@ -33,7 +33,6 @@ export const later = {
   Z71: 'guests are not built',
   T9: 'not built yet',
   T17: 'not built yet',
-  T18: 'not built yet',
   T19: 'not built yet',
   T20: 'not built yet',
   T21: 'not built yet',

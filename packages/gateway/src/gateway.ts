@@ -36,6 +36,7 @@ import { metricsText } from './metrics.ts';
 import { badRequest, overloaded, problemOf } from './problem.ts';
 import type { Problem } from './problem.ts';
 import type { GatewayTarget } from './target.ts';
+import { WatchRoom } from './watch-room.ts';
 import { streamWatch, watchRequestOf } from './watch-stream.ts';
 
 export type GatewayOptions = {
@@ -65,6 +66,11 @@ export type GatewayOptions = {
   readonly callsInFlightMax?: number;
   /** Open watches, likewise; default 1,024. */
   readonly watchesMax?: number;
+  /**
+   * Bytes of events that watches have not taken yet, those that several are told counted once; beyond it
+   * the watch that waits longest is ended, and its client goes on where it was. Default 16 MiB.
+   */
+  readonly watchBytesMax?: number;
   /** Longest deadline a caller may ask for, default 60,000. */
   readonly timeoutMsMax?: number;
   /** Silence after which a watch sends a sign of life, default 10,000. */
@@ -117,6 +123,7 @@ const kinds: Kinds = {
   connectionAnswerBytesMax: integer(1),
   callsInFlightMax: integer(1),
   watchesMax: integer(1),
+  watchBytesMax: integer(1),
   timeoutMsMax: milliseconds,
   heartbeatMs: milliseconds,
   onUnexpected: callback,
@@ -127,6 +134,7 @@ class HttpGateway implements Gateway {
   readonly #access: Access;
   readonly #bodies: BodyReader;
   readonly #answers: AnswerRoom;
+  readonly #watchRoom: WatchRoom;
   readonly #server: Server;
   readonly #callsInFlightMax: number;
   readonly #watchesMax: number;
@@ -148,6 +156,7 @@ class HttpGateway implements Gateway {
     this.#access = access;
     this.#bodies = new BodyReader(bodyBytesMax, requestBytesMax);
     this.#answers = new AnswerRoom({ answerBytesMax, connectionAnswerBytesMax });
+    this.#watchRoom = new WatchRoom(options.watchBytesMax ?? 16 * mebibyte);
     this.#callsInFlightMax = options.callsInFlightMax ?? 4096;
     this.#watchesMax = options.watchesMax ?? 1024;
     this.#timeoutMsMax = options.timeoutMsMax ?? 60_000;
@@ -354,7 +363,9 @@ class HttpGateway implements Gateway {
     gone.addEventListener('abort', end, { once: true });
     const forget = onAbort(this.#stopping.signal, end);
     try {
-      await streamWatch(this.#target, wanted, response, this.#heartbeatMs, ended.signal);
+      await streamWatch(this.#target, wanted, response, {
+        ...{ heartbeatMs: this.#heartbeatMs, room: this.#watchRoom, signal: ended.signal },
+      });
     } finally {
       this.#watches--;
       forget();
@@ -400,6 +411,7 @@ class HttpGateway implements Gateway {
       watches: this.#watches,
       requestBytes: this.#bodies.heldBytes,
       answerBytes: this.#answers.heldBytes,
+      watchBytes: this.#watchRoom.heldBytes,
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     response.end(text);

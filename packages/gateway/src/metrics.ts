@@ -11,6 +11,8 @@ export type GatewayCounters = {
   readonly requestBytes: number;
   /** Answers that wait to be taken. */
   readonly answerBytes: number;
+  /** Events that watches have not taken yet. */
+  readonly watchBytes: number;
 };
 
 export function metricsText(status: ClusterStatus, gateway: GatewayCounters): string {
@@ -73,6 +75,7 @@ export function metricsText(status: ClusterStatus, gateway: GatewayCounters): st
   gauge('gateway_calls_in_flight', 'Calls the gateway works on.', gateway.callsInFlight);
   gauge('gateway_request_bytes', 'Bodies of requests under way.', gateway.requestBytes);
   gauge('gateway_answer_bytes', 'Answers that wait to be taken.', gateway.answerBytes);
+  gauge('gateway_watch_bytes', 'Events that watches have not taken.', gateway.watchBytes);
   gauge('gateway_watches', 'Open watches of the gateway.', gateway.watches);
   return `${lines.join('\n')}\n`;
 }

@@ -119,6 +119,52 @@ describe('answers', () => {
   });
 });
 
+describe('watches', () => {
+  const watchText = 'GET /v1/watch?prefix= HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+
+  test('T18 the watch that waits longest is ended, its client goes on, and the others see nothing of it', async () => {
+    const member = await start({ watchBytesMax: 1_500_000 });
+    const client = connectClient({ url: gateway!.url });
+    const reader = client.kv.watch({ prefix: '' });
+    const first = reader.next();
+    const slow = await deaf(watchText);
+    while ((await metric('gateway_watches')) < 2) await pause();
+    const text: string[] = [];
+    let isWaiting = false;
+    // Others come later and are told less, until what waits is too much.
+    for (let at = 0; !((await metric('gateway_calls_total{code="OVERLOADED"}')) >= 1); at++) {
+      expect(at).toBeLessThan(60);
+      await member.kv.put(`k/${at}`, 'x'.repeat(500_000));
+      const batch = at === 0 ? await first : await reader.next();
+      expect(batch.value).toMatchObject({ revision: at + 1 });
+      isWaiting ||= (await metric('gateway_watch_bytes')) > 0;
+      if (isWaiting) await deaf(watchText);
+      expect(await metric('gateway_watch_bytes')).toBeLessThan(2_100_000);
+    }
+    // What it was sent whole names the place from which its client goes on.
+    slow.setEncoding('utf8').on('data', (part: string) => void text.push(part));
+    slow.resume();
+    await new Promise<void>((resolve) => slow.once('close', () => resolve()));
+    const told = [...text.join('').matchAll(/^id: (\d+)-\S+\ndata: .*\}\n/gm)].map(([, id]) =>
+      Number(id),
+    );
+    expect(told).toEqual(Array.from({ length: told.length }, (_, at) => at + told[0]!));
+    expect(told.length).toBeGreaterThan(1);
+    const rest = client.kv.watch({ prefix: '', from: (told.at(-1) ?? 0) + 1 });
+    expect((await rest.next()).value).toMatchObject({ revision: (told.at(-1) ?? 0) + 1 });
+    client.close();
+  });
+
+  test('T18 the present state comes in parts, and is one event', async () => {
+    const member = await start({ heartbeatMs: 1 }, { count: 3, bytes: 900_000 });
+    const client = connectClient({ url: gateway!.url });
+    const watch = client.kv.watch({ prefix: '', initial: true });
+    const own = member.kv.watch({ prefix: '', initial: true });
+    expect((await watch.next()).value).toEqual((await own.next()).value);
+    client.close();
+  });
+});
+
 describe('requests', () => {
   test('T16 bodies of all requests under way have a limit, and OVERLOADED names it', async () => {
     await start({ requestBytesMax: 1_000_000 });
