@@ -5,6 +5,7 @@
  * own, as soon as the gateway has it.
  */
 import { failureFromBody, failureFromWire, neverLeft, unanswered, unreachable } from './failure.ts';
+import { LineSplitter } from './line-splitter.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { WireAnswer } from './wire.ts';
 
@@ -126,13 +127,11 @@ async function readAnswers(response: Response, calls: readonly Outgoing[]): Prom
   if (response.body === null) return;
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
-  let rest = '';
+  const splitter = new LineSplitter();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
+    for (const line of splitter.push(decoder.decode(value, { stream: true }))) {
       const answer = JSON.parse(line) as WireAnswer;
       const call = calls[answer.call];
       if (call === undefined || call.settled) continue;

@@ -29,6 +29,7 @@ import type { CallKind } from './failure.ts';
 import { toJsonValue } from './json-value.ts';
 import type { JsonValue } from './json-value.ts';
 import { Outgoing } from './outgoing.ts';
+import { readPages } from './pages.ts';
 import type {
   CallOptions,
   ClientKeyValue,
@@ -171,9 +172,15 @@ class GatewayClient implements Client, ClientKeyValue {
 
   async range<T>(options?: RangeOptions): Promise<RangeResult<T>> {
     const given = takeOptions(options, rangeKinds, 'read range');
-    const { signal: _signal, timeoutMs: _timeoutMs, ...request } = given;
-    const result = await this.#call('range', 'read', request, given);
-    return rangeFromWire<T>(result as WireRange);
+    const { signal, timeoutMs = this.#timeoutMs, ...request } = given;
+    const deadline = performance.now() + timeoutMs;
+    const range = await readPages(request, async (page) => {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) throw ended('TIMEOUT', `Not all pages came within ${timeoutMs} ms`);
+      const calls = { timeoutMs: leftMs, ...(signal === undefined ? {} : { signal }) };
+      return (await this.#call('range', 'read', page, calls)) as WireRange;
+    });
+    return rangeFromWire<T>(range);
   }
 
   async put(key: string, value: Value, options?: PutOptions): Promise<PutResult> {

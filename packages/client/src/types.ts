@@ -36,7 +36,11 @@ export type RangeOptions = ReadOptions & {
   readonly prefix?: string;
   readonly start?: string;
   readonly end?: string;
+  /** Only keys behind this one in the order asked for: `after` of the page before. */
+  readonly after?: string;
   readonly limit?: number;
+  /** At most so many bytes of keys and values, but always one entry. Default: all. */
+  readonly bytesMax?: number;
   readonly order?: 'asc' | 'desc';
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
@@ -47,6 +51,8 @@ export type RangeResult<T = unknown> = {
   readonly entries: readonly KvEntry<T>[];
   readonly revision: number;
   readonly more: boolean;
+  /** Where there are more: the last key of these, for the next page. */
+  readonly after?: string;
   readonly count: number;
 };
 

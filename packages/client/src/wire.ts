@@ -66,6 +66,8 @@ export type WireRange = {
   readonly kvs: readonly WireEntry[];
   readonly revision: number;
   readonly more: boolean;
+  /** Where there are more: what to ask for next. */
+  readonly after?: string;
   readonly count: number;
 };
 
@@ -109,14 +111,13 @@ export function entryFromWire<T>(wire: WireEntry): KvEntry<T> {
   return { key, value: value as T, createRevision, modRevision, version };
 }
 
-export function rangeToWire(range: RangeResult): WireRange {
-  const { entries, revision, more, count } = range;
-  return { kvs: entries.map(entryToWire), revision, more, count };
+export function rangeToWire({ entries, ...rest }: RangeResult): WireRange {
+  return { kvs: entries.map(entryToWire), ...rest };
 }
 
 export function rangeFromWire<T>(wire: WireRange): RangeResult<T> {
-  const { kvs, revision, more, count } = wire;
-  return { entries: kvs.map((kv) => entryFromWire<T>(kv)), revision, more, count };
+  const { kvs, ...rest } = wire;
+  return { entries: kvs.map((kv) => entryFromWire<T>(kv)), ...rest };
 }
 
 /** Puts and value comparisons carry values; everything else travels as it is. */

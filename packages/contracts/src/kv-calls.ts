@@ -29,7 +29,9 @@ const selectorKinds: Kinds = { prefix: text, start: text, end: text };
 export const rangeKinds: Kinds = {
   ...readKinds,
   ...selectorKinds,
+  after: text,
   limit: integer(1),
+  bytesMax: integer(1),
   order: word('asc', 'desc'),
   keysOnly: flag,
   countOnly: flag,

@@ -20,13 +20,32 @@ export async function streamBody(
 ): Promise<void> {
   for await (const part of parts) {
     if (!response.headersSent) response.writeHead(200, { 'content-type': contentType });
-    if (response.write(part)) continue;
-    await once(response, 'drain', {
-      signal: AbortSignal.any([gone, AbortSignal.timeout(stallMs)]),
-    });
+    await send(response, part, gone, stallMs);
   }
   if (!response.headersSent) response.writeHead(200, { 'content-type': contentType });
   response.end();
+}
+
+/**
+ * Writes one part and resolves once the next one may follow. Rejects when the connection is gone or its
+ * reader takes nothing for `stallMs`.
+ */
+export async function send(
+  response: ServerResponse,
+  part: Uint8Array | string,
+  gone: AbortSignal,
+  stallMs: number = stallMsDefault,
+): Promise<void> {
+  if (response.write(part)) return;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), stallMs);
+  try {
+    await once(response, 'drain', { signal: AbortSignal.any([gone, late.signal]) });
+  } finally {
+    clearTimeout(timer);
+  }
+  // A connection that takes everything at once must not keep heartbeats and other callers waiting.
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Entries as lines of JSON, joined into parts worth writing. */

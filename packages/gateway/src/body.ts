@@ -1,58 +1,73 @@
-/** Bodies of requests, bounded before they are buffered: each one, and all of them together. */
+/**
+ * Bodies of requests, bounded before they are buffered: each one, and all of them together for as long as
+ * what they ask for is under way. A body's values are in the memory several times by then: as JSON, as a
+ * command, in the log, on their way to other members.
+ */
 import { QuorateError } from '@quorate/contracts';
 import type { IncomingMessage } from 'node:http';
-import { badRequest } from './problem.ts';
+import { badRequest, overloaded } from './problem.ts';
 import { parseJson } from './strict-json.ts';
 
 export class BodyReader {
   readonly #bytesMax: number;
   readonly #totalBytesMax: number;
-  #totalBytes = 0;
+  #heldBytes = 0;
 
   constructor(bytesMax: number, totalBytesMax: number) {
     this.#bytesMax = bytesMax;
     this.#totalBytesMax = totalBytesMax;
   }
 
+  /** Of all requests whose calls are under way. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   /**
-   * The body as JSON, an empty one as `{}`. Errors: `LIMIT_EXCEEDED` (as soon as the length is
-   * announced or passed), `OVERLOADED` where other bodies fill the memory, `BAD_REQUEST`.
+   * Hands the body as JSON, an empty one as `{}`, to `carryOut`, and counts its bytes until that is done.
+   * Errors: `LIMIT_EXCEEDED` (as soon as the length is announced or passed), `OVERLOADED` where other
+   * requests fill the memory, `BAD_REQUEST`, and what `carryOut` rejects with.
    */
-  async json(request: IncomingMessage): Promise<unknown> {
-    const bytes = await this.#bytes(request);
-    if (bytes.length === 0) return {};
+  async use<T>(request: IncomingMessage, carryOut: (json: unknown) => Promise<T>): Promise<T> {
+    const held = { bytes: 0 };
     try {
-      return parseJson(utf8.decode(bytes), 'body');
-    } catch (error) {
-      // A member that is there twice, or a number that would change, says where.
-      if (error instanceof TypeError && error.message.startsWith('Cannot read body')) throw error;
-      throw badRequest('Cannot read the body: wanted JSON in UTF-8');
+      return await carryOut(jsonOf(await this.#bytes(request, held)));
+    } finally {
+      this.#heldBytes -= held.bytes;
     }
   }
 
-  async #bytes(request: IncomingMessage): Promise<Buffer> {
+  async #bytes(request: IncomingMessage, held: { bytes: number }): Promise<Buffer> {
     if (request.headers['content-encoding'] !== undefined) {
       throw badRequest('Cannot read a compressed body: wanted it as it is');
     }
-    this.#check(Number(request.headers['content-length'] ?? 0));
+    const announced = Number(request.headers['content-length'] ?? 0);
+    this.#check(announced);
+    // What is announced counts at once: bodies that cannot all be held are refused before they come.
+    this.#hold(announced, held);
     const chunks: Buffer[] = [];
     let length = 0;
-    try {
-      // A refused body must not take the connection along: the refusal still has to leave.
-      const pieces: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
-      for await (const chunk of pieces) {
-        length += chunk.length;
-        this.#totalBytes += chunk.length;
-        this.#check(length);
-        if (this.#totalBytes > this.#totalBytesMax) {
-          throw new QuorateError('OVERLOADED', 'Too many large requests at once, try again');
-        }
-        chunks.push(chunk);
-      }
-      return Buffer.concat(chunks, length);
-    } finally {
-      this.#totalBytes -= length;
+    // A refused body must not take the connection along: the refusal still has to leave.
+    const pieces: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+    for await (const chunk of pieces) {
+      length += chunk.length;
+      this.#check(length);
+      if (length > held.bytes) this.#hold(length - held.bytes, held);
+      chunks.push(chunk);
     }
+    return Buffer.concat(chunks, length);
+  }
+
+  #hold(bytes: number, held: { bytes: number }): void {
+    // A lone request is taken whatever its size, which has a limit of its own.
+    if (this.#heldBytes > held.bytes && this.#heldBytes + bytes > this.#totalBytesMax) {
+      throw overloaded(
+        'requestBytesMax',
+        `Cannot take ${bytes} bytes more: requests of ${this.#heldBytes} bytes are under way, wanted at most ${this.#totalBytesMax}`,
+      );
+    }
+    this.#heldBytes += bytes;
+    held.bytes += bytes;
   }
 
   #check(length: number): void {
@@ -62,6 +77,17 @@ export class BodyReader {
         `Cannot take a body of ${length} bytes: wanted at most ${this.#bytesMax}`,
       );
     }
+  }
+}
+
+function jsonOf(bytes: Buffer): unknown {
+  if (bytes.length === 0) return {};
+  try {
+    return parseJson(utf8.decode(bytes), 'body');
+  } catch (error) {
+    // A member that is there twice, or a number that would change, says where.
+    if (error instanceof TypeError && error.message.startsWith('Cannot read body')) throw error;
+    throw badRequest('Cannot read the body: wanted JSON in UTF-8');
   }
 }
 

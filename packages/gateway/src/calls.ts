@@ -1,5 +1,5 @@
 /** The calls a gateway serves: each takes a JSON request and gives a JSON result. */
-import { entryToWire, fromJsonValue, rangeToWire, txnResultToWire } from '@quorate/client';
+import { entryToWire, fromJsonValue, txnResultToWire } from '@quorate/client';
 import type { CallName } from '@quorate/client';
 import {
   anything,
@@ -24,6 +24,9 @@ import type {
   Txn,
   WriteOperation,
 } from '@quorate/kv';
+import { answerOf, rangeAnswer } from './answer.ts';
+import type { Answer } from './answer.ts';
+import type { ConnectionRoom } from './answer-room.ts';
 import { badRequest } from './problem.ts';
 import { memberSummaries, statusToWire } from './status.ts';
 import type { GatewayTarget } from './target.ts';
@@ -33,42 +36,63 @@ export type CallContext = {
   readonly timeoutMs: number | undefined;
   /** Aborted when the caller has gone. Reads end by it; a write that was begun is carried out. */
   readonly gone: AbortSignal;
+  /** Where its answer waits to leave. */
+  readonly room: ConnectionRoom;
 };
 
 type Call = (target: GatewayTarget, request: unknown, context: CallContext) => Promise<unknown>;
+type Read = (target: GatewayTarget, request: unknown, context: CallContext) => Promise<Answer>;
+type ReadName = 'get' | 'range';
 
 /**
- * Carries out one call; what touches `target` does so before the first `await`, so that calls begun
- * one after another take effect in that order. Errors: `BAD_REQUEST`, and those of the member.
+ * Carries out one call and takes the room of its answer; what writes to `target` does so before the first
+ * `await`, so that writes begun one after another take effect in that order. Errors: `BAD_REQUEST`, and those of the member.
  */
 export async function carryOut(
   target: GatewayTarget,
   name: string,
   request: unknown,
   context: CallContext,
-): Promise<unknown> {
+): Promise<Answer> {
   if (!isCallName(name)) {
     throw badRequest(`Unknown call ${JSON.stringify(name.slice(0, 100))}`);
   }
-  return calls[name](target, request, context);
+  if (isRead(name)) return reads[name](target, request, context);
+  const answer = answerOf(await calls[name](target, request, context));
+  context.room.take(answer.bytes);
+  return answer;
 }
 
 export function isCallName(name: string): name is CallName {
-  return Object.hasOwn(calls, name);
+  return Object.hasOwn(calls, name) || Object.hasOwn(reads, name);
 }
 
-const calls: Readonly<Record<CallName, Call>> = {
+function isRead(name: CallName): name is ReadName {
+  return Object.hasOwn(reads, name);
+}
+
+/** What answers with more than a command may result in waits for room before it is read. */
+const reads: Readonly<Record<ReadName, Read>> = {
   async get(target, request, context) {
     const given = take<ReadOptions & Keyed>(request, { ...wireReadKinds, key: needed(text) });
-    const entry = await target.kv.getEntry(given.key, readOptions(given, context));
-    return { kv: entry === undefined ? null : entryToWire(entry) };
+    return whenThereIsRoom(target, given, context, async (options) => {
+      const entry = await target.kv.getEntry(given.key, options);
+      return answerOf({ kv: entry === undefined ? null : entryToWire(entry) });
+    });
   },
 
+  /** A page: what a range without a limit selects may be the whole state. */
   async range(target, request, context) {
     const given = take<RangeOptions>(request, onWire(rangeKinds));
-    return rangeToWire(await target.kv.range({ ...given, ...readOptions(given, context) }));
+    const { limit = pageKeysMax, bytesMax = Infinity } = given;
+    return whenThereIsRoom(target, given, context, async (options, pageBytes) => {
+      const page = { ...given, ...options, limit, bytesMax: Math.min(bytesMax, pageBytes) };
+      return rangeAnswer(await target.kv.range(page));
+    });
   },
+};
 
+const calls: Readonly<Record<Exclude<CallName, ReadName>, Call>> = {
   async put(target, request, context) {
     const kinds = { ...onWire(putKinds), key: needed(text), value: needed(anything) };
     const { key, value, ...given } = take<PutOptions & Keyed & Valued>(request, kinds);
@@ -156,6 +180,29 @@ const calls: Readonly<Record<CallName, Call>> = {
     return target.restoreRegister();
   },
 };
+
+/**
+ * Reads in two steps: first as fresh as the caller asked for, holding nothing; then here, once there is
+ * room for the answer.
+ */
+async function whenThereIsRoom(
+  target: GatewayTarget,
+  given: ReadOptions,
+  context: CallContext,
+  read: (options: LocalRead, pageBytes: number) => Promise<Answer>,
+): Promise<Answer> {
+  const options = readOptions(given, context);
+  if (given.consistency !== 'local') {
+    await target.kv.range({ ...options, prefix: '', limit: 1, keysOnly: true });
+  }
+  const local: LocalRead = { ...options, consistency: 'local' };
+  return context.room.read((pageBytes) => read(local, pageBytes));
+}
+
+type LocalRead = ReadOptions & { readonly signal: AbortSignal; readonly consistency: 'local' };
+
+/** Entries of a range that names no limit. */
+const pageKeysMax = 1_000;
 
 type Keyed = { readonly key: string };
 type Prefixed = { readonly prefix: string };

@@ -23,15 +23,20 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { Access, isLoopback } from './access.ts';
 import type { Refusal } from './access.ts';
-import { AnswerStream } from './answer-stream.ts';
+import { answerOf } from './answer.ts';
+import type { Answer } from './answer.ts';
+import { AnswerRoom } from './answer-room.ts';
+import type { ConnectionRoom } from './answer-room.ts';
+import { AnswerStream, sendAnswer } from './answer-stream.ts';
 import { BodyReader } from './body.ts';
 import { exportLines, streamBody } from './body-stream.ts';
 import { carryOut, isCallName } from './calls.ts';
 import type { CallContext } from './calls.ts';
 import { metricsText } from './metrics.ts';
-import { badRequest, problemOf } from './problem.ts';
+import { badRequest, overloaded, problemOf } from './problem.ts';
 import type { Problem } from './problem.ts';
 import type { GatewayTarget } from './target.ts';
+import { WatchRoom } from './watch-room.ts';
 import { streamWatch, watchRequestOf } from './watch-stream.ts';
 
 export type GatewayOptions = {
@@ -45,10 +50,27 @@ export type GatewayOptions = {
   readonly cors?: readonly string[];
   /** Largest body, default 2 MiB. */
   readonly bodyBytesMax?: number;
+  /**
+   * Bytes of the bodies of all requests under way, from their announcement until each call in them is
+   * done; further ones are `OVERLOADED`. Default 16 MiB.
+   */
+  readonly requestBytesMax?: number;
+  /**
+   * Bytes of all answers that wait to be taken by their readers; further reads are `OVERLOADED`. Default
+   * 32 MiB.
+   */
+  readonly answerBytesMax?: number;
+  /** The same of one connection; its further reads wait for it to take them. Default 8 MiB. */
+  readonly connectionAnswerBytesMax?: number;
   /** Calls under way, beyond which further ones are `OVERLOADED`; default 4,096. */
   readonly callsInFlightMax?: number;
   /** Open watches, likewise; default 1,024. */
   readonly watchesMax?: number;
+  /**
+   * Bytes of events that watches have not taken yet, those that several are told counted once; beyond it
+   * the watch that waits longest is ended, and its client goes on where it was. Default 16 MiB.
+   */
+  readonly watchBytesMax?: number;
   /** Longest deadline a caller may ask for, default 60,000. */
   readonly timeoutMsMax?: number;
   /** Silence after which a watch sends a sign of life, default 10,000. */
@@ -96,8 +118,12 @@ const kinds: Kinds = {
   tokens: list({ ...text, hidden: true }),
   cors: list(text),
   bodyBytesMax: integer(1),
+  requestBytesMax: integer(1),
+  answerBytesMax: integer(1),
+  connectionAnswerBytesMax: integer(1),
   callsInFlightMax: integer(1),
   watchesMax: integer(1),
+  watchBytesMax: integer(1),
   timeoutMsMax: milliseconds,
   heartbeatMs: milliseconds,
   onUnexpected: callback,
@@ -107,6 +133,8 @@ class HttpGateway implements Gateway {
   readonly #target: GatewayTarget;
   readonly #access: Access;
   readonly #bodies: BodyReader;
+  readonly #answers: AnswerRoom;
+  readonly #watchRoom: WatchRoom;
   readonly #server: Server;
   readonly #callsInFlightMax: number;
   readonly #watchesMax: number;
@@ -122,10 +150,13 @@ class HttpGateway implements Gateway {
   #closed: Promise<void> | undefined;
 
   constructor(target: GatewayTarget, access: Access, options: GatewayOptions) {
-    const bodyBytesMax = options.bodyBytesMax ?? 2 * 1024 * 1024;
+    const { bodyBytesMax = 2 * mebibyte, requestBytesMax = 16 * mebibyte } = options;
+    const { answerBytesMax = 32 * mebibyte, connectionAnswerBytesMax = 8 * mebibyte } = options;
     this.#target = target;
     this.#access = access;
-    this.#bodies = new BodyReader(bodyBytesMax, 32 * bodyBytesMax);
+    this.#bodies = new BodyReader(bodyBytesMax, requestBytesMax);
+    this.#answers = new AnswerRoom({ answerBytesMax, connectionAnswerBytesMax });
+    this.#watchRoom = new WatchRoom(options.watchBytesMax ?? 16 * mebibyte);
     this.#callsInFlightMax = options.callsInFlightMax ?? 4096;
     this.#watchesMax = options.watchesMax ?? 1024;
     this.#timeoutMsMax = options.timeoutMsMax ?? 60_000;
@@ -238,69 +269,77 @@ class HttpGateway implements Gateway {
       });
     }
     const name = /^\/v1\/([a-zA-Z]+)$/.exec(url.pathname)?.[1];
-    if (name === 'calls' && method === 'POST') return this.#many(request, response, gone);
+    if (name === 'calls' && method === 'POST') {
+      return this.#bodies.use(request, (json) => this.#many(json, response, gone));
+    }
     if (name !== undefined && isCallName(name)) {
-      const body =
-        method === 'GET' && (name === 'status' || name === 'members')
-          ? {}
-          : method === 'POST'
-            ? await this.#bodies.json(request)
-            : undefined;
-      if (body !== undefined) {
-        const context = { timeoutMs: this.#timeoutOf(headerTimeout(request)), gone };
-        const result = await this.#call(name, body, context);
-        return sendJson(response, 200, result);
-      }
+      const isState = name === 'status' || name === 'members';
+      const single = async (json: unknown): Promise<void> => {
+        const timeoutMs = this.#timeoutOf(headerTimeout(request));
+        const room = this.#roomOf(response);
+        const answer = await this.#call(name, json, { timeoutMs, gone, room });
+        await sendAnswer(response, answer, gone);
+      };
+      if (method === 'GET' && isState) return single({});
+      if (method === 'POST') return this.#bodies.use(request, single);
     }
     const error = badRequest(`Nothing answers ${method} ${url.pathname.slice(0, 100)} here`);
     this.#refuse(response, { ...problemOf(error), status: 404 });
   }
 
   /** Many calls in one request, begun in order, each answered on its own line once it is done. */
-  async #many(
-    request: IncomingMessage,
-    response: ServerResponse,
-    gone: AbortSignal,
-  ): Promise<void> {
+  async #many(json: unknown, response: ServerResponse, gone: AbortSignal): Promise<void> {
     const { calls: wanted } = takeBody<{ readonly calls: readonly unknown[] }>(
-      await this.#bodies.json(request),
+      json,
       { calls: needed(list(anything)) },
       'body.',
     );
     if (wanted.length > callsPerRequestMax) {
       throw badRequest(`Cannot take ${wanted.length} calls: wanted at most ${callsPerRequestMax}`);
     }
-    const answers = new AnswerStream(response, wanted.length);
-    for (const [call, json] of wanted.entries()) {
-      this.#one(json, gone)
-        .then(
-          (result) => answers.push({ call, result }),
-          (error: unknown) => answers.push({ call, error: this.#problemOf(error).error }),
-        )
-        .catch((error: unknown) => {
-          // An answer that cannot be written: half of the answers is none.
-          this.#onUnexpected(error);
-          response.destroy();
-        });
-    }
+    const room = this.#roomOf(response);
+    const answers = new AnswerStream({
+      ...{ response, count: wanted.length, room, gone },
+      broken: (error) => {
+        // Half of the answers is none.
+        if (!gone.aborted) this.#onUnexpected(error);
+        response.destroy();
+      },
+    });
+    await Promise.all(
+      wanted.map((one, call) =>
+        this.#one(one, gone, room).then(
+          (answer) => answers.result(call, answer),
+          (error: unknown) => answers.error(call, answerOf(this.#problemOf(error).error)),
+        ),
+      ),
+    );
   }
 
-  async #one(json: unknown, gone: AbortSignal): Promise<unknown> {
+  /** The room for the answers on this connection, given back when they have left or it is gone. */
+  #roomOf(response: ServerResponse): ConnectionRoom {
+    const room = this.#answers.open();
+    if (response.destroyed) room.close();
+    else response.once('close', () => room.close());
+    return room;
+  }
+
+  async #one(json: unknown, gone: AbortSignal, room: ConnectionRoom): Promise<Answer> {
     const given = takeBody<Call>(json, callKinds, 'call.');
     const { name, request = {} } = given;
     const timeoutMs = this.#timeoutOf(given.timeoutMs);
-    return this.#call(name, request, { timeoutMs, gone });
+    return this.#call(name, request, { timeoutMs, gone, room });
   }
 
-  async #call(name: string, request: unknown, context: CallContext): Promise<unknown> {
+  async #call(name: string, request: unknown, context: CallContext): Promise<Answer> {
     if (this.#callsInFlight >= this.#callsInFlightMax) {
-      throw new QuorateError('OVERLOADED', `Already ${this.#callsInFlight} calls under way`);
+      throw overloaded('callsInFlightMax', `Already ${this.#callsInFlight} calls under way`);
     }
     this.#callsInFlight++;
     try {
-      const result = await carryOut(this.#target, name, request, context);
+      const answer = await carryOut(this.#target, name, request, context);
       this.#count('OK');
-      return result;
+      return answer;
     } finally {
       this.#callsInFlight--;
     }
@@ -316,7 +355,7 @@ class HttpGateway implements Gateway {
     const wanted = watchRequestOf(query, Array.isArray(lastEventId) ? undefined : lastEventId);
     if (this.#stopping.signal.aborted) throw new QuorateError('CLOSED', 'This gateway is closing');
     if (this.#watches >= this.#watchesMax) {
-      throw new QuorateError('OVERLOADED', `Already ${this.#watches} watches open`);
+      throw overloaded('watchesMax', `Already ${this.#watches} watches open`);
     }
     this.#watches++;
     const ended = new AbortController();
@@ -324,7 +363,9 @@ class HttpGateway implements Gateway {
     gone.addEventListener('abort', end, { once: true });
     const forget = onAbort(this.#stopping.signal, end);
     try {
-      await streamWatch(this.#target, wanted, response, this.#heartbeatMs, ended.signal);
+      await streamWatch(this.#target, wanted, response, {
+        ...{ heartbeatMs: this.#heartbeatMs, room: this.#watchRoom, signal: ended.signal },
+      });
     } finally {
       this.#watches--;
       forget();
@@ -335,7 +376,7 @@ class HttpGateway implements Gateway {
   async #copy(
     { pathname, searchParams }: URL,
     response: ServerResponse,
-    { timeoutMs, gone }: CallContext,
+    { timeoutMs, gone }: Pick<CallContext, 'timeoutMs' | 'gone'>,
   ): Promise<void> {
     const isBackup = pathname === '/v1/backup';
     for (const name of searchParams.keys()) {
@@ -344,7 +385,7 @@ class HttpGateway implements Gateway {
       }
     }
     if (this.#copies >= copiesMax) {
-      throw new QuorateError('OVERLOADED', `Already ${this.#copies} backups and exports under way`);
+      throw overloaded('copies', `Already ${this.#copies} backups and exports under way`);
     }
     this.#copies++;
     try {
@@ -368,6 +409,9 @@ class HttpGateway implements Gateway {
       calls: this.#calls,
       callsInFlight: this.#callsInFlight,
       watches: this.#watches,
+      requestBytes: this.#bodies.heldBytes,
+      answerBytes: this.#answers.heldBytes,
+      watchBytes: this.#watchRoom.heldBytes,
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     response.end(text);
@@ -481,6 +525,7 @@ function headerTimeout(request: IncomingMessage): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
+const mebibyte = 1024 * 1024;
 const callsPerRequestMax = 1024;
 /** Backups and exports at a time. */
 const copiesMax = 4;

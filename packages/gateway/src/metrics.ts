@@ -7,6 +7,12 @@ export type GatewayCounters = {
   readonly calls: ReadonlyMap<string, number>;
   readonly callsInFlight: number;
   readonly watches: number;
+  /** Bodies of requests under way. */
+  readonly requestBytes: number;
+  /** Answers that wait to be taken. */
+  readonly answerBytes: number;
+  /** Events that watches have not taken yet. */
+  readonly watchBytes: number;
 };
 
 export function metricsText(status: ClusterStatus, gateway: GatewayCounters): string {
@@ -67,6 +73,9 @@ export function metricsText(status: ClusterStatus, gateway: GatewayCounters): st
     [...gateway.calls].map(([code, count]) => [{ code }, count] as const),
   );
   gauge('gateway_calls_in_flight', 'Calls the gateway works on.', gateway.callsInFlight);
+  gauge('gateway_request_bytes', 'Bodies of requests under way.', gateway.requestBytes);
+  gauge('gateway_answer_bytes', 'Answers that wait to be taken.', gateway.answerBytes);
+  gauge('gateway_watch_bytes', 'Events that watches have not taken.', gateway.watchBytes);
   gauge('gateway_watches', 'Open watches of the gateway.', gateway.watches);
   return `${lines.join('\n')}\n`;
 }

@@ -44,6 +44,11 @@ export function badRequest(message: string): QuorateError {
   return new QuorateError('BAD_REQUEST', message);
 }
 
+/** Refused at a limit; nothing was applied, and a little later there may be room. */
+export function overloaded(limit: string, message: string): QuorateError {
+  return new QuorateError('OVERLOADED', message, { details: { limit } });
+}
+
 /** Details are plain data; what JSON cannot carry is left out rather than failing the answer. */
 function detailsOf(details: Readonly<Record<string, unknown>>): WireError['details'] {
   const members: [string, ReturnType<typeof toJsonValue>][] = [];

@@ -5,14 +5,15 @@
  * `Last-Event-ID` misses nothing and sees nothing twice. `failure` is the last event of a watch that
  * cannot go on. Nothing is pulled from the history before the connection took what came before.
  */
-import { batchToWire } from '@quorate/client';
 import { QuorateError } from '@quorate/contracts';
 import { nearest } from '@quorate/contracts/options';
 import type { KeySelector } from '@quorate/kv';
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { send } from './body-stream.ts';
 import { badRequest, problemOf } from './problem.ts';
 import type { GatewayTarget } from './target.ts';
+import { initialEvent } from './watch-room.ts';
+import type { WatchRoom } from './watch-room.ts';
 
 export type WatchRequest = {
   readonly selector: KeySelector;
@@ -56,16 +57,24 @@ export function watchRequestOf(
   };
 }
 
+export type WatchStreamOptions = {
+  /** So many milliseconds apart something is sent, so that both ends notice a dead connection. */
+  readonly heartbeatMs: number;
+  readonly room: WatchRoom;
+  /** The client has gone, or the gateway stops. */
+  readonly signal: AbortSignal;
+};
+
 /**
  * Streams until `signal` is aborted (the client has gone, or the gateway stops) or the watch fails.
- * Rejects only before anything was sent: the failure is then the answer. `heartbeatMs` apart something is sent, so that both ends notice a dead connection.
+ * Rejects before anything was sent, and the failure is then the answer; and with what ended a watch whose
+ * connection takes nothing, which is then broken.
  */
 export async function streamWatch(
   target: GatewayTarget,
   request: WatchRequest,
   response: ServerResponse,
-  heartbeatMs: number,
-  signal: AbortSignal,
+  { heartbeatMs, room, signal }: WatchStreamOptions,
 ): Promise<void> {
   await caughtUp(target, request, signal);
   const { clusterId } = target.status;
@@ -100,9 +109,10 @@ export async function streamWatch(
   let waiting = false;
   let revisionBefore = -1;
   const heartbeat = setInterval(() => {
-    if (response.writableNeedDrain) return;
+    // Nothing comes between the parts of an event.
+    if (!waiting || response.writableNeedDrain) return;
     // What was applied a heartbeat ago has long reached a watch that is waiting for more.
-    if (waiting && delivered !== -1 && revisionBefore > delivered) {
+    if (delivered !== -1 && revisionBefore > delivered) {
       position('progress', revisionBefore);
     } else response.write(': still here\n\n');
     revisionBefore = target.kv.revision;
@@ -114,13 +124,19 @@ export async function streamWatch(
       waiting = false;
       if (next.done === true) return;
       const batch = next.value;
-      const data = JSON.stringify(batchToWire(batch));
+      const id = idOf(batch.revision);
+      if (batch.initial) {
+        for (const part of initialEvent(batch, `id: ${id}\n`)) await send(response, part, signal);
+      } else await room.send(response, room.eventOf(batch, id), signal);
       delivered = batch.revision;
-      const taken = response.write(`id: ${idOf(batch.revision)}\ndata: ${data}\n\n`);
-      if (!taken) await once(response, 'drain', { signal });
     }
   } catch (error) {
     if (signal.aborted) return;
+    if (response.writableNeedDrain) {
+      // It takes nothing, no failure either: its client goes on where it was (`Last-Event-ID`).
+      response.destroy();
+      throw error;
+    }
     response.write(
       `event: failure\ndata: ${JSON.stringify({ error: problemOf(error).error })}\n\n`,
     );

@@ -83,14 +83,13 @@ export class FakeKv implements Kv {
     const all = [...this.#entries.values()]
       .filter(({ key }) => matches(options, key))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .filter(({ key }) => key > (options.after ?? ''))
       .map((entry) => (options.keysOnly === true ? { ...entry, value: undefined } : entry));
     const entries = all.slice(0, options.limit) as unknown as KvEntry<T>[];
-    return {
-      entries,
-      revision: this.revision,
-      more: entries.length < all.length,
-      count: entries.length,
-    };
+    const page = { entries, revision: this.revision, count: entries.length };
+    const after = entries.at(-1)?.key;
+    if (after === undefined || entries.length === all.length) return { ...page, more: false };
+    return { ...page, more: true, after };
   }
 
   async put(key: string, value: unknown, options: { ifAbsent?: boolean } = {}): Promise<PutResult> {

@@ -161,7 +161,7 @@ describe('calls', () => {
     const range = (await call('range', { prefix: '', keysOnly: true, limit: 1 })).json;
     expect(range).toEqual({
       kvs: [{ key: 'a', createRevision: 1, modRevision: 1, version: 1 }],
-      ...{ revision: 2, more: true, count: 1 },
+      ...{ revision: 2, more: true, after: 'a', count: 1 },
     });
     expect((await call('delete', { prefix: '' })).json).toEqual({ deleted: 2, revision: 3 });
   });

@@ -179,6 +179,51 @@ describe('range()', () => {
     });
   });
 
+  it('T15 ends a page at limit and bytesMax, and goes on after it', async () => {
+    const kv = await filled();
+    const first = await kv.range({ limit: 2 });
+    expect(first).toMatchObject({ more: true, after: 'a/1' });
+    expect(keys(await kv.range({ after: 'a/1' }))).toEqual(['a/2', 'b', '\uffff', '😀']);
+    expect(keys(await kv.range({ after: 'a/15' }))).toEqual(['a/2', 'b', '\uffff', '😀']);
+    expect(keys(await kv.range({ prefix: 'a/', after: 'a/1' }))).toEqual(['a/2']);
+    expect(keys(await kv.range({ prefix: 'a/', after: 'A' }))).toEqual(['a/1', 'a/2']);
+    expect(keys(await kv.range({ prefix: 'a/', after: 'b' }))).toEqual([]);
+    expect(keys(await kv.range({ after: 'a/2', order: 'desc' }))).toEqual(['a/1', 'a']);
+    expect(keys(await kv.range({ end: 'b', after: '😀', order: 'desc' }))).toEqual([
+      'a/2',
+      'a/1',
+      'a',
+    ]);
+    // 64 beside key and value; one entry in any case, and nothing behind the last one.
+    expect(await kv.range({ bytesMax: 1 })).toMatchObject({ count: 1, more: true, after: 'a' });
+    expect(await kv.range({ bytesMax: 150 })).toMatchObject({ count: 2, more: true, after: 'a/1' });
+    expect(await kv.range({ bytesMax: 10_000 })).toMatchObject({ count: 6, more: false });
+    expect(await kv.range({ bytesMax: 10_000 })).not.toHaveProperty('after');
+    await expect(kv.range({ bytesMax: 0 })).rejects.toThrow(RangeError);
+    await expect(kv.range({ after: '\ud800' })).rejects.toThrow(TypeError);
+  });
+
+  it('T15 pages of an earlier revision are that revision, whatever was written since', async () => {
+    const kv = await filled();
+    const whole = await kv.range();
+    await kv.delete('a/1');
+    await kv.put('a/0', 'new');
+    await kv.put('b', 'changed');
+    await kv.put('b', 'changed again');
+    await kv.delete('😀');
+    for (const order of ['asc', 'desc'] as const) {
+      const entries: unknown[] = [];
+      for (let after: string | undefined; ;) {
+        const options = { limit: 2, order, revision: whole.revision };
+        const page = await kv.range(after === undefined ? options : { ...options, after });
+        entries.push(...page.entries);
+        after = page.after;
+        if (after === undefined) break;
+      }
+      expect(entries).toEqual(order === 'asc' ? whole.entries : [...whole.entries].reverse());
+    }
+  });
+
   it('reads earlier revisions inside the history, COMPACTED before it, BAD_REQUEST after it', async () => {
     const { kv } = setUp(
       new KvStateMachine({ history: { revisionCountMax: 2, bytesMax: 10_000 } }),

@@ -14,7 +14,7 @@ import {
 import { checkValue, list, object, show, takeOptions } from '@quorate/contracts/options';
 import type { CompareCommand, OperationCommand } from './command.ts';
 import { counterKey, createCounter } from './counter.ts';
-import { checkKey } from './key.ts';
+import { checkKey, checkKeyPart } from './key.ts';
 import type { KvStatus, LiveSource } from './live.ts';
 import { LiveHub, LiveValue, readKeyValue, readPrefix } from './live.ts';
 import { callsOf, checkCallOptions, checkFunction, checkStep } from './options.ts';
@@ -114,10 +114,14 @@ class ClusterKeyValue implements KeyValue {
   async range<T = unknown>(options?: RangeOptions): Promise<RangeResult<T>> {
     const action = 'read range';
     const given = takeOptions(options, rangeKinds, action);
-    const { limit = Infinity, order = 'asc', keysOnly = false, countOnly = false } = given;
+    const { after, revision } = given;
+    const { limit = Infinity, bytesMax = Infinity, order = 'asc' } = given;
+    const { keysOnly = false, countOnly = false } = given;
+    if (after !== undefined) checkKeyPart(after, 'after', action);
     const selection = {
-      ...{ selector: checkSelector(given, action), limit, order, keysOnly, countOnly },
-      ...(given.revision === undefined ? {} : { revision: given.revision }),
+      ...{ selector: checkSelector(given, action), limit, bytesMax, order, keysOnly, countOnly },
+      ...(after === undefined ? {} : { after }),
+      ...(revision === undefined ? {} : { revision }),
     };
     await this.#catchUp(given, action);
     return select(this.#machine.store, selection) as RangeResult<T>;

@@ -91,9 +91,12 @@ export class OrderedMap {
     for (const { records } of this.#blocks) yield* records;
   }
 
-  /** The selected records in ascending order. The map must not change meanwhile: clone it. */
-  *select(selector: KeySelector): IterableIterator<KvRecord> {
-    let { at, index } = this.#seek(beginningOf(selector));
+  /** The selected records in ascending order, those behind `after`. The map must not change meanwhile: clone it. */
+  *select(selector: KeySelector, after?: string): IterableIterator<KvRecord> {
+    const beginning = beginningOf(selector);
+    const isBehind = after !== undefined && compareKeys(after, beginning) >= 0;
+    let { at, index } = this.#seek(isBehind ? after : beginning);
+    if (isBehind && this.#blocks[at]?.keys[index] === after) index += 1;
     for (; at < this.#blocks.length; at += 1, index = 0) {
       const { keys, records } = this.#blocks[at] as Block;
       for (; index < keys.length; index += 1) {
@@ -104,13 +107,15 @@ export class OrderedMap {
     }
   }
 
-  /** The selected records in descending order. The map must not change meanwhile. */
-  *selectReversed(selector: KeySelector): IterableIterator<KvRecord> {
+  /** The selected records in descending order, those below `after`. The map must not change meanwhile. */
+  *selectReversed(selector: KeySelector, after?: string): IterableIterator<KvRecord> {
     if (selector.key !== undefined) {
       yield* this.select(selector);
       return;
     }
-    let { at, index } = this.#seek(selector.end ?? prefixCeiling(selector.prefix ?? ''));
+    const ceiling = selector.end ?? prefixCeiling(selector.prefix ?? '');
+    const isBelow = after !== undefined && compareKeys(after, ceiling) < 0;
+    let { at, index } = this.#seek(isBelow ? after : ceiling);
     for (; at >= 0; at -= 1, index = blockLengthMax) {
       const { keys, records } = this.#blocks[at] ?? none;
       for (index = Math.min(index, keys.length) - 1; index >= 0; index -= 1) {

@@ -49,8 +49,15 @@ export type RangeOptions = ReadOptions & {
   readonly start?: string;
   /** The first key no longer included. */
   readonly end?: string;
+  /** Only keys behind this one in the order asked for: `after` of the page before. */
+  readonly after?: string;
   /** At most this many entries, 1 or more. Default: all. */
   readonly limit?: number;
+  /**
+   * At most so many bytes of keys and values as they are stored, 64 more for each entry; but always one
+   * entry. Default: all.
+   */
+  readonly bytesMax?: number;
   /** By key. Default `asc`. */
   readonly order?: 'asc' | 'desc';
   /** Entries come without values. */
@@ -65,8 +72,10 @@ export type RangeResult<T = unknown> = {
   readonly entries: readonly KvEntry<T>[];
   /** Revision at which the entries were read. */
   readonly revision: number;
-  /** There are more keys than `limit` let through. */
+  /** There are more keys than `limit` and `bytesMax` let through. */
   readonly more: boolean;
+  /** Where there are more: the last key of these, for the next page. */
+  readonly after?: string;
   /** Entries returned, or with `countOnly` all keys that match. */
   readonly count: number;
 };
