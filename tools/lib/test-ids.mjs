@@ -19,7 +19,6 @@ export const later = {
   Z51: 'the outbox is not built',
   Z53: 'a relay decides alone; groups are not built',
   Z56: 'rotation is not built',
-  Z57: 'a relay decides alone; groups are not built',
   Z59: 'a relay decides alone; groups are not built',
   Z60: 'holds and sleeping namespaces are not built',
   Z63: 'healing is not built',
