@@ -105,6 +105,9 @@ export class ClusterCore implements Consensus {
   readonly #inert: ClusterStatus;
   readonly #listeners = new Set<(status: ClusterStatus) => void>();
   #hasJoined = false;
+  /** The cluster that this member belonged to before; what it joined then it is no member of now. */
+  #archived: string | null = null;
+  #hasLoaded = false;
   #closing: Promise<void> | null = null;
 
   /** `assemble` null: an inert handle. */
@@ -121,12 +124,14 @@ export class ClusterCore implements Consensus {
       status: {
         isStale: () => this.status.phase !== 'ready',
         notJoined: () => this.#notJoined(),
-        isLoaded: () => this.status.raft.appliedIndex > 0,
+        // A new member shows what an earlier one had, until it has the new state.
+        isLoaded: () => (this.#hasLoaded ||= this.status.raft.appliedIndex > 0),
         cluster: () => this.status.clusterId,
         subscribe: (listener) => this.subscribe(listener),
       },
     });
     this.#assembled?.runner.subscribe(() => {
+      this.#hasLoaded ||= this.status.raft.appliedIndex > 0;
       for (const listener of [...this.#listeners]) listener(this.status);
     });
     void this.#assembled?.runner.start();
@@ -194,6 +199,11 @@ export class ClusterCore implements Consensus {
   /** T6: a member that was wiped, or is new, has nothing to say until it is one. */
   #notJoined(): QuorateError | null {
     const { status } = this;
+    const archived = status.archived?.clusterId ?? null;
+    if (archived !== null && archived !== this.#archived) {
+      this.#archived = archived;
+      this.#hasJoined = false;
+    }
     // A later life of a page shows what an earlier one had.
     this.#hasJoined ||= status.members.some(({ self }) => self);
     if (this.#hasJoined) return null;

@@ -13,7 +13,7 @@ import {
   QuorateError,
   withDeadline,
 } from '@quorate/contracts';
-import type { Clock, ErrorCode, Register, RegisterRecord } from '@quorate/contracts';
+import type { ActiveCluster, Clock, ErrorCode, Register, RegisterRecord } from '@quorate/contracts';
 
 /**
  * `claimed`: somebody is founding, and refreshes `beat`; one who falls silent is superseded, for
@@ -84,6 +84,10 @@ export type ClaimKeeperOptions = {
   readonly clusterId: string;
   readonly generation: number;
   readonly founder: string;
+  /** This member. */
+  readonly self: string;
+  /** Who is announced although the register may have forgotten them; null where it cannot forget. */
+  readonly care: { living(signal: AbortSignal): Promise<readonly ActiveCluster[]> } | null;
   /** The register's group as the log names it (Z11, Z58); another group decides nothing here. */
   readonly group: () => string;
   /** Does the log say that the cluster acknowledges? */
@@ -195,7 +199,7 @@ export class ClaimKeeper {
   #judge(record: ClaimRecord | null): ClaimRecord | 'empty' | null {
     const { register, clusterId, generation, lost } = this.#options;
     if (record === null) {
-      if (register.restorable === true) return 'empty';
+      if (register.restorable === true || this.#isWaitingFounder) return 'empty';
       return this.#lose('it holds nothing of this namespace');
     }
     const { state, clusterId: named, generation: counter } = record.claim;
@@ -226,7 +230,7 @@ export class ClaimKeeper {
     const { version, claim: known } = current === 'empty' ? { version: 0, claim: null } : current;
     if (known?.state === 'active') return true;
     try {
-      if (current === 'empty' && !(await this.#options.mayRestore())) return false;
+      if (current === 'empty' && !(await this.#maySetAgain())) return false;
       this.#beat = Math.max(this.#beat, known?.beat ?? 0) + 1;
       const claim: Claim = { state, clusterId, generation, founder, beat: this.#beat };
       const result = await this.#ask((signal) => setClaim(register, version, claim, signal));
@@ -235,6 +239,24 @@ export class ClaimKeeper {
       if (isQuorateError(error)) return false;
       throw error;
     }
+  }
+
+  /** Z57: its claim was released, or expired while it slept; without another it would wait for ever. */
+  get #isWaitingFounder(): boolean {
+    return !this.#active && this.#options.founder === this.#options.self;
+  }
+
+  /**
+   * Is the log here that the record is to name, and nobody else to be left behind? An active cluster
+   * that the register has forgotten would be superseded by ours once that is active (Z41).
+   */
+  async #maySetAgain(): Promise<boolean> {
+    const { care, clusterId, mayRestore } = this.#options;
+    // Rejects where the log is gone. What is in memory is as good as it was when it was claimed first.
+    const isKept = await mayRestore();
+    if (!this.#isWaitingFounder) return isKept;
+    const living = care === null ? [] : await this.#ask((signal) => care.living(signal));
+    return living.every((other) => other.clusterId === clusterId);
   }
 
   #ask<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -144,6 +144,9 @@ class Bench {
       clusterId,
       generation: 1,
       founder: idOf('f'),
+      // Whoever founds is said so; most only keep what somebody else claimed.
+      self: idOf('e'),
+      care: null,
       group: () => 'test',
       activated: () => false,
       lost: (what) => this.lost.push(what),
@@ -518,6 +521,73 @@ describe('ClaimKeeper', () => {
     expect(claimSilenceMs).toBeGreaterThan(2 * refreshIntervalMs);
     keeper.stop();
     expect(bench.clock.timerCount).toBe(0);
+  });
+
+  test('Z57 a founder that is not active and finds no record claims again, with its own genesis', async () => {
+    const bench = new Bench();
+    const waiting = new ClaimKeeper({ ...bench.keeperOptions(idOf('ab')), self: idOf('f') }, false);
+    await bench.clock.advance(refreshIntervalMs);
+    expect(await bench.claim()).toMatchObject({
+      ...{ state: 'claimed', clusterId: idOf('ab'), generation: 1, founder: idOf('f') },
+    });
+    expect(await bench.clock.wait(waiting.activate())).toBe(true);
+    waiting.stop();
+  });
+
+  test('Z57 a write that waits activates from nothing, and a foreign claim supersedes as before', async () => {
+    const bench = new Bench();
+    const options = { ...bench.keeperOptions(idOf('ab')), self: idOf('f') };
+    const first = new ClaimKeeper(options, false);
+    expect(await bench.clock.wait(first.activate())).toBe(true);
+    expect(await bench.claim()).toMatchObject({ state: 'active', clusterId: idOf('ab') });
+    first.stop();
+    const other = new Bench();
+    await other.set({ clusterId: idOf('cd'), founder: idOf('b') });
+    const superseded: Claim[] = [];
+    const late = new ClaimKeeper(
+      {
+        ...other.keeperOptions(idOf('ab')),
+        self: idOf('f'),
+        superseded: (by) => superseded.push(by),
+      },
+      false,
+    );
+    expect(await other.clock.wait(late.activate())).toBe(false);
+    expect(superseded.map(({ clusterId }) => clusterId)).toEqual([idOf('cd')]);
+    expect((await other.claim())?.clusterId).toBe(idOf('cd'));
+    late.stop();
+  });
+
+  test('Z57 nobody but the founder claims again, nor one that is active', async () => {
+    const bench = new Bench();
+    const { keeper: learner } = bench.keeper(idOf('ab'));
+    const active = new ClaimKeeper({ ...bench.keeperOptions(idOf('ab')), self: idOf('f') }, true);
+    await bench.clock.advance(60_000);
+    expect(await bench.claim()).toBeNull();
+    expect(bench.lost).toContain('it holds nothing of this namespace');
+    learner.stop();
+    active.stop();
+  });
+
+  test('Z57 Z41 not while members of an active cluster are announced that the register has forgotten', async () => {
+    const bench = new Bench();
+    const leave = bench.announce('one');
+    const rendezvous = bench.meetingPoint.rendezvous('test');
+    const keeper = new ClaimKeeper(
+      {
+        ...bench.keeperOptions(idOf('cd')),
+        self: idOf('f'),
+        care: registerCare({ register: bench.register, rendezvous, clock: bench.clock }),
+      },
+      false,
+    );
+    await bench.clock.advance(60_000);
+    expect(await bench.clock.wait(keeper.activate())).toBe(false);
+    expect(await bench.claim()).toBeNull();
+    await leave();
+    await bench.clock.advance(2 * refreshIntervalMs);
+    expect(await bench.claim()).toMatchObject({ clusterId: idOf('cd') });
+    keeper.stop();
   });
 
   test('Z10 activate() says true only once the register says active', async () => {

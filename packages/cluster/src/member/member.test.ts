@@ -222,6 +222,23 @@ describe('Member, formation', () => {
     expect([...world.disk(back).contents.archives.keys()]).toEqual(['superseded']);
   });
 
+  test('Z57 a founder whose claim is gone before it wrote anything writes all the same', async () => {
+    const world = new World();
+    const founder = world.member('a');
+    void founder.start();
+    await world.ready([founder]);
+    const { clusterId } = founder.status;
+    // Released by a person, or expired while it slept.
+    world.registers.empty();
+    await world.append(founder, 'x');
+    expect(founder.status).toMatchObject({ clusterId, registerLost: null });
+    const late = world.member('b');
+    void late.start();
+    await world.ready([late]);
+    expect(await world.read(late)).toEqual(['x']);
+    expect(late.status.clusterId).toBe(clusterId);
+  });
+
   test('Z10 an active cluster is never superseded, however long its members are away', async () => {
     const world = new World();
     const founder = world.member('a');

@@ -550,11 +550,11 @@ export class Member implements Consensus, HostedReplica {
     if (register !== null && genesis.register !== 'isolated') {
       this.#claim = new ClaimKeeper(
         {
+          ...genesis,
           register,
           clock,
-          clusterId: genesis.clusterId,
-          generation: genesis.generation,
-          founder: genesis.founder,
+          self: run.nodeId,
+          care: this.#network?.care ?? null,
           group: () => state.register ?? genesis.register,
           activated: () => state.activated,
           mayRestore: () => isStillThere(storage),

@@ -37,20 +37,22 @@ export async function openReplica(
     /** Default true. */
     readonly create?: boolean;
     readonly topics: readonly string[] | undefined;
+    /** Opens a marked replica all the same (Z38): for a look at it that begins no run. Default false. */
+    readonly keepThis?: boolean;
   },
 ): Promise<Opened> {
-  const { stateMachine, emptyState, random, create = true, topics } = options;
+  const { stateMachine, emptyState, random, create = true, topics, keepThis = false } = options;
   try {
     const run = await storage.open({
       create,
       newNodeId: hexFromBytes(random(16)),
       nonce: hexFromBytes(random(8)),
+      keepThis,
       ...(topics === undefined ? {} : { topics }),
     });
     const loaded = await storage.load();
-    const state = new ReplicatedState(stateMachine);
-    if (loaded.snapshot === null) stateMachine.decode(emptyState)();
-    else await restoreSnapshot(storage, state);
+    const state = new ReplicatedState(stateMachine, loaded.snapshot === null ? emptyState : null);
+    if (loaded.snapshot !== null) await restoreSnapshot(storage, state);
     // What is known to be committed shows at once, marked stale until a leader confirms.
     for (const entry of loaded.entries) {
       if (entry.index > state.appliedIndex && entry.index <= loaded.hardState.commitIndex) {

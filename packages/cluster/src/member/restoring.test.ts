@@ -132,6 +132,33 @@ describe('a restored cluster', () => {
     expect(await world.read(member)).toEqual(['saved', 'one cluster']);
   });
 
+  test('T6 Z52 whoever archives itself shows what it had, stale, until it has the new state: never nothing', async () => {
+    const world = new World();
+    const members = await world.cluster(three);
+    await world.append(members[0] as Member, 'saved');
+    const backup = await capture(world, members[0] as Member);
+    await world.append(members[0] as Member, 'after the backup');
+    await world.until(() => members.every((member) => world.log(member).length === 2));
+    const member = opened(world, 'r', await restored(world, backup));
+    await world.ready([member]);
+    const seen = new Set<string>();
+    const look = (one: Member): void => {
+      const { phase, clusterId } = one.status;
+      const isNew = phase === 'ready' && clusterId === member.status.clusterId;
+      seen.add(`${world.log(one).join()}${isNew ? ' of the new cluster' : ''}`);
+    };
+    for (const one of members) one.subscribe(() => look(one));
+    await world.until(() => {
+      for (const one of members) look(one);
+      return members.every(({ status }) => status.clusterId === member.status.clusterId);
+    }, 120_000);
+    await world.ready(members);
+    for (const one of members) look(one);
+    expect([...seen].filter((what) => !what.startsWith('saved'))).toEqual([]);
+    expect(seen).toContain('saved of the new cluster');
+    expect(seen).not.toContain('saved,after the backup of the new cluster');
+  });
+
   test('Z50 two restores of one file: the counter of the register decides, and the first gives way', async () => {
     const { world, backup } = await lostCluster();
     const first = opened(world, 'r', await restored(world, backup));

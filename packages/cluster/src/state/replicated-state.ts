@@ -59,6 +59,8 @@ export type MembershipContext = {
 
 export class ReplicatedState {
   readonly #machine: StateMachine;
+  /** What the machine is to begin with; null once it has. */
+  #beginning: Uint8Array | null;
   #sessions = new SessionTable();
   #genesis: Genesis | null = null;
   #time = 0;
@@ -73,8 +75,14 @@ export class ReplicatedState {
   #appliedIndex = 0;
   #appliedTerm = 0;
 
-  constructor(machine: StateMachine) {
+  /**
+   * `beginning` is a snapshot of the machine before any command, for one that may hold what another
+   * log made of it. That stays to be seen until the first entry or snapshot of this log (T6): somebody
+   * who comes in as a new member shows what was, marked stale, and not for a moment nothing.
+   */
+  constructor(machine: StateMachine, beginning: Uint8Array | null = null) {
     this.#machine = machine;
+    this.#beginning = beginning;
   }
 
   get genesis(): Genesis | null {
@@ -135,6 +143,8 @@ export class ReplicatedState {
   /** Applies the next entry. Throws `OUTDATED` for what this release does not understand. */
   apply(entry: Entry): AppliedEntry {
     assert(entry.index === this.#appliedIndex + 1, 'entries are applied one by one, in order');
+    if (this.#beginning !== null) this.#machine.decode(this.#beginning)();
+    this.#beginning = null;
     const event = this.#applyByType(entry);
     this.#appliedIndex = entry.index;
     this.#appliedTerm = entry.term;
@@ -202,6 +212,7 @@ export class ReplicatedState {
       this.#left = new Set(left);
       this.#sessions = sessions;
       restoreMachine();
+      this.#beginning = null;
       this.#membership = at.membership;
       this.#membershipIndex = at.membershipIndex;
       this.#appliedIndex = at.index;

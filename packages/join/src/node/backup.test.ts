@@ -16,10 +16,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { FileStorage } from '@quorate/storage-fs';
 import type { Cluster } from '../cluster.ts';
 import { checkBackup } from './backup-file.ts';
 import { joinCluster } from './join-cluster.ts';
 import { restoreBackup } from './restore.ts';
+import type { RestorePlan } from './restore.ts';
 import { backupOfStopped } from './stopped-member.ts';
 
 const opened: Cluster[] = [];
@@ -289,6 +291,38 @@ describe('backupOfStopped()', () => {
     const again = isolated(dataDir);
     await again.ready();
     expect(again.status.raft.epoch).toBe(epoch + 1);
+  });
+
+  test('T2 Z38 of a member that others refused says so, in the container and before a restore', async () => {
+    const { cluster, home } = await backedUp();
+    await cluster.close();
+    const dataDir = join(home, 'data');
+    const directory = join(dataDir, 'shop', 'log');
+    const storage = new FileStorage({ directory });
+    await storage.open({ create: false, newNodeId: 'a'.repeat(32), nonce: 'b'.repeat(16) });
+    const refusal = 'Cannot hear run 2 of 1c8e, says two';
+    await storage.mark({ code: 'REPLICA_ROLLED_BACK', message: refusal, others: [] });
+    await storage.close();
+    const isReplica = (line: string): boolean => line.includes('/replica/');
+    const before = (await pictureOf(dataDir)).filter(isReplica);
+    const backup = backupOfStopped({ dataDir });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of backup) chunks.push(chunk);
+    expect((await pictureOf(dataDir)).filter(isReplica)).toEqual(before);
+    const { info } = await checkBackup(chunks);
+    expect(info).toMatchObject({ revision: 3, keys: 3 });
+    expect(info.marks).toContainEqual(expect.stringContaining('Others refused this member'));
+    expect(info.marks).toContainEqual(expect.stringContaining(refusal));
+    const asked: string[] = [];
+    const confirm = (plan: RestorePlan): boolean => {
+      asked.push(...plan.info.marks);
+      return true;
+    };
+    await restoreBackup({ backup: chunks, dataDir: join(home, 'restored'), above: 9, confirm });
+    expect(asked).toEqual(info.marks);
+    // It stays refused.
+    const again = isolated(dataDir);
+    await expect(again.ready()).rejects.toMatchObject({ code: 'REPLICA_ROLLED_BACK' });
   });
 
   test('T2 a torn tail is read around, and left as it is', async () => {

@@ -1,7 +1,8 @@
 /** A backup of a member that does not run, from its data directory, which stays as it is. */
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { concatBytes, QuorateError, systemRandom } from '@quorate/contracts';
+import { concatBytes, isQuorateError, QuorateError, systemRandom } from '@quorate/contracts';
+import type { Mark } from '@quorate/contracts';
 import { factsOf, openReplica } from '@quorate/cluster/restoring';
 import type { Opened } from '@quorate/cluster/restoring';
 import { KvStateMachine } from '@quorate/kv';
@@ -33,19 +34,20 @@ async function capture(options: StoppedOptions): Promise<BackupSource> {
   const dataDir = resolve(options.dataDir);
   const namespace = options.namespace ?? (await onlyNamespace(dataDir));
   const directory = join(dataDir, namespace, 'log');
-  const storage = readOnlyStorage({ directory, ...(archive === undefined ? {} : { archive }) });
   const machine = new KvStateMachine();
-  const emptyState = concatBytes([...machine.snapshot()]);
-  const opened = await openReplica(storage, {
-    stateMachine: machine,
-    emptyState,
-    random: systemRandom,
-    create: false,
-    // The files are their owner's, who reads them without being the member.
-    topics: undefined,
-  });
+  const open = (keepThis: boolean): Promise<Opened> =>
+    openReplica(readOnlyStorage({ directory, ...(archive === undefined ? {} : { archive }) }), {
+      stateMachine: machine,
+      emptyState: concatBytes([...machine.snapshot()]),
+      random: systemRandom,
+      create: false,
+      // The files are their owner's, who reads them without being the member.
+      topics: undefined,
+      keepThis,
+    });
+  const { opened, refusal } = await evenIfRefused(open);
   try {
-    const marks = [takenFromStopped(archive), ...applyRest(opened)];
+    const marks = [takenFromStopped(archive), ...refusal, ...applyRest(opened)];
     const facts = factsOf(opened.state);
     if (facts === null) {
       throw new QuorateError(
@@ -61,7 +63,25 @@ async function capture(options: StoppedOptions): Promise<BackupSource> {
       marks,
     });
   } finally {
-    await storage.close();
+    await opened.storage.close();
+  }
+}
+
+/**
+ * What others refused may be all that is left, or less than what they hold: it is read, and whoever
+ * restores it is told. Nothing is written, so the mark stays where it is (Z38).
+ */
+async function evenIfRefused(
+  open: (keepThis: boolean) => Promise<Opened>,
+): Promise<{ readonly opened: Opened; readonly refusal: readonly string[] }> {
+  try {
+    return { opened: await open(false), refusal: [] };
+  } catch (error) {
+    if (!isQuorateError(error) || error.details['mark'] === undefined) throw error;
+    const { message } = error.details['mark'] as Mark;
+    const why = message.slice(0, whyLengthMax);
+    const said = `Others refused this member, which had been put back or copied: ${why}`;
+    return { opened: await open(true), refusal: [`${said}. What they hold may be newer`] };
   }
 }
 
@@ -107,3 +127,6 @@ async function onlyNamespace(dataDir: string): Promise<string> {
     `Cannot back up ${dataDir}: ${found}, wanted one, or its namespace`,
   );
 }
+
+/** So that it fits in a mark of a backup. */
+const whyLengthMax = 800;

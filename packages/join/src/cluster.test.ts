@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import type { ClusterStatus } from '@quorate/cluster';
+import type { KvStateMachine } from '@quorate/kv';
+import { ClusterCore } from './cluster.ts';
+import { inertStatus } from './options.ts';
+import type { Runner } from './runner.ts';
+
+/** A handle over a member that is what this says, with a state of its own. */
+class Puppet {
+  status: ClusterStatus = inertStatus('test', 'puppet');
+  machine!: KvStateMachine;
+  readonly core: ClusterCore;
+
+  constructor() {
+    this.core = new ClusterCore({ namespace: 'test', label: 'puppet' }, (_, machine) => {
+      this.machine = machine;
+      const of = (): ClusterStatus => this.status;
+      const runner = {
+        get status() {
+          return of();
+        },
+        subscribe: () => () => {},
+        start: async () => {},
+      };
+      return { runner: runner as unknown as Runner, peerId: () => null, addresses: () => [] };
+    });
+  }
+
+  /** In a cluster, as a member of it or not yet. */
+  is(clusterId: string | null, isMember: boolean, archived?: string): void {
+    const self = { nodeId: 'a', label: 'puppet', self: true } as ClusterStatus['members'][number];
+    this.status = {
+      ...inertStatus('test', 'puppet'),
+      clusterId,
+      phase: isMember ? 'ready' : 'joining',
+      members: isMember ? [self] : [],
+      raft: { ...this.status.raft, appliedIndex: isMember ? 5 : 0 },
+      ...(archived === undefined ? {} : { archived: { clusterId: archived, generation: 1 } }),
+    };
+  }
+}
+
+const local = { consistency: 'local' } as const;
+
+describe('ClusterCore', () => {
+  test('T6 Z52 a member that archived itself reads nothing locally until it is one again', async () => {
+    const puppet = new Puppet();
+    const { kv } = puppet.core;
+    puppet.is('one', true);
+    expect(await kv.get('a', local)).toBeUndefined();
+    expect(kv.live('a').getSnapshot()).toMatchObject({ loaded: true, stale: false });
+    // Between two clusters, and while it catches up in the next.
+    for (const clusterId of [null, 'two']) {
+      puppet.is(clusterId, false, 'one');
+      await expect(kv.get('a', local)).rejects.toMatchObject({
+        outcome: 'not-applied',
+        message: expect.stringContaining('has not joined yet') as string,
+      });
+      const { value, loaded, stale } = kv.live('a').getSnapshot();
+      expect({ value, loaded, stale }).toEqual({ value: undefined, loaded: true, stale: true });
+    }
+    puppet.is('two', true, 'one');
+    expect(await kv.get('a', local)).toBeUndefined();
+    // A page that comes back shows what it had.
+    puppet.is(null, false, 'one');
+    expect(await kv.get('a', local)).toBeUndefined();
+    puppet.is('three', false, 'two');
+    await expect(kv.get('a', local)).rejects.toThrow('has not joined yet');
+  });
+});
