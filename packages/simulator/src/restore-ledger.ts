@@ -80,9 +80,9 @@ export class RestoreLedger {
       saved.add(numberOf(key));
     }
     const [counter] = state.records.select({ key: counterKey });
-    const total = counter?.entry().value ?? 0;
+    const total = Number(counter?.entry().value ?? 0);
     if (total !== saved.size) {
-      const text = `a backup of ${revision} counts ${String(total)} receipts and has ${saved.size} (Z43)`;
+      const text = `a backup of ${revision} counts ${total} receipts and has ${saved.size} (Z43)`;
       violated('backup', text);
     }
     for (const [number, { revision: own, isNothing }] of this.#receipts.entries()) {
