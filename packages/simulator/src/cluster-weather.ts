@@ -155,7 +155,7 @@ function withImpostors(weather: ClusterWeather, prng: Prng): ClusterWeather {
 }
 
 /** What was learnt is on disk soon: a witness that restarts knows it. */
-const promptDisks = {
+export const promptDisks = {
   disk: { syncMsMin: 0.1, syncMsMax: 5, stallChance: 0 },
   diskHangEveryMs: 0,
   diskFullEveryMs: 0,
@@ -243,7 +243,7 @@ function withPage(weather: ClusterWeather, prng: Prng): ClusterWeather {
 const quickElections = { electionTimeoutMsMin: 400, electionTimeoutMsMax: 800 };
 
 /** Nobody dies, and every disk stays what it was. */
-const noDeaths = {
+export const noDeaths = {
   earlyDeathCount: 0,
   crashEveryMs: 0,
   stopEveryMs: 0,

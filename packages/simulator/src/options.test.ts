@@ -6,7 +6,7 @@ describe('readOptions()', () => {
     const options = readOptions([]);
     expect(options?.seeds).toHaveLength(200);
     expect(options?.seeds[0]).toBe(1);
-    expect(options?.suites).toEqual(['core', 'cluster']);
+    expect(options?.suites).toEqual(['core', 'cluster', 'restore']);
     expect(options?.single).toBe(false);
     expect(options?.teeth).toBe(null);
   });

@@ -7,11 +7,12 @@ import { withoutCheck } from './teeth/bug.ts';
 import { bugs } from './teeth/catalog.ts';
 import { checks } from './violation.ts';
 import type { Check } from './violation.ts';
+import { suites as allSuites } from './world.ts';
 import type { Suite } from './world.ts';
 
 export const usage: string = `Runs simulated clusters, one world per seed and suite.
 
-  pnpm sim [--seeds N] [--from N] [--seed N] [--suite core|cluster|all] [--members N]
+  pnpm sim [--seeds N] [--from N] [--seed N] [--suite core|cluster|restore|all] [--members N]
            [--workers N] [--twice] [--verbose] [--hours H]
   pnpm sim --seed N --suite S [--weather JSON] [--verbose] [--trace FILE] [--shrink]
   pnpm sim --seed N --bug ID [--without CHECK] [--weather JSON] [--shrink]
@@ -21,7 +22,8 @@ export const usage: string = `Runs simulated clusters, one world per seed and su
   --seeds N     how many seeds (default 200)
   --from N      the first one (default 1)
   --seed N      only this one, in this process
-  --suite S     core: bare consensus machines; cluster: whole members; all (default)
+  --suite S     core: bare consensus machines; cluster: whole members;
+                restore: clusters that are backed up, lost and restored; all (default)
   --members N   how many members; default: drawn from the seed
   --workers N   processes side by side (default: one per core)
   --hours H     seed after seed until so many hours are over
@@ -97,12 +99,12 @@ export function readOptions(
   const seedCount = count(values['seeds'], 200);
   const members = count(values['members'], 0);
   const workers = count(values['workers'], availableParallelism());
-  if (suite !== 'core' && suite !== 'cluster' && suite !== 'all') return null;
   const hours = Number(values['hours'] ?? 0);
   const weather = overridesFrom(values['weather']);
   if (weather === null || !(hours >= 0)) return null;
   if ([seed, from, seedCount, members, workers].includes(Number.NaN) || workers < 1) return null;
-  const suites: readonly Suite[] = suite === 'all' ? ['core', 'cluster'] : [suite];
+  const suites = suite === 'all' ? allSuites : allSuites.filter((one) => one === suite);
+  if (suites.length === 0) return null;
   const wanted = bugs
     .filter(({ id }) => values['bug'] === undefined || values['bug'] === id)
     .filter((bug) => suites.includes(bug.suite));

@@ -2,8 +2,10 @@
 import type { Overrides } from './overrides.ts';
 import type { Check } from './violation.ts';
 
-/** `core`: bare consensus machines. `cluster`: whole members. */
-export type Suite = 'core' | 'cluster';
+export const suites = ['core', 'cluster', 'restore'] as const;
+
+/** `core`: bare consensus machines. `cluster`: whole members. `restore`: a cluster that is lost. */
+export type Suite = (typeof suites)[number];
 
 export type WorldOptions = {
   readonly seed: number;

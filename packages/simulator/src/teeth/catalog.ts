@@ -3,5 +3,6 @@ import type { Bug } from './bug.ts';
 import { clusterBugs } from './cluster-bugs.ts';
 import { coreBugs } from './core-bugs.ts';
 import { pageBugs } from './page-bugs.ts';
+import { restoreBugs } from './restore-bugs.ts';
 
-export const bugs: readonly Bug[] = [...coreBugs, ...clusterBugs, ...pageBugs];
+export const bugs: readonly Bug[] = [...coreBugs, ...clusterBugs, ...pageBugs, ...restoreBugs];
