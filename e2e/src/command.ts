@@ -24,12 +24,18 @@ export type SpawnOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** What is typed, by default nothing. */
   readonly input?: string;
+  /** How many descriptors it may have (`ulimit -n`); by default as many as this process. */
+  readonly descriptorsMax?: number;
 };
 
 /** Starts the command; it is killed with this process at the latest. */
 export function start(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   if (!existsSync(commandPath)) throw new Error(`Cannot run ${commandPath}: it is not built`);
-  const child = spawn(nodePath, [commandPath, ...args], {
+  const { descriptorsMax } = options;
+  const limited = `ulimit -n ${descriptorsMax} && exec "$0" "$@"`;
+  const [file, ...before] =
+    descriptorsMax === undefined ? [nodePath] : ['sh', '-c', limited, nodePath];
+  const child = spawn(file ?? nodePath, [...before, commandPath, ...args], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     // A busy machine is slow: nothing here is about how soon a command gives up.
     env: { ...neutralEnvironment(), QUORATE_TIMEOUT_MS: '50000', ...options.env },

@@ -21,6 +21,8 @@ export type MemberOptions = {
   readonly flags?: readonly string[];
   /** More of the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How many descriptors it may have (`ulimit -n`). */
+  readonly descriptorsMax?: number;
 };
 
 export class World {
@@ -73,9 +75,9 @@ export class World {
   daemon(
     name: string,
     args: readonly string[],
-    env: Readonly<Record<string, string>> = {},
+    options: Pick<MemberOptions, 'env' | 'descriptorsMax'> = {},
   ): Daemon {
-    const daemon = new Daemon(name, args, { cwd: this.directory, env });
+    const daemon = new Daemon(name, args, { cwd: this.directory, ...options });
     this.#daemons.push(daemon);
     return daemon;
   }
@@ -199,11 +201,11 @@ abstract class Seat {
   /** Starts it without waiting for anything. */
   launch(): Daemon {
     if (this.isRunning) throw new Error(`${this.label} runs already`);
-    this.#daemon = this.world.daemon(this.label, this.args(), this.env());
+    this.#daemon = this.world.daemon(this.label, this.args(), this.spawnOptions());
     return this.#daemon;
   }
 
-  env(): Readonly<Record<string, string>> {
+  spawnOptions(): Pick<MemberOptions, 'env' | 'descriptorsMax'> {
     return {};
   }
 
@@ -247,7 +249,7 @@ export class MemberSeat extends Seat {
   readonly gateway: string;
   readonly #relay: string;
   readonly #flags: readonly string[];
-  readonly #env: Readonly<Record<string, string>>;
+  readonly #spawnOptions: Pick<MemberOptions, 'env' | 'descriptorsMax'>;
   #nodeId: string | null = null;
 
   constructor(world: World, label: string, relay: RelaySeat, port: number, options: MemberOptions) {
@@ -258,7 +260,11 @@ export class MemberSeat extends Seat {
     this.#relay = options.relay ?? relay.address;
     const secret = options.secretFile === undefined ? [] : ['--secret-file', options.secretFile];
     this.#flags = [...secret, ...(options.flags ?? [])];
-    this.#env = options.env ?? {};
+    const { env, descriptorsMax } = options;
+    this.#spawnOptions = {
+      ...(env === undefined ? {} : { env }),
+      ...(descriptorsMax === undefined ? {} : { descriptorsMax }),
+    };
   }
 
   /** Of the last run that came so far. */
@@ -279,8 +285,8 @@ export class MemberSeat extends Seat {
     ];
   }
 
-  override env(): Readonly<Record<string, string>> {
-    return this.#env;
+  override spawnOptions(): Pick<MemberOptions, 'env' | 'descriptorsMax'> {
+    return this.#spawnOptions;
   }
 
   async start(): Promise<Event> {

@@ -32,6 +32,7 @@ import { BodyReader } from './body.ts';
 import { exportLines, streamBody } from './body-stream.ts';
 import { carryOut, isCallName } from './calls.ts';
 import type { CallContext } from './calls.ts';
+import { descriptorsMax, shareOf } from './descriptor-share.ts';
 import { metricsText } from './metrics.ts';
 import { badRequest, overloaded, problemOf } from './problem.ts';
 import type { Problem } from './problem.ts';
@@ -64,7 +65,10 @@ export type GatewayOptions = {
   readonly connectionAnswerBytesMax?: number;
   /** Calls under way, beyond which further ones are `OVERLOADED`; default 4,096. */
   readonly callsInFlightMax?: number;
-  /** Open watches, likewise; default 1,024. */
+  /**
+   * Open watches, likewise; default 1,024. There are four times as many connections. Fewer of both where
+   * the process has few descriptors (`ulimit -n`): 128 are kept for its disk and its links.
+   */
   readonly watchesMax?: number;
   /**
    * Bytes of events that watches have not taken yet, those that several are told counted once; beyond it
@@ -158,7 +162,8 @@ class HttpGateway implements Gateway {
     this.#answers = new AnswerRoom({ answerBytesMax, connectionAnswerBytesMax });
     this.#watchRoom = new WatchRoom(options.watchBytesMax ?? 16 * mebibyte);
     this.#callsInFlightMax = options.callsInFlightMax ?? 4096;
-    this.#watchesMax = options.watchesMax ?? 1024;
+    const share = shareOf(descriptorsMax(), options.watchesMax ?? 1024);
+    this.#watchesMax = share.watchesMax;
     this.#timeoutMsMax = options.timeoutMsMax ?? 60_000;
     this.#heartbeatMs = options.heartbeatMs ?? 10_000;
     this.#onUnexpected = options.onUnexpected ?? (() => {});
@@ -175,7 +180,7 @@ class HttpGateway implements Gateway {
     );
     // Accepting may fail for as long as it listens, for want of descriptors say (T7).
     this.#server.on('error', () => {});
-    this.#server.maxConnections = 4 * this.#watchesMax;
+    this.#server.maxConnections = share.connectionsMax;
   }
 
   get url(): string {
@@ -355,6 +360,8 @@ class HttpGateway implements Gateway {
     const wanted = watchRequestOf(query, Array.isArray(lastEventId) ? undefined : lastEventId);
     if (this.#stopping.signal.aborted) throw new QuorateError('CLOSED', 'This gateway is closing');
     if (this.#watches >= this.#watchesMax) {
+      // Whoever holds the answer must not hold the place of another.
+      response.setHeader('connection', 'close');
       throw overloaded('watchesMax', `Already ${this.#watches} watches open`);
     }
     this.#watches++;

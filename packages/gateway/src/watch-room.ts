@@ -23,6 +23,10 @@ export class WatchRoom {
   /** How many wait with each. */
   readonly #holders = new Map<Buffer, number>();
   #heldBytes = 0;
+  /** Written in this turn of the event loop. */
+  #turnBytes = 0;
+  #isTurning = false;
+  readonly #next: (() => void)[] = [];
 
   constructor(bytesMax: number, stallMs: number = stallMsDefault) {
     this.#bytesMax = bytesMax;
@@ -58,7 +62,8 @@ export class WatchRoom {
    * waits longest of too many, or takes nothing for a minute; and when `signal` is aborted.
    */
   async send(response: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
-    if (response.write(bytes)) return;
+    await this.#turn(bytes.length);
+    if (signal.aborted || response.write(bytes)) return;
     const given = new AbortController();
     const waiting: Waiting = { bytes, end: (reason) => given.abort(reason) };
     const timer = setTimeout(() => waiting.end(tooSlow('it took nothing')), this.#stallMs);
@@ -71,6 +76,39 @@ export class WatchRoom {
       clearTimeout(timer);
       this.#release(waiting);
     }
+  }
+
+  /**
+   * Resolves when so many bytes may be written. A thousand watches of one write take their time: what
+   * else waits for this process, heartbeats of the leader first, comes in between.
+   */
+  async #turn(bytes: number): Promise<void> {
+    if (this.#turnBytes < turnBytesMax) this.#turnBytes += bytes;
+    else {
+      // Invariant: while bytes were written in this turn another one is scheduled.
+      await new Promise<void>((resolve) => {
+        this.#next.push(() => {
+          this.#turnBytes += bytes;
+          resolve();
+        });
+      });
+    }
+    this.#turnLater();
+  }
+
+  #turnLater(): void {
+    if (this.#isTurning || this.#turnBytes === 0) return;
+    this.#isTurning = true;
+    setImmediate(() => {
+      this.#isTurning = false;
+      this.#turnBytes = 0;
+      while (this.#turnBytes < turnBytesMax) {
+        const resume = this.#next.shift();
+        if (resume === undefined) break;
+        resume();
+      }
+      this.#turnLater();
+    });
   }
 
   #hold(one: Waiting): void {
@@ -117,4 +155,5 @@ function tooSlow(why: string): Error {
 
 const stallMsDefault = 60_000;
 /** Others of the same turn, and those a little behind, find it. */
+const turnBytesMax = 1024 * 1024;
 const toldBytesMax = 4 * 1024 * 1024;

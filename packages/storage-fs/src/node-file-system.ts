@@ -9,6 +9,7 @@ import { createServer, connect } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { FileKind, FileSystem, Machine, OpenFile, SocketState } from './file-system.ts';
+import { withDescriptors } from './descriptors.ts';
 import { corrupt } from './layout.ts';
 
 export const nodeFileSystem: FileSystem = {
@@ -36,7 +37,7 @@ export const nodeFileSystem: FileSystem = {
   },
   async list(path) {
     try {
-      return await readdir(path);
+      return await withDescriptors(() => readdir(path));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
       throw corrupt(path, 0, 'it is a file, wanted a directory');
@@ -47,7 +48,7 @@ export const nodeFileSystem: FileSystem = {
   },
   link: (existing, path) => link(existing, path),
   rename: (from, to) => rename(from, to),
-  remove: (path) => rm(path, { recursive: true, force: true }),
+  remove: (path) => withDescriptors(() => rm(path, { recursive: true, force: true })),
   syncDirectory,
   async listen(directory, name) {
     const place = await socketPlace(directory, name);
@@ -61,10 +62,13 @@ export const nodeFileSystem: FileSystem = {
     // A storage that nobody closed must not keep the process alive.
     server.unref();
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(place.path, resolve);
-      });
+      await withDescriptors(
+        () =>
+          new Promise<void>((resolve, reject) => {
+            server.once('error', reject);
+            server.listen(place.path, resolve);
+          }),
+      );
     } catch (error) {
       await place.close();
       throw error;
@@ -79,7 +83,7 @@ export const nodeFileSystem: FileSystem = {
     if (!(await isThere(join(directory, name)))) return 'absent';
     const place = await socketPlace(directory, name);
     try {
-      return await connectTo(place.path);
+      return await withDescriptors(() => connectTo(place.path));
     } finally {
       await place.close();
     }
@@ -166,6 +170,8 @@ class NodeFile implements OpenFile {
       const length = bytes.length - offset;
       fs.write(this.#descriptor, bytes, offset, length, position, (error, count) => {
         if (error === null) resolve(count);
+        // Before a byte was written: the next call begins at the same place.
+        else if (error.code === 'EINTR') resolve(0);
         else reject(error);
       });
     });
@@ -216,12 +222,15 @@ const openFlags = {
 } as const;
 
 function openDescriptor(path: string, flags: string | number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.open(path, flags, 0o600, (error, descriptor) => {
-      if (error === null) resolve(descriptor);
-      else reject(error);
-    });
-  });
+  return withDescriptors(
+    () =>
+      new Promise((resolve, reject) => {
+        fs.open(path, flags, 0o600, (error, descriptor) => {
+          if (error === null) resolve(descriptor);
+          else reject(error);
+        });
+      }),
+  );
 }
 
 function closeDescriptor(descriptor: number): Promise<void> {
@@ -295,7 +304,7 @@ async function isThere(path: string): Promise<boolean> {
 
 async function firstLine(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).split('\n')[0]?.trim() ?? '';
+    return (await withDescriptors(() => readFile(path, 'utf8'))).split('\n')[0]?.trim() ?? '';
   } catch {
     return '';
   }

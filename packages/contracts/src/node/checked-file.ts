@@ -61,7 +61,7 @@ export async function checkDirectory(path: string): Promise<void> {
 export async function readSmall(path: string, bytesMax: number): Promise<Buffer | null> {
   let file: FileHandle;
   try {
-    file = await open(path, careful);
+    file = await opened(path, careful);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return null;
@@ -82,7 +82,7 @@ export async function readSmall(path: string, bytesMax: number): Promise<Buffer 
 /** Replaces a file so that a crash leaves the old or the new one, durably. */
 export async function writeDurably(folder: string, name: string, bytes: Uint8Array): Promise<void> {
   const temporary = join(folder, `.${name}.tmp`);
-  const file = await open(temporary, 'w', 0o600);
+  const file = await opened(temporary, 'w', 0o600);
   try {
     await file.writeFile(bytes);
     await file.sync();
@@ -90,12 +90,25 @@ export async function writeDurably(folder: string, name: string, bytes: Uint8Arr
     await file.close();
   }
   // Opened before: without a descriptor nothing is changed.
-  const directory = await open(folder, 'r');
+  const directory = await opened(folder, 'r');
   try {
     await rename(temporary, join(folder, name));
     await directory.sync();
   } finally {
     await directory.close();
+  }
+}
+
+/** Without a free descriptor nothing was changed: tried again until there is one (Z46). */
+async function opened(path: string, flags: string | number, mode?: number): Promise<FileHandle> {
+  for (let waitMs = 5; ; waitMs = Math.min(2 * waitMs, 250)) {
+    try {
+      return await open(path, flags, mode);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 
