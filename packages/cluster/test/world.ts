@@ -257,6 +257,13 @@ export class World {
     this.#disks.set(name, image.copy());
   }
 
+  /** One more disk, beside those that members have by their names; the same one again by its name. */
+  spareDisk(name: string): MemoryDisk {
+    const disk = this.#disks.get(name) ?? new MemoryDisk({ durable: true });
+    this.#disks.set(name, disk);
+    return disk;
+  }
+
   /** Everything on its disk is lost; its process must be dead. */
   wipe(member: Member): void {
     this.#disks.delete(member.status.label);

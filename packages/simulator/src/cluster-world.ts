@@ -342,7 +342,9 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   #checkMarked({ host, member }: SimProcess): void {
     const { phase, reason } = member.status;
     const isRefused = reason === 'REPLICA_ROLLED_BACK' || reason === 'REPLICA_CLONED';
-    if (phase !== 'stopped' || !isRefused || host.disk.platter.identity?.mark != null) return;
+    if (phase !== 'stopped' || !isRefused) return;
+    if (host.nodeId !== null) this.#storm.refused.add(host.nodeId);
+    if (host.disk.platter.identity?.mark != null) return;
     throw new SafetyViolation('identity', `${host.id} ends as refused, and is not marked (Z38)`);
   }
 
@@ -588,8 +590,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     );
   }
 
-  /** A seat whose disk is lost goes to whoever can take it, and stays while nobody can (Z18). */
+  /**
+   * A seat whose disk is lost goes to whoever can take it, and stays while nobody can (Z18). Who was
+   * refused does not even listen any more (Z55).
+   */
   #isWellSeated(members: readonly MemberInfo[]): boolean {
+    const isRefused = ({ kind, nodeId }: MemberInfo): boolean =>
+      kind === 'learner' && this.#storm.refused.has(nodeId);
+    if (members.some(isRefused)) return false;
     const voters = members.filter(({ kind }) => kind === 'voter').map(({ nodeId }) => nodeId);
     const lostCount = voters.filter((nodeId) => this.#storm.lost.has(nodeId)).length;
     if (lostCount > 0) return voters.length - lostCount === this.hosts.length;

@@ -41,6 +41,8 @@ const settledMs = 3_000;
 export class Storm {
   /** Replicas whose disk was wiped. */
   readonly lost: Set<NodeId> = new Set();
+  /** Replicas that ended as refused: their seats are given up (Z55). */
+  readonly refused: Set<NodeId> = new Set();
   /** Replicas that asked to leave. */
   readonly leavers: Set<NodeId> = new Set();
   readonly #world: StormWorld;

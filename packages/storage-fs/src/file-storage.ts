@@ -316,6 +316,7 @@ export class FileStorage implements LogStorage {
     if (known === null) throw corrupt(join(replica, 'identity'), 0, 'the identity is missing');
     const run = nextRun(known, options);
     await writeIdentity(fileSystem, replica, run);
+    assert(run.mark === null || options.asMarked === true, 'a marked replica is not opened');
     return this.#use(run);
   }
 
@@ -357,8 +358,7 @@ export class FileStorage implements LogStorage {
     await syncing(`make ${replica} durable`, this.#fileSystem.syncDirectory(directory));
   }
 
-  #use({ mark, ...run }: StoredRun): Run {
-    assert(mark === null, 'a marked replica is not opened');
+  #use({ mark: _, ...run }: StoredRun): Run {
     const { replica } = this.#layout;
     this.#run = run;
     this.#log = new SegmentLog({

@@ -10,7 +10,6 @@ import {
   concatBytes,
   hexFromBytes,
   isQuorateError,
-  onAbort,
   patient,
   QuorateError,
   withDeadline,
@@ -35,7 +34,8 @@ import type { RegisterView, RestoredRegister } from '../formation/register-care.
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
 import type { Charge, Fork, HostedReplica } from '../links/hosted-replica.ts';
-import { inFirstUnmarked, located, markOf } from './marked.ts';
+import { LinkChanges } from './link-changes.ts';
+import { located, markOf, MarkedStores } from './marked.ts';
 import { MemberCache, readMemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
@@ -64,7 +64,8 @@ export class Member implements Consensus, HostedReplica {
   readonly #cache: MemberCache;
   readonly #emptyState: Uint8Array;
   readonly #knock: Knock;
-  readonly #linkWaiters = new Set<() => void>();
+  readonly #links = new LinkChanges();
+  readonly #stores: MarkedStores;
   readonly #running = new Awaited<Replica>();
   #storage: LogStorage | null = null;
   /** The store is being opened; never rejects. */
@@ -91,6 +92,7 @@ export class Member implements Consensus, HostedReplica {
     this.#options = options;
     this.#clock = clock;
     this.#cache = new MemberCache(clock);
+    this.#stores = new MarkedStores(options.beginsAnew ?? false, options.createStorage);
     this.#policyWishes = createPolicy(options.policy);
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
@@ -355,10 +357,10 @@ export class Member implements Consensus, HostedReplica {
 
   /** Z38: not a word from here on, and what keeps this store from being opened again is durable first. */
   async #endMarked(charge: Charge): Promise<void> {
-    const { code, message, others } = markOf(charge);
+    const mark = markOf(charge);
     this.#stopReplica(charge.error);
-    await this.#opened?.storage.mark({ code, message, others });
-    this.#fail(new QuorateError(code, message));
+    await this.#opened?.storage.mark(mark);
+    this.#fail(new QuorateError(mark.code, mark.message));
   }
 
   /** Their word on this replica counts, and what is known of them is kept whoever comes by (Z54). */
@@ -380,19 +382,16 @@ export class Member implements Consensus, HostedReplica {
   }
 
   #open(): Promise<void> {
-    const { beginsAnew = false, createStorage } = this.#options;
-    return inFirstUnmarked(beginsAnew, async (markedCount) => {
-      await this.#openStore(await createStorage(markedCount));
-    });
+    return this.#stores.openFirst((storage, create) => this.#openStore(storage, create));
   }
 
-  async #openStore(storage: LogStorage): Promise<void> {
+  async #openStore(storage: LogStorage, create: boolean): Promise<void> {
     this.#storage = storage;
     if (this.#stopping.signal.aborted) {
       await storage.close();
       return;
     }
-    const opening = this.#openReplica(storage);
+    const opening = this.#openReplica(storage, create);
     this.#opening = opening
       .catch(() => undefined)
       .finally(() => {
@@ -401,12 +400,13 @@ export class Member implements Consensus, HostedReplica {
     await opening;
   }
 
-  async #openReplica(storage: LogStorage): Promise<void> {
+  async #openReplica(storage: LogStorage, create: boolean): Promise<void> {
     const { random, stateMachine } = this.#options;
     const opened = await openReplica(storage, {
       stateMachine,
       emptyState: this.#emptyState,
       random,
+      create,
       topics: this.#options.topics?.(),
     });
     this.#opened = opened;
@@ -489,7 +489,7 @@ export class Member implements Consensus, HostedReplica {
       request: (to, method, body, signal) =>
         host.request(to, method, body, { timeoutMs: joinTimeoutMs, signal }),
       report: (progress: FormationProgress) => this.#status.forming(progress),
-      linksChanged: (signal) => this.#linksChanged(signal),
+      linksChanged: (signal) => this.#links.next(signal),
     });
     return this.#adopt(result, opened);
   }
@@ -595,7 +595,7 @@ export class Member implements Consensus, HostedReplica {
           const membership = this.#replica?.status().membership ?? state.membership;
           this.#noteVoters([...votersOf(membership), ...votersOf(state.membership)]);
           this.#status.changed();
-          this.#endIfRemoved(state);
+          this.#membershipApplied(state);
         },
         progressed: () => {
           // Z41: said at once, for a fresh member may look just then.
@@ -617,7 +617,7 @@ export class Member implements Consensus, HostedReplica {
     this.#status.changed();
     this.#running.resolve(this.#replica);
     // It may have been killed between hearing of its removal and ending.
-    this.#endIfRemoved(state);
+    this.#membershipApplied(state);
   }
 
   /**
@@ -650,7 +650,8 @@ export class Member implements Consensus, HostedReplica {
   }
 
   /** What the log says of this member is told in the middle of a turn: it ends after that. */
-  #endIfRemoved(state: ReplicatedState): void {
+  #membershipApplied(state: ReplicatedState): void {
+    void this.#stores.applied(state.membership, this.nodeId);
     if (!state.hasLeft(this.nodeId)) return;
     this.#clock.defer(() => this.#removed());
   }
@@ -708,20 +709,8 @@ export class Member implements Consensus, HostedReplica {
 
   #onLinksChanged(): void {
     this.#cache.linksChanged();
-    for (const tell of [...this.#linkWaiters]) tell();
+    this.#links.tell();
     this.#status.changed();
-  }
-
-  #linksChanged(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#linkWaiters.delete(done);
-        forget();
-        resolve();
-      };
-      this.#linkWaiters.add(done);
-      const forget = onAbort(signal, done);
-    });
   }
 
   /** Calls queue here, in order, until there is a replica to take them. */

@@ -34,7 +34,7 @@ export async function openReplica(
     readonly stateMachine: StateMachine;
     readonly emptyState: Uint8Array;
     readonly random: RandomBytes;
-    /** Default true. */
+    /** May an empty store become a new replica? Default true. */
     readonly create?: boolean;
     readonly topics: readonly string[] | undefined;
   },

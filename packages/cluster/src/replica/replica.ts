@@ -227,6 +227,7 @@ export class Replica implements Consensus {
       policy,
       schedule,
       isLinked: (id) => options.network.isLinked(id),
+      refusalOf: (id) => options.network.witnesses.refusalOf(id, state.genesis?.generation ?? 0),
       proposeOwn: (body) => {
         this.#proposeAsLeader([body]);
         schedule();

@@ -42,8 +42,8 @@ export const branchBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/member/member.ts',
-        find: 'await this.#opened?.storage.mark({ code, message, others });',
-        replace: 'await Promise.resolve(others);',
+        find: 'await this.#opened?.storage.mark(mark);',
+        replace: 'await Promise.resolve(mark);',
       },
     ],
   },
@@ -117,6 +117,19 @@ export const branchBugs: readonly Bug[] = [
         file: 'cluster/src/links/witnesses.ts',
         find: 'const others = [...this.#known.values()].filter(({ nodeId }) => !this.#voters.has(nodeId));',
         replace: 'const others = [...this.#known.values()];',
+      },
+    ],
+  },
+  {
+    id: 'keep-the-seat-of-the-refused',
+    what: 'a replica that was refused keeps its seat as one that may come back',
+    breaks: 'Z55',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/membership/autopilot.ts',
+        find: 'refused: this.#isRefused(id, now),',
+        replace: 'refused: false,',
       },
     ],
   },
