@@ -9,6 +9,7 @@ import { Host } from '../src/links/host.ts';
 import type { RunFacts } from '../src/links/hello.ts';
 import type { HostedReplica } from '../src/links/hosted-replica.ts';
 import type { Member } from '../src/member/member.ts';
+import { seededBytes } from './manual-clock.ts';
 import { voters, World } from './world.ts';
 
 const three = ['l1', 'l2', 'l3'] as const;
@@ -235,7 +236,7 @@ describe('Z55, the seat of a replica that was refused', () => {
     await world.until(() => first.disks[0]?.contents.run?.mark?.seatGivenUp === true, 90_000);
     const refusedId = first.disks[0]?.contents.run?.nodeId;
     await stop(world, first.member);
-    const storage = new MemoryStorage(first.disks[1] as MemoryDisk);
+    const storage = new MemoryStorage(first.disks[1]);
     const topics = [world.cipher().topic];
     await storage.open({
       create: false,
@@ -342,6 +343,8 @@ async function visit(world: World, count: number): Promise<void> {
       unlinked: () => undefined,
       knowsVoter: () => false,
       isIncumbent: () => false,
+      present: () => facts.opening,
+      reverted: () => undefined,
       disowned: () => undefined,
       forkSeen: () => undefined,
       answer: () => Promise.resolve(new Uint8Array()),
@@ -351,6 +354,7 @@ async function visit(world: World, count: number): Promise<void> {
       transport: world.network.transport(`visitor-${n}`),
       cipher,
       clock: world.clock,
+      random: seededBytes(n),
       rendezvous: world.meetingPoint.rendezvous(cipher.topic),
       onRefused: () => undefined,
       onBroken: () => undefined,

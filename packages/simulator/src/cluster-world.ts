@@ -480,10 +480,10 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     clock.setTimeout(lie, weather.lieEveryMs);
   }
 
-  start(host: SimHost): void {
+  start(host: SimHost, sameRun: boolean = false): void {
     if (host.process !== null) return;
     this.note(`start ${host.id}`);
-    this.work(host.start());
+    this.work(host.start(sameRun));
   }
 
   work(process: SimProcess): void {

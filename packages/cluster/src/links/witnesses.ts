@@ -322,7 +322,8 @@ export function isKept(
   );
 }
 
-function lackOf({ term, grant, heldIndex }: Witness, opening: Opening): string | null {
+/** What a disk lacks of what its replica swore, in words; null: nothing. */
+export function lackOf({ term, grant, heldIndex }: Witness, opening: Opening): string | null {
   if (opening.term < term) {
     return `it began in term ${opening.term}, and term ${term} was on its disk`;
   }

@@ -14,8 +14,7 @@ import {
   QuorateError,
   withDeadline,
 } from '@quorate/contracts';
-import { ClaimKeeper } from '../formation/claim.ts';
-import type { Claim } from '../formation/claim.ts';
+import type { Claim, ClaimKeeper } from '../formation/claim.ts';
 import type {
   ActiveCluster,
   Applied,
@@ -34,6 +33,8 @@ import type { RegisterView, RestoredRegister } from '../formation/register-care.
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
 import type { Charge, Fork, HostedReplica } from '../links/hosted-replica.ts';
+import { found } from './founding.ts';
+import { keepClaim } from './keep-claim.ts';
 import { LinkChanges } from './link-changes.ts';
 import { located, markOf, MarkedStores } from './marked.ts';
 import { MemberCache, readMemberCache } from './member-cache.ts';
@@ -43,15 +44,15 @@ import { restoreRegister, withRegister } from './member-register.ts';
 import type { RegisterParts } from './member-register.ts';
 import { factsOf } from './restoring.ts';
 import type { Captured } from './restoring.ts';
-import { foundingOf, genesisOf, isStillThere, openReplica, votersIn, votersOf } from './opening.ts';
+import { genesisOf, openReplica, presentOf, votersIn, votersOf } from './opening.ts';
 import type { Opened } from './opening.ts';
-import { createPolicy, featureLevel } from '../state/policy.ts';
+import type { Opening } from '../links/witness-records.ts';
+import { createPolicy } from '../state/policy.ts';
 import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
 import type { RpcRequest } from '../links/rpc.ts';
 import type { ClusterStatus } from './status.ts';
-import { persistFounding } from '../replica/turn.ts';
 
 export class Member implements Consensus, HostedReplica {
   readonly #options: MemberOptions;
@@ -79,6 +80,7 @@ export class Member implements Consensus, HostedReplica {
   /** Voters of the present and of the past, by this replica's own log. */
   #voters = new Set<NodeId>();
   #marking: Promise<void> | null = null;
+  #revertedAt = Number.NEGATIVE_INFINITY;
   #announced = false;
   #cancelLook: () => void = () => undefined;
   #started: Promise<void> | null = null;
@@ -281,6 +283,11 @@ export class Member implements Consensus, HostedReplica {
     };
   }
 
+  present(): Opening {
+    if (this.#opened === null) throw new RangeError('Cannot describe this member: not open');
+    return this.#replica === null ? this.#opened.opening : presentOf(this.#replica.status());
+  }
+
   leader(): NodeId | null {
     return this.#replica?.softState.leader ?? null;
   }
@@ -346,6 +353,24 @@ export class Member implements Consensus, HostedReplica {
 
   forkSeen(fork: Fork): void {
     this.#status.forkSeen(fork);
+  }
+
+  /** Z72: goes on as a new run of what is on its disk, which the others judge (Z3, Z48). */
+  reverted(error: QuorateError): void {
+    const isBusy = this.#replica === null || this.#marking !== null || this.#leaving !== null;
+    const now = this.#clock.now();
+    // Nobody who says so again and again keeps this member from its work.
+    if (isBusy || now - this.#revertedAt < revertedPauseMs) return;
+    this.#revertedAt = now;
+    this.#beginAgain(error).catch((cause: unknown) => this.#fail(cause));
+  }
+
+  async #beginAgain(error: QuorateError): Promise<void> {
+    this.#stopReplica(error);
+    this.#cancelLook();
+    this.#host?.remove(this);
+    await this.#opened?.storage.close();
+    if (!this.#stopping.signal.aborted) await this.#run();
   }
 
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
@@ -427,6 +452,7 @@ export class Member implements Consensus, HostedReplica {
       transport: network.transport,
       cipher: network.cipher,
       clock: this.#clock,
+      random: this.#options.random,
       rendezvous: network.rendezvous,
       onRefused: (_host, error) => {
         this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
@@ -500,31 +526,22 @@ export class Member implements Consensus, HostedReplica {
       return result.genesis;
     }
     const { namespace, formation } = this.#options;
-    const clock = this.#clock;
-    const register = this.#network?.register ?? null;
-    const { run, storage } = opened;
-    const genesis: Genesis = {
-      clusterId: result.clusterId,
-      generation: result.generation,
+    const register = formation === 'isolated' ? null : this.#network?.register;
+    const { genesis, loaded } = await found(result, {
+      opened,
       namespace,
-      founder: run.nodeId,
-      register: formation === 'isolated' || register === null ? 'isolated' : register.group,
-      featureLevel: featureLevel,
+      register: register?.group ?? 'isolated',
       policy: this.#policyWishes,
-    };
-    const founding = foundingOf(genesis, this.#facts(storage));
-    await persistFounding(storage, founding, {
-      clock,
+      facts: this.#facts(opened.storage),
+      clock: this.#clock,
       signal: this.#stopping.signal,
       full: (isFull) => this.#status.setFull(isFull),
     });
-    opened.state.apply(founding.entry);
     if (result.beside.length > 0) {
       this.#status.say('beside', this.#network?.care?.beside(result.beside));
     }
     this.#genesis = genesis;
-    const { hardState, entry } = founding;
-    this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
+    this.#opened = { ...opened, loaded };
     return genesis;
   }
 
@@ -541,36 +558,24 @@ export class Member implements Consensus, HostedReplica {
   #startReplica(genesis: Genesis): void {
     const clock = this.#clock;
     const { random } = this.#options;
-    const register = this.#network?.register ?? null;
     const opened = this.#opened;
     const host = this.#host;
     if (opened === null || host === null) throw new RangeError('Cannot run: not open');
     const { run, storage, loaded, state } = opened;
     const initial: InitialState = { ...loaded, appliedIndex: state.appliedIndex };
-    if (register !== null && genesis.register !== 'isolated') {
-      this.#claim = new ClaimKeeper(
-        {
-          register,
-          clock,
-          clusterId: genesis.clusterId,
-          generation: genesis.generation,
-          founder: genesis.founder,
-          group: () => state.register ?? genesis.register,
-          activated: () => state.activated,
-          mayRestore: () => isStillThere(storage),
-          lost: (what) => this.#registerLost(what),
-          pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
-          superseded: (by) =>
-            void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
-          refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
-        },
-        state.activated,
-      );
-      // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
-      if (genesis.founder === run.nodeId && this.#running.isWanted) {
-        void this.#claim.activate();
-      }
-    }
+    this.#claim = keepClaim({
+      register: this.#network?.register ?? null,
+      clock,
+      genesis,
+      state,
+      storage,
+      lost: (what) => this.#registerLost(what),
+      pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
+      superseded: (by) => void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
+      refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
+    });
+    // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
+    if (genesis.founder === run.nodeId && this.#running.isWanted) void this.#claim?.activate();
     this.#replica = new Replica({
       nodeId: run.nodeId,
       epoch: run.epoch,
@@ -786,3 +791,4 @@ const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;
 const lookIntervalMs = 250;
+const revertedPauseMs = 60_000;
