@@ -9,6 +9,7 @@ import type { RunFacts } from '../src/links/hello.ts';
 import { Host } from '../src/links/host.ts';
 import type { HostedReplica } from '../src/links/hosted-replica.ts';
 import type { Member } from '../src/member/member.ts';
+import { seededBytes } from './manual-clock.ts';
 import type { World } from './world.ts';
 
 export class Liar implements HostedReplica {
@@ -40,6 +41,7 @@ export class Liar implements HostedReplica {
       transport: world.network.transport('liar'),
       cipher,
       clock: world.clock,
+      random: seededBytes(99),
       rendezvous: world.meetingPoint.rendezvous(cipher.topic),
       onRefused: () => undefined,
       onBroken: () => undefined,
@@ -84,6 +86,15 @@ export class Liar implements HostedReplica {
 
   close(): Promise<void> {
     return this.#host.close();
+  }
+
+  /** Whatever it said before, it says that it has more. */
+  present(): RunFacts['opening'] {
+    return { term: Number.MAX_SAFE_INTEGER, votedFor: null, lastIndex: Number.MAX_SAFE_INTEGER };
+  }
+
+  reverted(): void {
+    // It goes on.
   }
 
   facts(): RunFacts {

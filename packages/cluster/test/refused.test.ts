@@ -2,14 +2,15 @@
  * Refusals that last, with whole members (Z38, Z48, Z54, Z55): copies that are laid over a disk, at
  * their first start and at every later one, and copies that run beside their originals.
  */
-import { createPlainCipher } from '@quorate/contracts/memory';
+import { createPlainCipher, MemoryStorage } from '@quorate/contracts/memory';
 import type { MemoryDisk } from '@quorate/contracts/memory';
 import { describe, expect, test } from 'vitest';
 import { Host } from '../src/links/host.ts';
 import type { RunFacts } from '../src/links/hello.ts';
 import type { HostedReplica } from '../src/links/hosted-replica.ts';
 import type { Member } from '../src/member/member.ts';
-import { World } from './world.ts';
+import { seededBytes } from './manual-clock.ts';
+import { voters, World } from './world.ts';
 
 const three = ['l1', 'l2', 'l3'] as const;
 type Three = [Member, Member, Member];
@@ -186,6 +187,109 @@ describe('Z48, a clone of all meets its original', () => {
   });
 });
 
+describe('Z55, the seat of a replica that was refused', () => {
+  /** Starts `name` as a page does: a new replica begins in the next store, and never over a marked one. */
+  function startInSlot(world: World, name: string): { member: Member; disks: MemoryDisk[] } {
+    const disks: MemoryDisk[] = [];
+    const first = world.member(name);
+    const member = world.member(name, {
+      beginsAnew: true,
+      createStorage: (at) => {
+        disks[at] ??= at === 0 ? world.disk(first) : world.spareDisk(`${name}#${at + 1}`);
+        return new MemoryStorage(disks[at]);
+      },
+    });
+    void member.start();
+    return { member, disks };
+  }
+
+  test('T1 Z55 a voter: the new replica in the slot takes its seat, then its store is marked as given up', async () => {
+    const world = new World();
+    const { l3 } = await t1(world);
+    const [l2] = start(world, 'l2') as [Member];
+    await world.ready([l2, l3]);
+    const refused = start(world, 'l1')[0] as Member;
+    expect(await stopped(world, refused)).toBe('REPLICA_CLONED');
+    const { nodeId } = world.disk(refused).contents.run ?? { nodeId: '' };
+    const slot = startInSlot(world, 'l1');
+    const seats = (): string[] => l3.status.members.map((one) => one.nodeId);
+    await world.until(() => slot.member.status.phase === 'ready');
+    expect(seats()).toContain(nodeId);
+    await world.until(() => !seats().includes(nodeId), 60_000);
+    expect(voters(l3)).toEqual(['l1', 'l2', 'l3']);
+    await world.until(() => slot.disks[0]?.contents.run?.mark?.seatGivenUp === true);
+    // Its log is as it was, and its run too: nobody ran it.
+    expect(slot.disks[0]?.contents).toMatchObject({
+      archives: new Map(),
+      run: { nodeId, epoch: 2 },
+    });
+    expect(await world.read(slot.member)).toEqual(['before', 'K', 'K2']);
+  });
+
+  test('Z55 the next replica of the slot that is refused: the first one is archived, and its store used again', async () => {
+    const world = new World();
+    const { l3 } = await t1(world);
+    const [l2] = start(world, 'l2') as [Member];
+    await world.ready([l2, l3]);
+    await stopped(world, start(world, 'l1')[0] as Member);
+    const first = startInSlot(world, 'l1');
+    await world.until(() => first.disks[0]?.contents.run?.mark?.seatGivenUp === true, 90_000);
+    const refusedId = first.disks[0]?.contents.run?.nodeId;
+    await stop(world, first.member);
+    const storage = new MemoryStorage(first.disks[1]);
+    const topics = [world.cipher().topic];
+    await storage.open({
+      create: false,
+      newNodeId: '00'.repeat(16),
+      nonce: '00'.repeat(8),
+      topics,
+    });
+    await storage.mark({
+      ...{ code: 'REPLICA_CLONED', message: 'as a test', others: [], seatGivenUp: false },
+    });
+    await storage.close();
+    const second = startInSlot(world, 'l1');
+    await world.until(() => second.member.status.phase === 'ready', 30_000);
+    expect(second.disks[0]?.contents.run).toMatchObject({ epoch: 1, mark: null });
+    const archive = second.disks[0]?.contents.archives.get('refused');
+    expect(archive?.run?.nodeId).toBe(refusedId);
+    await stop(world, second.member);
+    // From then on it is the first that is not marked.
+    const third = startInSlot(world, 'l1');
+    await world.until(() => third.member.status.phase === 'ready', 30_000);
+    expect(third.disks[0]?.contents.run?.epoch).toBe(2);
+  });
+
+  test('Z55 a learner: its seat is given up at once, and a Node member stays stopped', async () => {
+    const world = new World();
+    const members = await world.cluster(['l1', 'l2', 'l3', 'l4']);
+    const [learner] = members.filter(
+      ({ status }) => !voters(members[0] as Member).includes(status.label),
+    );
+    if (learner === undefined) throw new Error('nobody only listens');
+    const { label, nodeId } = learner.status;
+    const rest = members.filter((member) => member !== learner);
+    await world.clock.advance(2_000);
+    await stop(world, learner);
+    const image = world.image(learner);
+    const [again] = start(world, label) as [Member];
+    await world.ready([again]);
+    await world.append(again, 'swore this');
+    await world.clock.advance(2_000);
+    await stop(world, again);
+    const before = world.clock.now();
+    world.layOver(label, image);
+    const [refused] = start(world, label) as [Member];
+    expect(await stopped(world, refused)).toMatch(/^REPLICA_/);
+    const seats = (): (string | null)[] =>
+      world.leader(rest).status.members.map((one) => one.nodeId);
+    await world.until(() => !seats().includes(nodeId), 20_000);
+    expect(world.clock.now() - before).toBeLessThan(20_000);
+    expect(await stopped(world, start(world, label)[0] as Member)).toMatch(/^REPLICA_/);
+    expect(seats()).not.toContain(nodeId);
+  });
+});
+
 describe('Z55, a branch ahead of a whole quorum', () => {
   test('Z55 all voters reverted, one page left: they go on, say so and name recover', async () => {
     const world = new World();
@@ -239,6 +343,8 @@ async function visit(world: World, count: number): Promise<void> {
       unlinked: () => undefined,
       knowsVoter: () => false,
       isIncumbent: () => false,
+      present: () => facts.opening,
+      reverted: () => undefined,
       disowned: () => undefined,
       forkSeen: () => undefined,
       answer: () => Promise.resolve(new Uint8Array()),
@@ -248,6 +354,7 @@ async function visit(world: World, count: number): Promise<void> {
       transport: world.network.transport(`visitor-${n}`),
       cipher,
       clock: world.clock,
+      random: seededBytes(n),
       rendezvous: world.meetingPoint.rendezvous(cipher.topic),
       onRefused: () => undefined,
       onBroken: () => undefined,

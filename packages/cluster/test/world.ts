@@ -1,6 +1,15 @@
 /** Members in one process, on memory, virtual time and seeded chance: every run is the same. */
 import type { PersistBatch } from '@quorate/core';
-import type { ApplyContext, Cipher, Clock, Register, StateMachine } from '@quorate/contracts';
+import type {
+  ApplyContext,
+  Cipher,
+  Clock,
+  LogStorage,
+  OpenOptions,
+  Register,
+  Run,
+  StateMachine,
+} from '@quorate/contracts';
 import { Member } from '../src/member/member.ts';
 import type { MemberOptions } from '../src/member/member-options.ts';
 import {
@@ -94,6 +103,10 @@ type Process = {
 export type WorldMemberOptions = Partial<MemberOptions> & {
   /** Default `secret`. */
   readonly secret?: string;
+  /** The host that it runs on, where that is not a new one. */
+  readonly host?: string;
+  /** It is the same run as this one was, of what is on its disk: a process put back with its memory. */
+  readonly sameRunAs?: Member;
   /** Default true. */
   readonly durable?: boolean;
   /** The application names the register's group of now. Default false. */
@@ -124,7 +137,8 @@ export class World {
 
   /** A member on its own disk; the same name gets the same disk again, unless it is in memory. */
   member(name: string, options: WorldMemberOptions = {}): Member {
-    const { secret = 'secret', durable = true, slow = false, pinned = false, ...rest } = options;
+    const { secret = 'secret', durable = true, slow = false, pinned = false } = options;
+    const { host: _, sameRunAs: __, ...rest } = options;
     const known = durable ? this.#disks.get(name) : undefined;
     const pause = (done: () => void): void => void this.clock.setTimeout(done, 1);
     const sync = slow
@@ -140,14 +154,22 @@ export class World {
     const machine = new LineMachine();
     const clock = new ProcessClock(this.clock);
     this.#runCount += 1;
-    const host = `${name}-${this.#runCount}`;
+    const host = options.host ?? `${name}-${this.#runCount}`;
+    const run = options.sameRunAs === undefined ? null : this.#runOf(options.sameRunAs);
+    let isFirst = true;
+    const createStorage = (): LogStorage => {
+      const storage = new MemoryStorage(disk);
+      if (run === null || !isFirst) return storage;
+      isFirst = false;
+      return openedAs(storage, run);
+    };
     const member = new Member({
       namespace: 'test',
       label: name,
       clock,
       random: seededBytes(this.#runCount),
       topics: () => [cipher.topic],
-      createStorage: () => new MemoryStorage(disk),
+      createStorage,
       network: () => {
         const { topic, nameTag } = cipher;
         const plain = this.registers.register({ topic, nameTag, pinned });
@@ -257,6 +279,13 @@ export class World {
     this.#disks.set(name, image.copy());
   }
 
+  /** One more disk, beside those that members have by their names; the same one again by its name. */
+  spareDisk(name: string): MemoryDisk {
+    const disk = this.#disks.get(name) ?? new MemoryDisk({ durable: true });
+    this.#disks.set(name, disk);
+    return disk;
+  }
+
   /** Everything on its disk is lost; its process must be dead. */
   wipe(member: Member): void {
     this.#disks.delete(member.status.label);
@@ -317,11 +346,29 @@ export class World {
     return this.clock.wait(promise, limitMs);
   }
 
+  #runOf(member: Member): Run {
+    const { run } = this.disk(member).contents;
+    if (run === null) throw new Error('it never ran');
+    const { mark: _, ...own } = run;
+    return own;
+  }
+
   #process(member: Member): Process {
     const process = this.#processes.get(member);
     if (process === undefined) throw new Error('no such member here');
     return process;
   }
+}
+
+/** Opens as the run that it was. */
+function openedAs(storage: LogStorage, run: Run): LogStorage {
+  const open = storage.open.bind(storage);
+  return Object.assign(storage, {
+    open: async (options: OpenOptions) => {
+      await open(options);
+      return run;
+    },
+  });
 }
 
 function slowed(register: Register, pause: (done: () => void) => void): Register {

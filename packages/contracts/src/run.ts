@@ -29,6 +29,8 @@ export type Mark = {
   readonly message: string;
   /** Runs of this replica that others know and this branch does not come from. */
   readonly others: readonly RunId[];
+  /** Its cluster gave its seat up: it is data now, for whoever wants to archive it (Z55). */
+  readonly seatGivenUp: boolean;
 };
 
 /** What a store keeps of its replica: its latest run, and whether another may follow. */
@@ -52,6 +54,11 @@ export type OpenOptions = {
    * branch to keep. The run names those that are given up for it. Default false.
    */
   readonly keepThis?: boolean;
+  /**
+   * Opens a marked replica as it is, to mark it anew or to archive it: neither its run nor its mark
+   * changes, and nobody may run it. Default false.
+   */
+  readonly asMarked?: boolean;
 };
 
 /**
@@ -59,11 +66,12 @@ export type OpenOptions = {
  * where a replica is marked and nobody said to keep it.
  */
 export function nextRun(stored: StoredRun | null, options: OpenOptions): StoredRun {
-  const { newNodeId, nonce, keepThis = false } = options;
+  const { newNodeId, nonce, keepThis = false, asMarked = false } = options;
   if (stored === null) {
     return { nodeId: newNodeId, epoch: 1, nonce, past: [], givenUp: [], mark: null };
   }
   const { nodeId, epoch, mark } = stored;
+  if (mark !== null && asMarked) return stored;
   if (mark !== null && !keepThis) throw refusalOf(nodeId, mark);
   const past = [stored.nonce, ...stored.past].slice(0, pastCountMax);
   const givenUp = [...(mark?.others ?? []), ...stored.givenUp].slice(0, givenUpCountMax);
@@ -77,7 +85,7 @@ function refusalOf(nodeId: NodeId, mark: Mark): QuorateError {
     `Cannot open replica ${nodeId}: it is marked. ${mark.message}`,
     {
       outcome: 'not-applied',
-      details: { mark },
+      details: { nodeId, mark },
     },
   );
 }

@@ -65,7 +65,12 @@ describe('tabs of one profile', { timeout: 60_000 }, () => {
         .open({ create: false, newNodeId: '00'.repeat(16), nonce })
         .catch((error: unknown) => error);
       if (!(run instanceof Error) && nonce === 'ab'.repeat(8)) {
-        const mark = { code: 'REPLICA_CLONED', message: 'as a test', others: [] } as const;
+        const mark = {
+          code: 'REPLICA_CLONED',
+          message: 'as a test',
+          others: [],
+          seatGivenUp: false,
+        } as const;
         await storage.mark(mark);
       }
       await storage.close();

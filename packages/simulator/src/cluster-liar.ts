@@ -56,6 +56,7 @@ export class ClusterLiar implements HostedReplica {
       transport: network.transport(hostId, this.#clock),
       cipher,
       clock: this.#clock,
+      random: (count) => prng.bytes(count),
       rendezvous: network.meetingPoint.client(hostId, this.#clock),
       onRefused: () => undefined,
       onBroken: () => undefined,
@@ -145,6 +146,15 @@ export class ClusterLiar implements HostedReplica {
     this.#host.sendBulk(this.nodeId, head.to, piece);
     const message = encodeMessage(install(head, index));
     this.#host.sendBulk(this.nodeId, head.to, end.raw(message).finish());
+  }
+
+  /** Whatever it said before, it says that it has more. */
+  present(): RunFacts['opening'] {
+    return { term: Number.MAX_SAFE_INTEGER, votedFor: null, lastIndex: Number.MAX_SAFE_INTEGER };
+  }
+
+  reverted(): void {
+    // It goes on.
   }
 
   facts(): RunFacts {

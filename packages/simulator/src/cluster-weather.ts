@@ -53,6 +53,8 @@ export type ClusterWeather = {
   readonly diskCorruptEveryMs: number;
   /** Once, somebody restores a backup (Z3). Nothing else takes a disk away then. */
   readonly rollsBack: boolean;
+  /** What is restored is the whole machine: its process goes on as the run that it was (Z72). */
+  readonly reverts: boolean;
   /** Those who know what the backup lacks restart, one at a time, before it is tried again. */
   readonly witnessesRestart: boolean;
   /** A disk is copied, and opened beside the original (Z48). */
@@ -129,8 +131,12 @@ function withBackups(weather: ClusterWeather, prng: Prng): ClusterWeather {
     visitorCount: prng.chance(0.3) ? 300 : 0,
     cutEveryMs: 0,
   };
-  return prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
+  const drawn = prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
+  // What it acknowledged is known to who led then: that one leads on.
+  return prng.chance(0.4) ? { ...drawn, ...promptDisks, ...calm, reverts: true } : drawn;
 }
+
+const calm = { transferEveryMs: 0, freezeEveryMs: 0 };
 
 /**
  * Copies beside their originals, late words and liars. While a copy is opened nobody loses sight of
@@ -328,6 +334,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     diskHangEveryMs: prng.chance(0.2) ? prng.between(5_000, 20_000) : 0,
     diskCorruptEveryMs: prng.chance(0.1) ? prng.between(8_000, 20_000) : 0,
     rollsBack: false,
+    reverts: false,
     witnessesRestart: false,
     clones: false,
     lateWords: false,

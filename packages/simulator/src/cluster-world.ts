@@ -354,7 +354,9 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   #checkMarked({ host, member }: SimProcess): void {
     const { phase, reason } = member.status;
     const isRefused = reason === 'REPLICA_ROLLED_BACK' || reason === 'REPLICA_CLONED';
-    if (phase !== 'stopped' || !isRefused || host.disk.platter.identity?.mark != null) return;
+    if (phase !== 'stopped' || !isRefused) return;
+    if (host.nodeId !== null) this.#storm.refused.add(host.nodeId);
+    if (host.disk.platter.identity?.mark != null) return;
     violated('mark', `${host.id} ends as refused, and is not marked (Z38)`);
   }
 
@@ -505,10 +507,10 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     clock.setTimeout(lie, weather.lieEveryMs);
   }
 
-  start(host: SimHost): void {
+  start(host: SimHost, sameRun: boolean = false): void {
     if (host.process !== null) return;
     this.note(`start ${host.id}`);
-    this.work(host.start());
+    this.work(host.start(sameRun));
   }
 
   work(process: SimProcess): void {
@@ -615,8 +617,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     );
   }
 
-  /** A seat whose disk is lost goes to whoever can take it, and stays while nobody can (Z18). */
+  /**
+   * A seat whose disk is lost goes to whoever can take it, and stays while nobody can (Z18). Who was
+   * refused does not even listen any more (Z55).
+   */
   #isWellSeated(members: readonly MemberInfo[]): boolean {
+    const isRefused = ({ kind, nodeId }: MemberInfo): boolean =>
+      kind === 'learner' && this.#storm.refused.has(nodeId);
+    if (members.some(isRefused)) return false;
     const voters = members.filter(({ kind }) => kind === 'voter').map(({ nodeId }) => nodeId);
     const lostCount = voters.filter((nodeId) => this.#storm.lost.has(nodeId)).length;
     if (lostCount > 0) return voters.length - lostCount === this.hosts.length;

@@ -119,7 +119,9 @@ export class SimHost {
     });
   }
 
-  start(): SimProcess {
+  /** `sameRun`: the first life of this process goes on as the run that is on the disk (Z72). */
+  start(sameRun: boolean = false): SimProcess {
+    let isFirst = sameRun;
     const { clock: worldClock, network, register, cipher, weather } = this.#world;
     const prng = this.#prng.fork(`process ${this.#processCount}`);
     const { drift } = weather;
@@ -135,7 +137,11 @@ export class SimHost {
       clock,
       random: (count) => prng.bytes(count),
       topics: () => [cipher.topic],
-      createStorage: () => this.disk.storage(clock),
+      createStorage: () => {
+        const storage = this.disk.storage(clock, isFirst);
+        isFirst = false;
+        return storage;
+      },
       network: () => {
         const own = {
           register: register.client(this.id, clock),

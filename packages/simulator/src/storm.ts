@@ -21,7 +21,8 @@ export type StormWorld = {
   readonly weather: ClusterWeather;
   readonly network: VirtualNetwork;
   readonly register: VirtualRegister;
-  start(host: SimHost): void;
+  /** `sameRun`: its process goes on as the run that is on its disk. */
+  start(host: SimHost, sameRun?: boolean): void;
   /** Puts clients to work at a process. */
   work(process: SimProcess): void;
   changed(process: SimProcess): void;
@@ -43,6 +44,8 @@ const settledMs = 3_000;
 export class Storm {
   /** Replicas whose disk was wiped. */
   readonly lost: Set<NodeId> = new Set();
+  /** Replicas that ended as refused: their seats are given up (Z55). */
+  readonly refused: Set<NodeId> = new Set();
   /** Replicas that asked to leave. */
   readonly leavers: Set<NodeId> = new Set();
   readonly #world: StormWorld;
@@ -285,6 +288,7 @@ export class Storm {
    */
   #rollBack(host: SimHost | undefined): void {
     if (host?.process?.closing !== false || this.#over) return;
+    if (this.#weather.reverts && host === this.#leader()) return;
     const checker = host.nodeId === null ? null : this.#world.checkerOf(host.nodeId);
     // What counts is what a backup would hold: with a slow disk that is less than is known.
     if (host.nodeId === null || checker?.hasWitnesses(host.nodeId) !== true) return;
@@ -294,6 +298,10 @@ export class Storm {
     const copy = host.disk.copy();
     const restartCount = 1 + this.#prng.int(2);
     const { nodeId } = host;
+    if (this.#weather.reverts) {
+      this.#revert(host, copy);
+      return;
+    }
     const restart = (left: number): void => {
       this.#restoring = host.process !== null && host.nodeId === nodeId && !this.#over;
       if (!this.#restoring) return;
@@ -325,6 +333,39 @@ export class Storm {
       this.#tryAgain(host, copy, 1 + this.#prng.int(4));
     };
     restart(restartCount);
+  }
+
+  /**
+   * Z72: the machine is put back to an image of its disk and its memory, once it has acknowledged more
+   * than is on that disk. Its process is the run that it was, and everybody knows that run.
+   */
+  #revert(host: SimHost, copy: Platter): void {
+    const { process, nodeId } = host;
+    const lastIndex = Math.max(copy.entries.at(-1)?.index ?? 0, copy.snapshot?.meta.index ?? 0);
+    const look = (left: number): void => {
+      const isPresent = process !== null && host.process === process && !this.#over;
+      this.#restoring = isPresent && left > 0 && host !== this.#leader();
+      if (nodeId === null || !this.#restoring) return;
+      if (host.disk.platter.hardState.commitIndex <= lastIndex) {
+        this.#later(settledMs, () => {
+          look(left - 1);
+        });
+        return;
+      }
+      this.#later(settledMs, () => {
+        this.#restoring = host.process === process && !this.#over && this.#mayLose(host);
+        if (!this.#restoring) return;
+        host.crash();
+        this.#world.count('reverts');
+        this.#world.note(`revert ${host.id}`);
+        host.disk.putBack(copy);
+        host.rolledBack = true;
+        this.#world.letGo(nodeId);
+        this.#world.start(host, true);
+        this.#tryAgain(host, copy, 1 + this.#prng.int(4));
+      });
+    };
+    look(8);
   }
 
   /**

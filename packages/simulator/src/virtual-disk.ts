@@ -92,9 +92,9 @@ export class VirtualDisk {
     this.durable = options.durable ?? true;
   }
 
-  /** The log of one process. */
-  storage(process: ProcessClock): LogStorage {
-    return new VirtualStorage(this, process);
+  /** The log of one process. `sameRun`: it was opened before, as when a machine goes on from an image. */
+  storage(process: ProcessClock, sameRun: boolean = false): LogStorage {
+    return new VirtualStorage(this, process, sameRun);
   }
 
   /**
@@ -151,13 +151,15 @@ export class VirtualDisk {
 class VirtualStorage implements LogStorage {
   readonly #disk: VirtualDisk;
   readonly #process: ProcessClock;
+  readonly #sameRun: boolean;
   #queue: Operation[] = [];
   #syncing: Operation[] = [];
   #state: 'new' | 'open' | 'closing' | 'closed' | 'failed' | 'crashed' = 'new';
 
-  constructor(disk: VirtualDisk, process: ProcessClock) {
+  constructor(disk: VirtualDisk, process: ProcessClock, sameRun: boolean) {
     this.#disk = disk;
     this.#process = process;
+    this.#sameRun = sameRun;
   }
 
   get durable(): boolean {
@@ -184,7 +186,7 @@ class VirtualStorage implements LogStorage {
     const known = isOthers ? null : disk.platter.identity;
     let next: StoredRun;
     try {
-      next = nextRun(known, options);
+      next = this.#sameRun && known !== null ? known : nextRun(known, options);
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }

@@ -327,6 +327,7 @@ export class FileStorage implements LogStorage {
     await extent.check();
     const run = nextRun(known, options);
     await writeIdentity(fileSystem, replica, run);
+    assert(run.mark === null || options.asMarked === true, 'a marked replica is not opened');
     return this.#use(run, extent);
   }
 
@@ -370,8 +371,7 @@ export class FileStorage implements LogStorage {
     await syncing(`make ${replica} durable`, this.#fileSystem.syncDirectory(directory));
   }
 
-  #use({ mark, ...run }: StoredRun, extent: Extent): Run {
-    assert(mark === null, 'a marked replica is not opened');
+  #use({ mark: _, ...run }: StoredRun, extent: Extent): Run {
     const { replica } = this.#layout;
     this.#run = run;
     this.#extent = extent;

@@ -12,14 +12,16 @@ import type { Clock, HostId, RunId } from '@quorate/contracts';
 import { comesFrom, relationOf } from './branch.ts';
 import type { Hello, RunFacts } from './hello.ts';
 import type { Charge, HostedReplica } from './hosted-replica.ts';
+import type { LinkMemory } from './link-memory.ts';
 import type { Peer } from './peer.ts';
 import type { Witness } from './witness-records.ts';
-import { counts, errorOf, isKept, isOfBranch, objection } from './witnesses.ts';
+import { counts, errorOf, isKept, isOfBranch, lackOf, objection } from './witnesses.ts';
 import type { Witnesses } from './witnesses.ts';
 
 export type AdmissionOptions = {
   readonly host: HostId;
   readonly witnesses: Witnesses;
+  readonly memory: LinkMemory;
   readonly clock: Clock;
   readonly replicas: () => Iterable<HostedReplica>;
   readonly routeTo: (nodeId: NodeId) => Peer | undefined;
@@ -60,6 +62,11 @@ export class Admission {
           return this.#refuse(peer, facts, verdict.error);
         case 'late':
           return this.#late(peer, facts);
+        case 'known': {
+          const error = this.#forgetful(peer, facts);
+          if (error !== null) return this.#askAnew(peer, error);
+          break;
+        }
         case 'successor':
         case 'kept': {
           const linked = routeTo(facts.nodeId);
@@ -107,9 +114,58 @@ export class Admission {
     }
     for (const { nodeId, epoch, nonce } of hello.runs) {
       this.#linkedRun.set(nodeId, { epoch, nonce });
+      this.#options.memory.heard(nodeId, { epoch, nonce }, peer.link.host, hello.link);
     }
     accept(peer, hello, newRuns);
     this.#adopt(hello);
+  }
+
+  /**
+   * Z72: what is remembered here of this very run, and it says less; null: nothing. It may have said
+   * this before it said the rest, over a link that was made at the same time.
+   */
+  #forgetful(peer: Peer, facts: RunFacts): QuorateError | null {
+    const { witnesses, memory } = this.#options;
+    const { hello } = peer;
+    const known = witnesses.of(facts.nodeId);
+    const present = hello?.present[hello.runs.indexOf(facts)];
+    if (hello === null || known === null || present === undefined) return null;
+    const lacks = counts(known, facts) ? lackOf(known, present) : null;
+    if (lacks !== null) return revertedError(facts, lacks);
+    if (!memory.lacks(facts.nodeId, facts, hello.link)) return null;
+    return revertedError(facts, 'it does not remember the last link that it had');
+  }
+
+  /** Closes the link; the next one begins after whatever is known now. */
+  #askAnew(peer: Peer, error: QuorateError): void {
+    this.#options.refused(peer.link.host, error);
+    // Not at once: what is remembered of it is what the other side must hear.
+    peer.sendHello();
+    this.#options.clock.setTimeout(() => peer.close('asked anew'), farewellMs);
+  }
+
+  /** Z72: does the other side remember of a run here what that itself does not? */
+  #isReverted(peer: Peer, hello: Hello): boolean {
+    const { replicas, memory, refused } = this.#options;
+    for (const replica of replicas()) {
+      const run = replica.facts();
+      const heard = hello.heard.find(
+        ({ nodeId, nonce }) => run.nodeId === nodeId && run.nonce === nonce,
+      );
+      const known = hello.witnesses.find((one) => one.nodeId === run.nodeId && counts(one, run));
+      const isOfRun = known !== undefined && relationOf(run, known) === 'same';
+      const lacks = isOfRun ? lackOf(known, replica.present()) : null;
+      const isDrawn = heard === undefined || memory.drew(peer.link.host, heard.random);
+      if (lacks === null && isDrawn && heard?.forgot !== true) continue;
+      const why = lacks ?? `${peer.link.host} remembers what it does not`;
+      const error = revertedError(run, why);
+      refused(peer.link.host, error);
+      peer.close(error.code);
+      // Z54: only for who votes, or did, by its own log. Others are not heard, which is all.
+      if (hello.runs.some(({ nodeId }) => replica.knowsVoter(nodeId))) replica.reverted(error);
+      return true;
+    }
+    return false;
   }
 
   /** The run before `facts` has a link: if anybody answers there, both are alive (Z48). */
@@ -221,6 +277,7 @@ export class Admission {
   /** Z3: the other side knows of a run here what that run's own disk does not. */
   #isDisowned(peer: Peer, hello: Hello): boolean {
     const { host, replicas, refused } = this.#options;
+    if (this.#isReverted(peer, hello)) return true;
     for (const replica of replicas()) {
       const run = replica.facts();
       const known = hello.witnesses.find((one) => one.nodeId === run.nodeId && counts(one, run));
@@ -279,6 +336,11 @@ function chargeOf(
     others,
     otherHost: known?.host ?? refused?.insteadHost ?? peer.link.host,
   };
+}
+
+function revertedError({ nodeId, epoch }: RunFacts, why: string): QuorateError {
+  const text = `it was put back to an earlier state of itself: ${why}`;
+  return new QuorateError('REPLICA_ROLLED_BACK', `Cannot hear run ${epoch} of ${nodeId}: ${text}`);
 }
 
 function clonedError({ nodeId, epoch }: RunFacts, why: string): QuorateError {

@@ -16,8 +16,10 @@ import {
 } from '@quorate/contracts';
 import { givenUpCountMax } from '@quorate/contracts';
 import type { Announcement, HostId } from '@quorate/contracts';
+import { earlierCountMax, heardCountMax } from './link-memory.ts';
+import type { HeardRun, LinkProof } from './link-memory.ts';
 import { openingFrom, pastFrom, refusedFrom, runIdFrom, witnessesFrom } from './witness-records.ts';
-import type { RefusedBranch, Witness, WitnessedRun } from './witness-records.ts';
+import type { Opening, RefusedBranch, Witness, WitnessedRun } from './witness-records.ts';
 
 /** One replica as its host presents it. */
 export type RunFacts = WitnessedRun & {
@@ -38,10 +40,15 @@ export type Hello = {
   readonly witnesses: readonly Witness[];
   /** Branches that this host does not hear any more, and nobody should (Z38). */
   readonly refused: readonly RefusedBranch[];
+  /** What each of `runs`, in their order, has of this moment: never less than it said before (Z72). */
+  readonly present: readonly Opening[];
+  readonly link: LinkProof;
+  /** Runs of the receiver's host, as this one remembers them. */
+  readonly heard: readonly HeardRun[];
 };
 
 export function encodeHello(hello: Hello): Uint8Array {
-  return encodeCbor({ version: 2, ...hello });
+  return encodeCbor({ version: 3, ...hello });
 }
 
 export function decodeHello(bytes: Uint8Array): Hello {
@@ -54,6 +61,29 @@ export function decodeHello(bytes: Uint8Array): Hello {
     acquaintances: announcementsFrom(map['acquaintances']),
     witnesses: witnessesFrom(map['witnesses']),
     refused: refusedFrom(map['refused']),
+    present: asArray(map['present'], 'present', 64).map(openingFrom),
+    link: linkFrom(map['link']),
+    heard: asArray(map['heard'], 'heard', heardCountMax).map(heardFrom),
+  };
+}
+
+function linkFrom(value: unknown): LinkProof {
+  const map = asMap(value, 'link');
+  return {
+    random: asText(map['random'], 'random', 32),
+    earlier: asArray(map['earlier'], 'earlier', earlierCountMax).map((random) =>
+      asText(random, 'random', 32),
+    ),
+  };
+}
+
+function heardFrom(value: unknown): HeardRun {
+  const map = asMap(value, 'heard run');
+  return {
+    nodeId: asId(map['nodeId'], 'nodeId'),
+    nonce: asText(map['nonce'], 'nonce', 32),
+    random: asText(map['random'], 'random', 32),
+    forgot: asBoolean(map['forgot'], 'forgot'),
   };
 }
 

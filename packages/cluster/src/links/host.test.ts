@@ -2,7 +2,7 @@ import { encodeMessage } from '@quorate/core';
 import type { Message } from '@quorate/core';
 import { describe, expect, test } from 'vitest';
 import { branch } from '../../test/branches.ts';
-import { ManualClock } from '../../test/manual-clock.ts';
+import { ManualClock, seededBytes } from '../../test/manual-clock.ts';
 import { QuorateError } from '@quorate/contracts';
 import type { ActiveCluster } from '@quorate/contracts';
 import type { RunFacts } from './hello.ts';
@@ -44,6 +44,17 @@ class FakeReplica implements HostedReplica {
       durable: true,
       opening: this.opening,
     };
+  }
+
+  /** Of this moment; null: what it began with. */
+  now: Opening | null = null;
+
+  present(): Opening {
+    return this.now ?? this.opening;
+  }
+
+  reverted({ code }: QuorateError): void {
+    this.events.push(`reverted ${code}`);
   }
 
   leader(): null {
@@ -122,6 +133,7 @@ class Bench {
       transport: this.network.transport(name),
       cipher,
       clock: this.clock,
+      random: seededBytes(this.refused.size),
       rendezvous: options.meet === false ? null : this.meetingPoint.rendezvous('t'),
       onRefused: (_host, error) => refused.push(error),
       onBroken: () => undefined,
@@ -388,6 +400,66 @@ describe('Host', () => {
     expect(hostB.witnesses.refused).toEqual([]);
     expect(b.charges[0]).toMatchObject({ by: 'D', byVoter: false });
     expect(bench.codes('B')).toContain('REPLICA_ROLLED_BACK');
+  });
+
+  describe('Z72, within one run', () => {
+    /** B heard of A's run what A does not have at its next link. */
+    async function relinked(how: {
+      readonly lacks: boolean;
+      readonly voters: string[];
+    }): Promise<{ bench: Bench; a: FakeReplica; hostB: Host }> {
+      const bench = new Bench();
+      const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+      a.now = { term: 6, votedFor: null, lastIndex: 200 };
+      a.voters = how.voters;
+      await bench.host('A', [a]);
+      const hostB = await bench.host('B', [b]);
+      await bench.clock.advance(50);
+      hostB.witnesses.heard({ ...heartbeat('a', 'b'), term: 6 });
+      hostB.witnesses.holds(a.nodeId, 200);
+      if (how.lacks) a.now = { term: 5, votedFor: null, lastIndex: 100 };
+      bench.network.breakLink('A', 'B');
+      await bench.clock.advance(5_000);
+      return { bench, a, hostB };
+    }
+
+    test('Z72 a run that has less than it said is not heard, however often it comes, and is told', async () => {
+      const { bench, a, hostB } = await relinked({ lacks: true, voters: ['b'] });
+      expect(hostB.isLinked(a.nodeId)).toBe(false);
+      expect(a.events).toContain('reverted REPLICA_ROLLED_BACK');
+      expect(bench.codes('A')).toContain('REPLICA_ROLLED_BACK');
+      // It is the same run: no branch of it is refused, and the next one is judged by Z3.
+      expect([hostB.witnesses.refused, a.charges]).toEqual([[], []]);
+    });
+
+    test('Z72 Z54 only who votes by its own log may end it; others merely are not linked', async () => {
+      const { a, hostB } = await relinked({ lacks: true, voters: ['c'] });
+      expect(hostB.isLinked(a.nodeId)).toBe(false);
+      expect(a.events.filter((event) => event.startsWith('reverted'))).toEqual([]);
+    });
+
+    test('Z72 a run that has all that it said is linked again', async () => {
+      const { bench, a, hostB } = await relinked({ lacks: false, voters: ['b'] });
+      expect(hostB.isLinked(a.nodeId)).toBe(true);
+      expect(a.events).toEqual(['linked b new', 'unlinked b', 'linked b same']);
+      expect(bench.codes('B')).toEqual([]);
+    });
+
+    test('Z72 who lacks what it acknowledged is refused as this run, and heard as the next', async () => {
+      const bench = new Bench();
+      const [a, b] = [new FakeReplica('a', 'x'), new FakeReplica('b')];
+      const hostA = await bench.host('A', [a]);
+      const hostB = await bench.host('B', [b]);
+      await bench.clock.advance(50);
+      hostB.refuse(a.nodeId, 'a rejection below its acknowledgement', true);
+      await bench.clock.advance(5_000);
+      expect(hostB.isLinked(a.nodeId)).toBe(false);
+      expect(a.events).toContain('reverted REPLICA_ROLLED_BACK');
+      await hostA.close();
+      await bench.host('A', [new FakeReplica('a', 'xx')]);
+      await bench.clock.advance(5_000);
+      expect(hostB.isLinked(a.nodeId)).toBe(true);
+    });
   });
 
   test('Z48 a host that runs a replica of this one is a copy: nothing ends here, and others are told', async () => {

@@ -14,6 +14,7 @@ import type {
   Clock,
   HostId,
   Link,
+  RandomBytes,
   Rendezvous,
   Transport,
 } from '@quorate/contracts';
@@ -22,6 +23,8 @@ import type { Acquaintance } from './acquaintances.ts';
 import { Admission, aliveMethod } from './admission.ts';
 import type { Hello, RunFacts } from './hello.ts';
 import type { HostedReplica } from './hosted-replica.ts';
+import { LinkMemory } from './link-memory.ts';
+import type { LinkProof } from './link-memory.ts';
 import { Peer } from './peer.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
 import { Witnesses } from './witnesses.ts';
@@ -30,6 +33,7 @@ export type HostOptions = {
   readonly transport: Transport;
   readonly cipher: Cipher;
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly rendezvous: Rendezvous | null;
   /** Called with what strangers and broken links did, for counters and events. */
   readonly onRefused: (host: HostId, error: QuorateError) => void;
@@ -42,6 +46,7 @@ export type HostOptions = {
 export class Host {
   readonly witnesses: Witnesses = new Witnesses();
   readonly #options: HostOptions;
+  readonly #memory: LinkMemory;
   readonly #admission: Admission;
   readonly #replicas = new Map<NodeId, HostedReplica>();
   /** Peers whose runs are heard. */
@@ -61,9 +66,11 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
+    this.#memory = new LinkMemory(options.random);
     this.#admission = new Admission({
       host: options.transport.host,
       witnesses: this.witnesses,
+      memory: this.#memory,
       clock: options.clock,
       replicas: () => [...this.#replicas.values()],
       routeTo: (nodeId) => this.#routes.get(nodeId),
@@ -118,14 +125,14 @@ export class Host {
     const hello = this.#hello();
     this.#announceToAll(hello);
     // What it has seen of others is said along with the rest, and is no reason to speak.
-    const text = JSON.stringify({ ...hello, witnesses: [] });
+    const text = JSON.stringify(hello);
     if (text === this.#announced) return;
     this.#announced = text;
     for (const peer of this.#byLink.values()) peer.sendHello();
   }
 
   /** Signed and sent to every relay: only when there is something new to say. */
-  #announceToAll({ host, addresses }: Hello): void {
+  #announceToAll({ host, addresses }: Said): void {
     let cluster: ActiveCluster | null = null;
     for (const replica of this.#replicas.values()) cluster ??= replica.cluster();
     const announcement = { host, addresses, ...(cluster === null ? {} : { cluster }) };
@@ -247,8 +254,12 @@ export class Host {
     return peer.request({ to, method, body }, options);
   }
 
-  /** Closes the link over which a peer said what it must not say. */
-  refuse(nodeId: NodeId, reason: string): void {
+  /**
+   * Closes the link over which a peer said what it must not say. One that `forgot` lacks what its run
+   * acknowledged: that run is heard no more (Z72).
+   */
+  refuse(nodeId: NodeId, reason: string, forgot: boolean = false): void {
+    if (forgot) this.#memory.forgot(nodeId);
     this.#routes.get(nodeId)?.close(reason);
   }
 
@@ -263,7 +274,18 @@ export class Host {
     for (const peer of this.#byLink.values()) peer.down('closed');
   }
 
-  #hello(): Hello {
+  /** What is said on one link, of which this side said `link` first. */
+  #helloTo(host: HostId, link: LinkProof): Hello {
+    return {
+      ...this.#hello(),
+      witnesses: this.witnesses.said(),
+      present: [...this.#replicas.values()].map((replica) => replica.present()),
+      link,
+      heard: this.#memory.said(host),
+    };
+  }
+
+  #hello(): Said {
     let leader: NodeId | null = null;
     const runs: RunFacts[] = [];
     for (const replica of this.#replicas.values()) {
@@ -276,7 +298,6 @@ export class Host {
       runs,
       leader,
       acquaintances: this.#acquaintances.worthTelling((id) => this.#returns(id)).slice(0, 64),
-      witnesses: this.witnesses.said(),
       refused: this.witnesses.refused,
     };
   }
@@ -330,13 +351,14 @@ export class Host {
   }
 
   #linkUp(link: Link): void {
+    let proof: LinkProof | null = null;
     const peer = new Peer({
       link,
       localHost: this.id,
       frameBytesMax: this.#options.transport.frameBytesMax,
       cipher: this.#options.cipher,
       clock: this.#options.clock,
-      hello: () => this.#hello(),
+      hello: () => this.#helloTo(link.host, (proof ??= this.#memory.begin(link.host))),
       events: {
         ready: (ready) => this.#admission.ready(ready),
         renewed: (renewed) => this.#renewed(renewed),
@@ -451,6 +473,9 @@ export class Host {
     return replica.answer(request, signal);
   }
 }
+
+/** What is said to everybody, and at once when it changes. */
+type Said = Omit<Hello, 'witnesses' | 'present' | 'link' | 'heard'>;
 
 /** Bulk data waits here while heartbeats pass: little enough to not delay a shared connection. */
 const bulkUnsentBytesMax = 1024 * 1024;

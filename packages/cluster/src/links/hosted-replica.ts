@@ -3,6 +3,7 @@ import type { Message, NodeId } from '@quorate/core';
 import type { ActiveCluster, HostId, QuorateError, RunId } from '@quorate/contracts';
 import type { RunFacts } from './hello.ts';
 import type { RpcRequest } from './rpc.ts';
+import type { Opening } from './witness-records.ts';
 
 /** Somebody knows a branch of a replica's history that its run does not come from (Z48). */
 export type Fork = {
@@ -30,6 +31,8 @@ export type Charge = {
 export interface HostedReplica {
   readonly nodeId: NodeId;
   facts(): RunFacts;
+  /** What it has of this moment: at least what it ever said it had. */
+  present(): Opening;
   leader(): NodeId | null;
   /**
    * Whether a replica is a member that comes back to the host that ran it last: null while this one
@@ -50,6 +53,8 @@ export interface HostedReplica {
   isIncumbent(): boolean;
   /** A peer knows more of this replica than its disk does: this run must end, or say so (Z3, Z38). */
   disowned(charge: Charge): void;
+  /** Others remember of this very run what it does not: it was put back with its memory (Z72). */
+  reverted(error: QuorateError): void;
   /** Two branches of a replica are about, this one's or another's. */
   forkSeen(fork: Fork): void;
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array>;

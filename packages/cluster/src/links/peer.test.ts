@@ -48,6 +48,9 @@ class Side {
       acquaintances: [],
       witnesses: [],
       refused: [],
+      present: [],
+      link: { random: name, earlier: [] },
+      heard: [],
     };
     const link: Link = {
       host: other,

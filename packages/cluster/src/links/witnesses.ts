@@ -64,6 +64,12 @@ export class Witnesses {
     return this.#refused;
   }
 
+  /** Why a branch of this replica is refused, for members of `generation`; null: none is. */
+  refusalOf(nodeId: NodeId, generation: number): RefusedBranch['code'] | null {
+    const last = this.#refused.findLast((one) => one.nodeId === nodeId);
+    return last !== undefined && counts(last, { generation }) ? last.code : null;
+  }
+
   /** What is new since the last `store()`. */
   get news(): WitnessNews {
     return this.#news;
@@ -286,7 +292,10 @@ export function isOfBranch(run: WitnessedRun, one: RefusedBranch): boolean {
 }
 
 /** Records end with their generation (Z54); 0 is that of a replica that is in no cluster yet. */
-export function counts(record: { generation: number }, run: WitnessedRun): boolean {
+export function counts(
+  record: { readonly generation: number },
+  run: { readonly generation: number },
+): boolean {
   return record.generation === 0 || record.generation >= run.generation;
 }
 
@@ -313,7 +322,8 @@ export function isKept(
   );
 }
 
-function lackOf({ term, grant, heldIndex }: Witness, opening: Opening): string | null {
+/** What a disk lacks of what its replica swore, in words; null: nothing. */
+export function lackOf({ term, grant, heldIndex }: Witness, opening: Opening): string | null {
   if (opening.term < term) {
     return `it began in term ${opening.term}, and term ${term} was on its disk`;
   }

@@ -19,11 +19,14 @@ export type MemberOptions = {
   readonly clock: Clock;
   readonly random: RandomBytes;
   /**
-   * A new instance on the same store at each call; waited for where a store has to be come by. With
-   * `beginsAnew` it is told how many stores before it were marked, and gives the one after them.
+   * A new instance on the same store at each call; waited for where a store has to be come by. `at` is
+   * 0, or, with `beginsAnew`, the place among the stores of this member.
    */
-  readonly createStorage: (markedCount: number) => LogStorage | Promise<LogStorage>;
-  /** A marked store is left as it is, and a new replica begins in the next one (T1). Default false. */
+  readonly createStorage: (at: number) => LogStorage | Promise<LogStorage>;
+  /**
+   * A marked store is left as it is, and a new replica begins in the next one (T1); once the seat of the
+   * marked one is given up its store may be archived and used again (Z55). Default false.
+   */
   readonly beginsAnew?: boolean;
   /**
    * Topics of the secrets this member has, the primary first: a store that was made with another is

@@ -10,13 +10,11 @@ import {
   concatBytes,
   hexFromBytes,
   isQuorateError,
-  onAbort,
   patient,
   QuorateError,
   withDeadline,
 } from '@quorate/contracts';
-import { ClaimKeeper } from '../formation/claim.ts';
-import type { Claim } from '../formation/claim.ts';
+import type { Claim, ClaimKeeper } from '../formation/claim.ts';
 import type {
   ActiveCluster,
   Applied,
@@ -35,7 +33,10 @@ import type { RegisterView, RestoredRegister } from '../formation/register-care.
 import type { RunFacts } from '../links/hello.ts';
 import { Host } from '../links/host.ts';
 import type { Charge, Fork, HostedReplica } from '../links/hosted-replica.ts';
-import { inFirstUnmarked, located, markOf } from './marked.ts';
+import { found } from './founding.ts';
+import { keepClaim } from './keep-claim.ts';
+import { LinkChanges } from './link-changes.ts';
+import { located, markOf, MarkedStores } from './marked.ts';
 import { MemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
@@ -43,15 +44,15 @@ import { restoreRegister, withRegister } from './member-register.ts';
 import type { RegisterParts } from './member-register.ts';
 import { factsOf } from './restoring.ts';
 import type { Captured } from './restoring.ts';
-import { foundingOf, genesisOf, isStillThere, openReplica, votersIn, votersOf } from './opening.ts';
+import { genesisOf, openReplica, presentOf, votersIn, votersOf } from './opening.ts';
 import type { Opened } from './opening.ts';
-import { createPolicy, featureLevel } from '../state/policy.ts';
+import type { Opening } from '../links/witness-records.ts';
+import { createPolicy } from '../state/policy.ts';
 import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
 import type { RpcRequest } from '../links/rpc.ts';
 import type { ClusterStatus } from './status.ts';
-import { persistFounding } from '../replica/turn.ts';
 
 export class Member implements Consensus, HostedReplica {
   readonly #options: MemberOptions;
@@ -64,7 +65,8 @@ export class Member implements Consensus, HostedReplica {
   readonly #cache: MemberCache;
   readonly #emptyState: Uint8Array;
   readonly #knock: Knock;
-  readonly #linkWaiters = new Set<() => void>();
+  readonly #links = new LinkChanges();
+  readonly #stores: MarkedStores;
   readonly #running = new Awaited<Replica>();
   #storage: LogStorage | null = null;
   /** The store is being opened; never rejects. */
@@ -78,6 +80,7 @@ export class Member implements Consensus, HostedReplica {
   /** Voters of the present and of the past, by this replica's own log. */
   #voters = new Set<NodeId>();
   #marking: Promise<void> | null = null;
+  #revertedAt = Number.NEGATIVE_INFINITY;
   #announced = false;
   #cancelLook: () => void = () => undefined;
   #started: Promise<void> | null = null;
@@ -91,6 +94,7 @@ export class Member implements Consensus, HostedReplica {
     this.#options = options;
     this.#clock = clock;
     this.#cache = new MemberCache(clock);
+    this.#stores = new MarkedStores(options.beginsAnew ?? false, options.createStorage);
     this.#policyWishes = createPolicy(options.policy);
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
@@ -279,6 +283,11 @@ export class Member implements Consensus, HostedReplica {
     };
   }
 
+  present(): Opening {
+    if (this.#opened === null) throw new RangeError('Cannot describe this member: not open');
+    return this.#replica === null ? this.#opened.opening : presentOf(this.#replica.status());
+  }
+
   leader(): NodeId | null {
     return this.#replica?.softState.leader ?? null;
   }
@@ -346,6 +355,24 @@ export class Member implements Consensus, HostedReplica {
     this.#status.forkSeen(fork);
   }
 
+  /** Z72: goes on as a new run of what is on its disk, which the others judge (Z3, Z48). */
+  reverted(error: QuorateError): void {
+    const isBusy = this.#replica === null || this.#marking !== null || this.#leaving !== null;
+    const now = this.#clock.now();
+    // Nobody who says so again and again keeps this member from its work.
+    if (isBusy || now - this.#revertedAt < revertedPauseMs) return;
+    this.#revertedAt = now;
+    this.#beginAgain(error).catch((cause: unknown) => this.#fail(cause));
+  }
+
+  async #beginAgain(error: QuorateError): Promise<void> {
+    this.#stopReplica(error);
+    this.#cancelLook();
+    this.#host?.remove(this);
+    await this.#opened?.storage.close();
+    if (!this.#stopping.signal.aborted) await this.#run();
+  }
+
   answer(request: RpcRequest, signal: AbortSignal): Promise<Uint8Array> {
     if (this.#replica === null) {
       return Promise.reject(new QuorateError('NO_LEADER', 'This member is in no cluster yet'));
@@ -355,10 +382,10 @@ export class Member implements Consensus, HostedReplica {
 
   /** Z38: not a word from here on, and what keeps this store from being opened again is durable first. */
   async #endMarked(charge: Charge): Promise<void> {
-    const { code, message, others } = markOf(charge);
+    const mark = markOf(charge);
     this.#stopReplica(charge.error);
-    await this.#opened?.storage.mark({ code, message, others });
-    this.#fail(new QuorateError(code, message));
+    await this.#opened?.storage.mark(mark);
+    this.#fail(new QuorateError(mark.code, mark.message));
   }
 
   /** Their word on this replica counts, and what is known of them is kept whoever comes by (Z54). */
@@ -380,19 +407,16 @@ export class Member implements Consensus, HostedReplica {
   }
 
   #open(): Promise<void> {
-    const { beginsAnew = false, createStorage } = this.#options;
-    return inFirstUnmarked(beginsAnew, async (markedCount) => {
-      await this.#openStore(await createStorage(markedCount));
-    });
+    return this.#stores.openFirst((storage, create) => this.#openStore(storage, create));
   }
 
-  async #openStore(storage: LogStorage): Promise<void> {
+  async #openStore(storage: LogStorage, create: boolean): Promise<void> {
     this.#storage = storage;
     if (this.#stopping.signal.aborted) {
       await storage.close();
       return;
     }
-    const opening = this.#openReplica(storage);
+    const opening = this.#openReplica(storage, create);
     this.#opening = opening
       .catch(() => undefined)
       .finally(() => {
@@ -401,12 +425,13 @@ export class Member implements Consensus, HostedReplica {
     await opening;
   }
 
-  async #openReplica(storage: LogStorage): Promise<void> {
+  async #openReplica(storage: LogStorage, create: boolean): Promise<void> {
     const { random, stateMachine } = this.#options;
     const opened = await openReplica(storage, {
       stateMachine,
       emptyState: this.#emptyState,
       random,
+      create,
       topics: this.#options.topics?.(),
     });
     this.#opened = opened;
@@ -427,6 +452,7 @@ export class Member implements Consensus, HostedReplica {
       transport: network.transport,
       cipher: network.cipher,
       clock: this.#clock,
+      random: this.#options.random,
       rendezvous: network.rendezvous,
       onRefused: (_host, error) => {
         this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
@@ -489,7 +515,7 @@ export class Member implements Consensus, HostedReplica {
       request: (to, method, body, signal) =>
         host.request(to, method, body, { timeoutMs: joinTimeoutMs, signal }),
       report: (progress: FormationProgress) => this.#status.forming(progress),
-      linksChanged: (signal) => this.#linksChanged(signal),
+      linksChanged: (signal) => this.#links.next(signal),
     });
     return this.#adopt(result, opened);
   }
@@ -500,31 +526,22 @@ export class Member implements Consensus, HostedReplica {
       return result.genesis;
     }
     const { namespace, formation } = this.#options;
-    const clock = this.#clock;
-    const register = this.#network?.register ?? null;
-    const { run, storage } = opened;
-    const genesis: Genesis = {
-      clusterId: result.clusterId,
-      generation: result.generation,
+    const register = formation === 'isolated' ? null : this.#network?.register;
+    const { genesis, loaded } = await found(result, {
+      opened,
       namespace,
-      founder: run.nodeId,
-      register: formation === 'isolated' || register === null ? 'isolated' : register.group,
-      featureLevel: featureLevel,
+      register: register?.group ?? 'isolated',
       policy: this.#policyWishes,
-    };
-    const founding = foundingOf(genesis, this.#facts(storage));
-    await persistFounding(storage, founding, {
-      clock,
+      facts: this.#facts(opened.storage),
+      clock: this.#clock,
       signal: this.#stopping.signal,
       full: (isFull) => this.#status.setFull(isFull),
     });
-    opened.state.apply(founding.entry);
     if (result.beside.length > 0) {
       this.#status.say('beside', this.#network?.care?.beside(result.beside));
     }
     this.#genesis = genesis;
-    const { hardState, entry } = founding;
-    this.#opened = { ...opened, loaded: { hardState, snapshot: null, entries: [entry] } };
+    this.#opened = { ...opened, loaded };
     return genesis;
   }
 
@@ -541,36 +558,26 @@ export class Member implements Consensus, HostedReplica {
   #startReplica(genesis: Genesis): void {
     const clock = this.#clock;
     const { random } = this.#options;
-    const register = this.#network?.register ?? null;
     const opened = this.#opened;
     const host = this.#host;
     if (opened === null || host === null) throw new RangeError('Cannot run: not open');
     const { run, storage, loaded, state } = opened;
     const initial: InitialState = { ...loaded, appliedIndex: state.appliedIndex };
-    if (register !== null && genesis.register !== 'isolated') {
-      this.#claim = new ClaimKeeper(
-        {
-          ...genesis,
-          register,
-          clock,
-          self: run.nodeId,
-          care: this.#network?.care ?? null,
-          group: () => state.register ?? genesis.register,
-          activated: () => state.activated,
-          mayRestore: () => isStillThere(storage),
-          lost: (what) => this.#registerLost(what),
-          pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
-          superseded: (by) =>
-            void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
-          refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
-        },
-        state.activated,
-      );
-      // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
-      if (genesis.founder === run.nodeId && this.#running.isWanted) {
-        void this.#claim.activate();
-      }
-    }
+    this.#claim = keepClaim({
+      register: this.#network?.register ?? null,
+      clock,
+      genesis,
+      self: run.nodeId,
+      care: this.#network?.care ?? null,
+      state,
+      storage,
+      lost: (what) => this.#registerLost(what),
+      pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
+      superseded: (by) => void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
+      refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
+    });
+    // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
+    if (genesis.founder === run.nodeId && this.#running.isWanted) void this.#claim?.activate();
     this.#replica = new Replica({
       nodeId: run.nodeId,
       epoch: run.epoch,
@@ -595,7 +602,7 @@ export class Member implements Consensus, HostedReplica {
           const membership = this.#replica?.status().membership ?? state.membership;
           this.#noteVoters([...votersOf(membership), ...votersOf(state.membership)]);
           this.#status.changed();
-          this.#endIfRemoved(state);
+          this.#membershipApplied(state);
         },
         progressed: () => {
           // Z41: said at once, for a fresh member may look just then.
@@ -617,7 +624,7 @@ export class Member implements Consensus, HostedReplica {
     this.#status.changed();
     this.#running.resolve(this.#replica);
     // It may have been killed between hearing of its removal and ending.
-    this.#endIfRemoved(state);
+    this.#membershipApplied(state);
   }
 
   /**
@@ -650,7 +657,8 @@ export class Member implements Consensus, HostedReplica {
   }
 
   /** What the log says of this member is told in the middle of a turn: it ends after that. */
-  #endIfRemoved(state: ReplicatedState): void {
+  #membershipApplied(state: ReplicatedState): void {
+    void this.#stores.applied(state.membership, this.nodeId);
     if (!state.hasLeft(this.nodeId)) return;
     this.#clock.defer(() => this.#removed());
   }
@@ -708,20 +716,8 @@ export class Member implements Consensus, HostedReplica {
 
   #onLinksChanged(): void {
     this.#cache.linksChanged();
-    for (const tell of [...this.#linkWaiters]) tell();
+    this.#links.tell();
     this.#status.changed();
-  }
-
-  #linksChanged(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#linkWaiters.delete(done);
-        forget();
-        resolve();
-      };
-      this.#linkWaiters.add(done);
-      const forget = onAbort(signal, done);
-    });
   }
 
   /** Calls queue here, in order, until there is a replica to take them. */
@@ -797,3 +793,4 @@ const leaveTimeoutMs = 20_000;
 const handOverTimeoutMs = 3_000;
 const joinTimeoutMs = 8_000;
 const lookIntervalMs = 250;
+const revertedPauseMs = 60_000;

@@ -3,7 +3,7 @@
  * known to be committed. Also what a founder's log begins with.
  */
 import { decodeMembershipEntry, encodeMembershipEntry, plainMembership } from '@quorate/core';
-import type { Entry, HardState, Membership, NodeId } from '@quorate/core';
+import type { Entry, HardState, Membership, NodeId, Status } from '@quorate/core';
 import { concatBytes, hexFromBytes, isQuorateError, QuorateError } from '@quorate/contracts';
 import type { LoadedLog, LogStorage, RandomBytes, Run, StateMachine } from '@quorate/contracts';
 import type { Genesis, MemberFacts } from '../state/policy.ts';
@@ -34,7 +34,7 @@ export async function openReplica(
     readonly stateMachine: StateMachine;
     readonly emptyState: Uint8Array;
     readonly random: RandomBytes;
-    /** Default true. */
+    /** May an empty store become a new replica? Default true. */
     readonly create?: boolean;
     readonly topics: readonly string[] | undefined;
     /** Opens a marked replica all the same (Z38): for a look at it that begins no run. Default false. */
@@ -65,6 +65,11 @@ export async function openReplica(
     await storage.close();
     throw error;
   }
+}
+
+/** What a running replica has of this moment, on its disk or on the way there. */
+export function presentOf({ term, votedFor, lastEntry, snapshot }: Status): Opening {
+  return { term, votedFor, lastIndex: Math.max(lastEntry.index, snapshot?.index ?? 0) };
 }
 
 /** Everybody who votes, or did, as far back as this log goes (Z54). */

@@ -30,6 +30,7 @@ class Bench {
   pendingChange = false;
   role: Status['role'] = 'leader';
   readonly linked = new Set<string>();
+  readonly refusals = new Map<string, 'REPLICA_ROLLED_BACK' | 'REPLICA_CLONED'>();
   readonly autopilot: Autopilot;
 
   constructor() {
@@ -58,6 +59,7 @@ class Bench {
       policy: createPolicy({ sessionLifetimeMs: lifetimeMs }),
       schedule: () => undefined,
       isLinked: (id) => this.linked.has(id),
+      refusalOf: (id) => this.refusals.get(id) ?? null,
       proposeOwn: (body) => this.proposed.push(decodeBody(body)),
     });
     this.autopilot.leadershipChanged(true);
@@ -183,6 +185,40 @@ describe('Autopilot', () => {
     expect(bench.changes).toEqual([]);
     bench.autopilot.unlinked(nodeId('b'));
     await bench.pass(31_000);
+    expect(bench.changes.length).toBe(1);
+  });
+
+  test('Z55 a learner that was put back goes at once, one that was copied when its original stays away', async () => {
+    for (const code of ['REPLICA_ROLLED_BACK', 'REPLICA_CLONED'] as const) {
+      const bench = new Bench();
+      const [refused, there] = [nodeId('b'), nodeId('c')];
+      bench.linked.add(refused).add(there);
+      bench.applyMembership([nodeId('a')], [refused, there]);
+      bench.autopilot.applied();
+      bench.refusals.set(refused, code);
+      // The one that was refused is another: its original is linked.
+      await bench.pass(30_000);
+      expect(bench.changes).toEqual([]);
+      bench.linked.delete(refused);
+      bench.autopilot.unlinked(refused);
+      await bench.pass(2_000);
+      expect(bench.changes.length).toBe(code === 'REPLICA_CLONED' ? 0 : 1);
+      await bench.pass(10_000);
+      expect(bench.changes.map(({ membership }) => membership.learners)).toEqual([[there]]);
+      // It has not left for good: a person may yet decide for it.
+      expect(bench.changes[0]?.context.length).toBe(0);
+    }
+  });
+
+  test('Z55 a leader of this moment gives nobody up before everybody could be heard', async () => {
+    const bench = new Bench();
+    bench.refusals.set(nodeId('b'), 'REPLICA_ROLLED_BACK');
+    bench.applyMembership([nodeId('a')], [nodeId('b')]);
+    bench.autopilot.applied();
+    bench.autopilot.leadershipChanged(true);
+    bench.autopilot.tick();
+    expect(bench.changes).toEqual([]);
+    await bench.pass(3_000);
     expect(bench.changes.length).toBe(1);
   });
 

@@ -3,7 +3,7 @@
  * keeps sessions honest. Runs at the leader only; everything it decides goes through the log.
  */
 import type { NodeId, Raft, Status } from '@quorate/core';
-import type { Clock } from '@quorate/contracts';
+import type { Clock, Mark } from '@quorate/contracts';
 import { encodeBody } from '../state/envelope.ts';
 import { onAbort, QuorateError } from '@quorate/contracts';
 import { planMembership } from './membership-plan.ts';
@@ -21,6 +21,8 @@ export type AutopilotOptions = {
   readonly schedule: () => void;
   /** Whether the host that runs it is linked, or is this one. */
   readonly isLinked: (nodeId: NodeId) => boolean;
+  /** Why a run of this replica is refused, if one is. */
+  readonly refusalOf: (nodeId: NodeId) => Mark['code'] | null;
   /** Proposes a body of the cluster's own, stamped. */
   readonly proposeOwn: (body: Uint8Array) => void;
 };
@@ -246,6 +248,7 @@ export class Autopilot {
             one.matchIndex >= this.#commitIndexBefore &&
             this.standIns?.has(id) !== false),
         leaving: this.#leaving.has(id),
+        refused: this.#isRefused(id, now),
         vacating: (this.#vacating.get(id) ?? Number.NEGATIVE_INFINITY) > now,
       };
     };
@@ -253,6 +256,21 @@ export class Autopilot {
       ...status.membership.voters.map((id) => seat(id, true)),
       ...status.membership.learners.map((id) => seat(id, false)),
     ];
+  }
+
+  /**
+   * Z55: nothing but a refused run is left of it. What was put back has no original that could return;
+   * the original of a copy may, so that one is first given the time in which a voter is replaced. It
+   * has not left: should it return after all, it asks to be let in again, and is.
+   */
+  #isRefused(nodeId: NodeId, now: number): boolean {
+    const { refusalOf, isLinked, policy } = this.#options;
+    const code = refusalOf(nodeId);
+    if (code === null || isLinked(nodeId)) return false;
+    // A leader of this moment gives everybody an election timeout to be heard first.
+    if (now - this.#leadingSince < policy.electionTimeoutMsMax) return false;
+    const goneMs = now - (this.#unlinkedSince.get(nodeId) ?? never);
+    return code === 'REPLICA_ROLLED_BACK' || goneMs >= policy.replaceAfterMs;
   }
 
   /**

@@ -19,6 +19,7 @@ function seat(nodeId: string, more: Partial<Seat> = {}): Seat {
     heard: (more.silentMs ?? 0) < electionTimeoutMs,
     caughtUp: true,
     leaving: false,
+    refused: false,
     vacating: false,
     ...more,
   };
@@ -54,6 +55,21 @@ describe('planMembership()', () => {
     expect(plan([...three, seat('d')])).toBeNull();
     expect(plan([...three, seat('d'), seat('e')])?.voters).toEqual(['a', 'b', 'c', 'd', 'e']);
     expect(plan([...three, seat('d'), seat('e')], { maxVoters: 3 })).toBeNull();
+  });
+
+  test('Z55 a refused learner goes at once, a refused voter as one that is silent', () => {
+    const refused = { refused: true, silentMs: electionTimeoutMs };
+    const trio = [voter('a'), voter('b')];
+    expect(plan([...trio, voter('c'), seat('d', refused)])).toEqual({
+      voters: ['a', 'b', 'c'],
+      learners: [],
+    });
+    expect(plan([...trio, voter('c', refused), seat('d')])).toBeNull();
+    const gone = { ...refused, silentMs: replaceAfterMs };
+    const first = plan([...trio, voter('c', gone), seat('d')]);
+    expect(first).toEqual({ voters: ['a', 'b', 'd'], learners: ['c'] });
+    // Nobody can take its seat, so it keeps that.
+    expect(plan([...trio, voter('c', gone)])).toBeNull();
   });
 
   test('Z19 one that has not caught up or was not heard gets no seat', () => {
@@ -331,6 +347,7 @@ describe('planMembership()', () => {
       caughtUp: fc.boolean(),
       leaving: fc.constantFrom(false, false, false, true),
       vacating: fc.constantFrom(false, false, false, true),
+      refused: fc.constantFrom(false, false, false, true),
       mayVote: fc.constantFrom(true, true, true, false),
       runtime: fc.constantFrom<'node' | 'page'>('node', 'node', 'page'),
       domain: fc.constantFrom('', '', 'x', 'y', 'z', 'p/x', 'p/y', 'q/x'),

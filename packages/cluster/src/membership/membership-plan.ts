@@ -25,6 +25,8 @@ export type Seat = {
   readonly caughtUp: boolean;
   /** It asked to be removed. */
   readonly leaving: boolean;
+  /** What was last seen of it is a run that nobody hears any more (Z55). */
+  readonly refused: boolean;
   /** It is about to stop and asks that its vote moves to another member first (Z18). */
   readonly vacating: boolean;
 };
@@ -216,7 +218,7 @@ function planLearners(options: PlanOptions, voters: readonly NodeId[]): NodeId[]
     if (voters.includes(seat.nodeId) || seat.leaving) continue;
     const forgetAfterMs = seat.durable ? options.forgetAfterMs : options.forgetMemoryAfterMs;
     // A voter that just lost its seat stays as a learner for its own grace period.
-    if (!seat.voter && seat.silentMs >= forgetAfterMs) continue;
+    if (!seat.voter && (seat.refused || seat.silentMs >= forgetAfterMs)) continue;
     learners.push(seat.nodeId);
   }
   for (const nodeId of options.joining) {

@@ -80,8 +80,8 @@ export type ReplicaNetwork = Outbox & {
     options: RequestOptions,
   ): Promise<Uint8Array>;
   isLinked(nodeId: NodeId): boolean;
-  /** Closes the link over which a peer said what it must not say. */
-  refuse(nodeId: NodeId, reason: string): void;
+  /** Closes the link over which a peer said what it must not say; see `Host.refuse`. */
+  refuse(nodeId: NodeId, reason: string, forgot: boolean): void;
   /** What a run that is linked, or is here, says of itself. */
   factsOf(nodeId: NodeId): RunFacts | null;
   readonly witnesses: Witnesses;
@@ -227,6 +227,7 @@ export class Replica implements Consensus {
       policy,
       schedule,
       isLinked: (id) => options.network.isLinked(id),
+      refusalOf: (id) => options.network.witnesses.refusalOf(id, state.genesis?.generation ?? 0),
       proposeOwn: (body) => {
         this.#proposeAsLeader([body]);
         schedule();
@@ -352,13 +353,15 @@ export class Replica implements Consensus {
     for (const { kind, reason, message } of messages) {
       // An honest peer may be late or far behind; the rest is said by none.
       if (kind === 'unasked' || kind === 'far-term') this.#options.events.refused();
-      else this.#refuse(message.from, reason);
+      else this.#refuse(message.from, reason, kind === 'forgotten');
     }
   }
 
-  #refuse(from: NodeId, reason: string): void {
+  #refuse(from: NodeId, reason: string, forgot: boolean = false): void {
+    // Z72: what it acknowledged it has no more, so nothing of that counts.
+    if (forgot) this.#raft.resetProgress(from);
     this.#options.events.refused();
-    this.#options.network.refuse(from, reason);
+    this.#options.network.refuse(from, reason, forgot);
   }
 
   #step(message: Message): void {

@@ -285,6 +285,9 @@ describe('decodeHello()', () => {
         insteadHost: null,
       },
     ],
+    present: [{ term: 4, votedFor: b, lastIndex: 9 }],
+    link: { random: '0a', earlier: ['0b', '0c'] },
+    heard: [{ nodeId: b, nonce: '02', random: '0d', forgot: true }],
   };
 
   test('a hello travels unchanged and Z21 unknown fields are skipped', () => {

@@ -60,6 +60,34 @@ export const markCases: readonly Case[] = [
     },
   ],
   [
+    'open() as marked changes nothing: its mark can be written anew, and it can be archived (Z55)',
+    async (medium) => {
+      const first = await openAndLoad(medium.storage());
+      const mark = markOf('REPLICA_CLONED', [9]);
+      await first.storage.mark(mark);
+      await first.storage.close();
+      const options = { create: false, newNodeId: nodeIdB, asMarked: true };
+      const second = medium.storage();
+      same(await second.open({ ...options, nonce: nonceOf(2) }), runOf(1, [1]), 'the run');
+      await second.mark({ ...mark, seatGivenUp: true });
+      await second.close();
+      const third = medium.storage();
+      const error: unknown = await third
+        .open({ create: true, newNodeId: nodeIdB, nonce: nonceOf(3) })
+        .catch((reason: unknown) => reason);
+      check(isQuorateError(error, 'REPLICA_CLONED'), 'it stays marked');
+      same(error.details['mark'], { ...mark, seatGivenUp: true }, 'the mark');
+      same(error.details['nodeId'], nodeIdA, 'whose it is');
+      await third.close();
+      const fourth = medium.storage();
+      await fourth.open({ ...options, nonce: nonceOf(4) });
+      await fourth.archive('refused');
+      const { storage, run } = await openAndLoad(medium.storage(), 5);
+      same(run, runOf(1, [5]), 'a new replica');
+      await storage.close();
+    },
+  ],
+  [
     'mark() is part of the replica: archived or destroyed with it, a new one begins (Z7, Z38)',
     async (medium) => {
       for (const [nonce, end] of ['archive', 'destroy'].entries()) {
@@ -76,5 +104,5 @@ export const markCases: readonly Case[] = [
 
 function markOf(code: Mark['code'], epochs: readonly number[]): Mark {
   const others = epochs.map((epoch) => ({ epoch, nonce: nonceOf(epoch) }));
-  return { code, message: `Run ${epochs.join()} is known`, others };
+  return { code, message: `Run ${epochs.join()} is known`, others, seatGivenUp: false };
 }

@@ -47,7 +47,12 @@ export const secretCases: readonly (readonly [
     'Z42 a marked replica does not even say so to another secret, and is not opened by its own (Z38)',
     async (medium) => {
       const options = { create: true, newNodeId: nodeIdA, nonce: nonceOf(1) };
-      const mark = { code: 'REPLICA_CLONED', message: 'A copy', others: [] } as const;
+      const mark = {
+        code: 'REPLICA_CLONED',
+        message: 'A copy',
+        others: [],
+        seatGivenUp: false,
+      } as const;
       const first = medium.storage();
       await first.open({ ...options, topics: ['a'] });
       await first.load();

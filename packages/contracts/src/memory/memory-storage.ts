@@ -274,7 +274,7 @@ export class MemoryStorage implements LogStorage {
     const { run } = this.#disk.contents;
     assert(run !== null, 'an open disk has a run');
     const { mark, ...opened } = run;
-    assert(mark === null, 'an open replica is not marked');
+    assert(mark === null || options.asMarked === true, 'an open replica is not marked');
     return opened;
   }
 

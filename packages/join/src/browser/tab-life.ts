@@ -56,7 +56,7 @@ export class TabLife {
     this.primary = this.#member(
       options.join.label,
       options.stateMachine,
-      storage === 'memory' ? () => memory() : (markedCount) => this.#takeStorage(markedCount),
+      storage === 'memory' ? () => memory() : (at) => this.#takeStorage(at),
       async () => {
         const network = await options.realm.network();
         this.#transport = network.transport;
@@ -119,7 +119,7 @@ export class TabLife {
   }
 
   /** Comes by a slot; called again when the primary archived its store and is to begin anew (Z10). */
-  async #takeStorage(markedCount: number): Promise<LogStorage> {
+  async #takeStorage(at: number): Promise<LogStorage> {
     const { environment, realm } = this.#options;
     if (realm.maySpareDisks && !hasDisk(environment)) {
       this.#slot = null;
@@ -161,7 +161,7 @@ export class TabLife {
       if (this.#slot === 0) return likely;
       likely.drop();
     }
-    return this.#slot === null ? memory() : this.#store(this.#slot, indexedDB, markedCount);
+    return this.#slot === null ? memory() : this.#store(this.#slot, indexedDB, at);
   }
 
   #adopt(slot: number, indexedDB: IDBFactory): void {
@@ -275,15 +275,15 @@ export class TabLife {
     });
   }
 
-  #store(slot: number, indexedDB: IDBFactory, markedCount: number = 0): IndexedDbStorage {
-    const name = this.#storeName(slot, markedCount);
+  #store(slot: number, indexedDB: IDBFactory, at: number = 0): IndexedDbStorage {
+    const name = this.#storeName(slot, at);
     // The slot's lock is held for as long as this store is open.
     return new IndexedDbStorage({ name, indexedDB, locks: null });
   }
 
   /** The database of a replica that was refused stays as it is; the slot goes on in the next (T1). */
-  #storeName(slot: number, markedCount: number = 0): string {
-    const next = markedCount === 0 ? '' : `#${markedCount + 1}`;
+  #storeName(slot: number, at: number = 0): string {
+    const next = at === 0 ? '' : `#${at + 1}`;
     return `quorate ${this.#options.realm.name} ${slot}${next}`;
   }
 

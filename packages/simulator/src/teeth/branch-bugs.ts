@@ -42,8 +42,8 @@ export const branchBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/member/member.ts',
-        find: 'await this.#opened?.storage.mark({ code, message, others });',
-        replace: 'await Promise.resolve(others);',
+        find: 'await this.#opened?.storage.mark(mark);',
+        replace: 'await Promise.resolve(mark);',
       },
     ],
   },
@@ -117,6 +117,37 @@ export const branchBugs: readonly Bug[] = [
         file: 'cluster/src/links/witnesses.ts',
         find: 'const others = [...this.#known.values()].filter(({ nodeId }) => !this.#voters.has(nodeId));',
         replace: 'const others = [...this.#known.values()];',
+      },
+    ],
+  },
+  {
+    id: 'keep-the-seat-of-the-refused',
+    what: 'a replica that was refused keeps its seat as one that may come back',
+    breaks: 'Z55',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/membership/autopilot.ts',
+        find: 'refused: this.#isRefused(id, now),',
+        replace: 'refused: false,',
+      },
+    ],
+  },
+  {
+    id: 'hear-a-run-that-was-put-back',
+    what: 'within one run nobody looks whether it has less than it said',
+    breaks: 'Z72',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/links/admission.ts',
+        find: 'if (error !== null) return this.#askAnew(peer, error);',
+        replace: 'if (error !== null && facts.epoch === 0) return this.#askAnew(peer, error);',
+      },
+      {
+        file: 'cluster/src/links/admission.ts',
+        find: 'if (this.#isReverted(peer, hello)) return true;',
+        replace: 'if (hello.host === "" && this.#isReverted(peer, hello)) return true;',
       },
     ],
   },
