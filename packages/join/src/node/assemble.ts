@@ -91,6 +91,9 @@ async function openHost(
     ...(privateKey === undefined ? {} : { privateKey }),
     relays: (options.relays ?? []).map(String),
     announce: options.announce ?? [],
+    ...(options.origins === undefined ? {} : { origins: options.origins }),
+    ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
+    ...(options.certificate === undefined ? {} : { certificate: options.certificate }),
   };
   if (options.listen !== undefined) {
     return createLibp2pHost({ ...common, listen: options.listen });
