@@ -18,10 +18,10 @@ import { yamux } from '@libp2p/yamux';
 const streamWindowBytesMax = 1024 * 1024;
 
 /**
- * What may wait in a stream: more than a link hands over at its end (`queueBytesMax`). Where the
- * stream is a circuit, what waits there are answers to a peer that does not read.
+ * What may wait in a stream: more than a link hands over at its end (`queueBytesMax`), and, where the
+ * stream is a circuit, than the windows of a few links in it. Beyond are answers to who does not read.
  */
-const streamBufferBytesMax = 8 * 1024 * 1024;
+const streamBufferBytesMax = 16 * 1024 * 1024;
 
 /**
  * What may wait in a connection that is full. Streams have stopped then; what still comes are

@@ -3,7 +3,6 @@
  * a namespace find each other, and, in a directory made with `init`, keeps the register.
  */
 import '../node/polyfills.ts';
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2';
 import { identify } from '@libp2p/identify';
 import { QuorateError, assert, systemClock, systemRandom } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
@@ -35,6 +34,7 @@ import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { toHex } from '../host/link-protocol.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
+import { boundedCircuitServer } from './circuits.ts';
 import { serveControl } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { RelayDirectory } from './directory.ts';
@@ -266,7 +266,7 @@ class RunningRelay implements Relay {
         connectionMonitor: { enabled: false },
         services: {
           identify: identify(),
-          relay: circuitRelayServer({
+          relay: boundedCircuitServer({
             maxInboundHopStreams: circuitStreamsMax,
             maxOutboundHopStreams: circuitStreamsMax,
             maxOutboundStopStreams: circuitStreamsMax,
