@@ -2,7 +2,6 @@
 import type { ClusterStatus, Policy } from '@quorate/cluster';
 import { createPolicy } from '@quorate/cluster';
 import { address, relayAddress } from '@quorate/contracts/addresses';
-import { listeningKinds } from '@quorate/contracts/listening';
 import {
   abortSignal,
   checkValue,
@@ -154,7 +153,10 @@ const kinds: Kinds = {
   direct: flag,
   slots: word(1, 3, 5),
   takeOver: flag,
-  ...listeningKinds,
+  // Looked at more closely where one can listen: pages are spared that code.
+  origins: list(text),
+  trustedProxies: list(text),
+  certificate: object,
   listen: list(address),
   announce: list(address),
   peers: list(address),
