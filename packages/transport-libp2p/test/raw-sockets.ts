@@ -61,16 +61,6 @@ export async function upgraded(
   return socket;
 }
 
-/** One binary message of a client: its mask is zero, so its bytes are as they are. */
-export function message(payload: Uint8Array, first = 0x82): Buffer {
-  const { length } = payload;
-  const head =
-    length < 126
-      ? Buffer.of(first, 0x80 | length, 0, 0, 0, 0)
-      : Buffer.of(first, 0x80 | 126, length >> 8, length & 0xff, 0, 0, 0, 0);
-  return Buffer.concat([head, payload]);
-}
-
 /** The numbers of a listener's `/metrics`, by name and labels as they stand there. */
 export async function metricsOf(port: number): Promise<ReadonlyMap<string, number>> {
   const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
