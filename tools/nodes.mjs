@@ -1,4 +1,4 @@
-// The suite of bad neighbours with processes of several versions of Node:
+// The suites of bad neighbours and strangers with processes of several versions of Node:
 //
 //   node tools/nodes.mjs                  22 and 24
 //   node tools/nodes.mjs 20.19.0 22       these
@@ -34,5 +34,8 @@ function split(args) {
   const at = args.indexOf('--');
   const wanted = at === -1 ? args : args.slice(0, at);
   const named = at === -1 ? [] : args.slice(at + 1);
-  return [wanted.length > 0 ? wanted : ['22', '24'], named.length > 0 ? named : ['bad-peers']];
+  return [
+    wanted.length > 0 ? wanted : ['22', '24'],
+    named.length > 0 ? named : ['bad-peers', 'listener'],
+  ];
 }

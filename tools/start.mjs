@@ -10,12 +10,13 @@
 //   --data DIR        keep the data elsewhere
 //   --port N          serve the page at another port
 //   --built           take what is installed and built as it is
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildPage, servePage } from './lib/demo-page.mjs';
-import { Fleet } from './lib/fleet.mjs';
+import { command, Fleet } from './lib/fleet.mjs';
 import { isLoopback, privateAddresses } from './lib/local-network.mjs';
 import { endAllOnSignal, install, run } from './lib/run.mjs';
 import { root } from './lib/workspace.mjs';
@@ -39,7 +40,7 @@ const flags = readFlags({
 });
 const home = resolve(flags.data);
 const namespace = 'demo';
-const secret = 'public';
+const secretFile = `${home}/secret`;
 const host = '127.0.0.1';
 /** Where other devices find this machine. */
 const others = flags.local ? [] : (flags.address ?? privateAddresses());
@@ -70,6 +71,7 @@ function readFlags(options) {
 
 await prepare();
 try {
+  const secret = takeSecret();
   const files = await buildPage();
   const relayAt = await startRelay();
   const started = await Promise.all(members.map((member) => startMember(member, relayAt(host))));
@@ -127,6 +129,23 @@ function parents() {
   }
 }
 
+/**
+ * The secret of this cluster, which the page hands to whoever opens it: made at the first start and
+ * kept. A page of another site that gets as far as the relay cannot join without it.
+ */
+function takeSecret() {
+  if (!existsSync(secretFile)) {
+    // Without a secret a cluster stays what it was founded as.
+    if (existsSync(`${home}/relay`)) {
+      say(`The cluster in ${short(home)} has no secret: remove that directory for one that has.`);
+      return 'public';
+    }
+    const made = execFileSync(process.execPath, [command, 'secret', 'generate']);
+    writeFileSync(secretFile, made, { mode: 0o600 });
+  }
+  return readFileSync(secretFile, 'utf8').trim();
+}
+
 // The parts ----------------------------------------------------------------------------------------
 
 /** Starts the relay and resolves with its addresses, by the host that one would dial. */
@@ -152,6 +171,7 @@ async function startMember({ label, directory, port }, relayAddress) {
   await fleet.start(label, [
     'node',
     ...['--namespace', namespace],
+    ...(existsSync(secretFile) ? ['--secret-file', secretFile] : []),
     ...['--data', directory],
     ...['--relay', relayAddress],
     ...['--gateway', `${host}:${gatewayPort}`],

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { end, environment, start } from './run.mjs';
 import { root } from './workspace.mjs';
 
-const command = `${root}/packages/quorate/bin/quorate.js`;
+export const command = `${root}/packages/quorate/bin/quorate.js`;
 const startedWithinMs = 60_000;
 const stoppedWithinMs = 10_000;
 const answeredWithinMs = 500;

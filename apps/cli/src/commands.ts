@@ -25,6 +25,29 @@ const gateway: readonly Flag[] = [
   json,
 ];
 
+/** Of whoever is dialled: a relay, and a member. */
+const listening: readonly Flag[] = [
+  {
+    name: 'origin',
+    type: 'list',
+    value: 'URL',
+    help: 'Pages that may connect, such as https://app.example.com, beside those of this machine',
+  },
+  {
+    name: 'trusted-proxy',
+    type: 'list',
+    value: 'CIDR',
+    help: 'Proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8',
+  },
+  {
+    name: 'tls-cert',
+    type: 'text',
+    value: 'FILE',
+    help: 'Listen with TLS: the certificate and its issuers, as PEM; read again on SIGHUP',
+  },
+  { name: 'tls-key', type: 'text', value: 'FILE', help: 'The key of --tls-cert, as PEM' },
+];
+
 const example = '--gateway http://127.0.0.1:7801';
 
 export const commands: readonly Command[] = [
@@ -58,6 +81,7 @@ export const commands: readonly Command[] = [
         value: 'ADDR',
         help: 'How others reach it, such as wss://relay.example.com',
       },
+      ...listening,
       {
         name: 'data',
         type: 'text',
@@ -124,6 +148,7 @@ export const commands: readonly Command[] = [
         value: 'ADDR',
         help: 'How others reach it, where that differs from --listen',
       },
+      ...listening,
       {
         name: 'gateway',
         type: 'text',

@@ -5,3 +5,12 @@ export async function whenAborted(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
+
+/**
+ * Calls `listener` for each SIGHUP, which otherwise ends a process; returns a function that ends that.
+ * Where the system knows no such signal, never.
+ */
+export function onHangUp(listener: () => void): () => void {
+  process.on('SIGHUP', listener);
+  return () => void process.off('SIGHUP', listener);
+}

@@ -34,6 +34,11 @@ export class RunningCommand {
     });
   }
 
+  /** What it has written to stderr so far. */
+  get err(): string {
+    return this.#err;
+  }
+
   /** What a first Ctrl-C does. */
   stop(): void {
     this.#stop.abort();

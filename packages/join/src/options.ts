@@ -16,6 +16,7 @@ import {
 } from '@quorate/contracts/options';
 import type { Kind, Kinds } from '@quorate/contracts/options';
 import type { SecretSource } from '@quorate/crypto';
+import type { Certificate } from '@quorate/transport-libp2p/certificate';
 import { zoneKind } from './domain.ts';
 
 export type JoinOptions = {
@@ -78,6 +79,22 @@ export type JoinOptions = {
   readonly listen?: readonly string[];
   /** What to tell others instead of the addresses listened on. */
   readonly announce?: readonly string[];
+  /**
+   * Of Node: origins of pages that may connect where it listens, such as `https://app.example.com`,
+   * beside pages of its own machine. Programs, and whoever comes through a relay, always may. Default
+   * none.
+   */
+  readonly origins?: readonly string[];
+  /**
+   * Of Node: addresses of proxies in front of where it listens, or ranges such as `10.0.0.0/8`. Whom
+   * they name in `X-Forwarded-For` is whom limits count. Default none.
+   */
+  readonly trustedProxies?: readonly string[];
+  /**
+   * Of Node: listens with TLS, by what `readCertificate()` of `quorate/node` resolved with, and after
+   * `reload()` of it with the renewed one. Default: plain WebSockets.
+   */
+  readonly certificate?: Certificate;
   /** Addresses of members to dial, beside those that the relays name. */
   readonly peers?: readonly string[];
   /** Milliseconds until a write gives up, unless it says otherwise. Default 10,000. */
@@ -152,6 +169,10 @@ const kinds: Kinds = {
   direct: flag,
   slots: word(1, 3, 5),
   takeOver: flag,
+  // Looked at more closely where one can listen: pages are spared that code.
+  origins: list(text),
+  trustedProxies: list(text),
+  certificate: object,
   listen: list(address),
   announce: list(address),
   peers: list(address),

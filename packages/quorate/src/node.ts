@@ -1,4 +1,4 @@
-/** What only Node has: backups of members that do not run, and clusters restored from backups. */
+/** What only Node has: backups of stopped members, clusters restored from backups, certificates. */
 export { backupOfStopped, checkBackup, restoreBackup } from '@quorate/join/node';
 export type {
   Backup,
@@ -7,3 +7,5 @@ export type {
   RestorePlan,
   StoppedOptions,
 } from '@quorate/join/node';
+export { readCertificate } from '@quorate/join/node';
+export type { Certificate, CertificateFiles } from '@quorate/join/node';

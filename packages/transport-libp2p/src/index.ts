@@ -4,3 +4,4 @@ export { generatePrivateKey } from './host/private-key.ts';
 export type { Libp2pHostOptions } from './node/create-host.ts';
 export type { Libp2pHost } from './host/host.ts';
 export type { LinkTiming } from './host/options.ts';
+export type { ListeningLimits, ListeningOptions } from './listening/listening.ts';

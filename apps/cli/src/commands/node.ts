@@ -10,6 +10,7 @@ import { readLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
 import { NodeReporter } from '../node-events.ts';
+import { listeningOf, proxyNote } from '../listening.ts';
 import { whenAborted } from '../signals.ts';
 
 /** What this command needs of the member that `joinCluster()` hands out. */
@@ -46,6 +47,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
   const expect = flags.number('expect', 1);
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
+  const listening = await listeningOf(flags, output);
 
   let cluster: NodeCluster | null = null;
   // Before the member is made: a port that is taken leaves no trace on the disk.
@@ -79,6 +81,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
       ...(flags.boolean('take-over') ? { takeOver: true } : {}),
       ...(listen.length === 0 ? {} : { listen }),
       ...(announce.length === 0 ? {} : { announce }),
+      ...listening.options,
     });
     cluster = member;
     stopListening = member.on('error', ({ code, message }) => {
@@ -86,7 +89,9 @@ export const runNode: Run = async (flags, { output, stop }) => {
       const hint = needsSecret ? `; --secret-file names the file that holds it` : '';
       reporter.error({ code, message: `${message}${hint}` });
     });
+    const proxy = proxyNote(listen, announce, listening.options);
     const notes = notesOf({ namespace, isPublic: secretFile === undefined, dataDir, flags });
+    if (proxy !== null) notes.push(proxy);
     const url = gateway?.url ?? null;
     const stopped = watchStatus(member, (status) => {
       if (isFinal(status)) {
@@ -108,6 +113,7 @@ export const runNode: Run = async (flags, { output, stop }) => {
     await gateway?.close({ graceMs: gatewayGraceMs });
     await cluster?.close();
     stopListening();
+    listening.stopHearing();
   }
   reporter.stopped();
   return stop.aborted ? exitCodes.done : endingCodeOf(cluster.status);

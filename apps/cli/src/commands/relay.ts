@@ -3,6 +3,7 @@ import { verifyRecord } from '@quorate/crypto';
 import { dialAddress, listenAddress } from '../addresses.ts';
 import type { Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
+import { listeningOf, proxyNote } from '../listening.ts';
 import { whenAborted } from '../signals.ts';
 
 export const runRelay: Run = async (flags, { output, stop }) => {
@@ -14,12 +15,15 @@ export const runRelay: Run = async (flags, { output, stop }) => {
   const directory = data ?? './quorate-relay';
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
+  const given = listen.length === 0 ? ['ws://127.0.0.1:7700'] : listen;
+  const listening = await listeningOf(flags, output);
   const { startRelay } = await import('@quorate/transport-libp2p/relay');
   const relay = await startRelay({
     ...(ephemeral ? { ephemeral } : { directory }),
     init: flags.boolean('init'),
     fresh: flags.boolean('fresh'),
-    listen: listen.length === 0 ? ['ws://127.0.0.1:7700'] : listen,
+    listen: given,
+    ...listening.options,
     ...(announce.length === 0 ? {} : { announce }),
     verify: verifyRecord,
   });
@@ -29,6 +33,8 @@ export const runRelay: Run = async (flags, { output, stop }) => {
     }
     const addresses = relay.addresses();
     output.result({ event: 'listening', addresses }, `Listening on ${addresses.join(', ')}`);
+    const note = proxyNote(given, announce, listening.options);
+    if (note !== null) output.note(note);
     if (relay.lost !== null) {
       const message = `The register is lost: ${relay.lost}`;
       output.result({ event: 'error', code: 'REGISTER_LOST', message }, `Error: ${message}`);
@@ -45,6 +51,7 @@ export const runRelay: Run = async (flags, { output, stop }) => {
     }
     await whenAborted(stop);
   } finally {
+    listening.stopHearing();
     await relay.close();
   }
   output.result({ event: 'stopped' }, 'Stopped');

@@ -53,6 +53,21 @@ describe('fragment() and Reassembler', () => {
     );
   });
 
+  test('T9 Z45 an empty fragment is BAD_REQUEST, wherever it stands; pieces of one byte make a body', () => {
+    const piece = (from: number, part: Uint8Array): Uint8Array =>
+      new ByteWriter(40).u8(1).varint(1_000).varint(from).raw(part).finish();
+    const reassembler = new Reassembler(1_000);
+    const bad = expect.objectContaining({ code: 'BAD_REQUEST' }) as Error;
+    const empty = new Uint8Array(0);
+    expect(() => reassembler.push(piece(0, empty))).toThrow(bad);
+    const whole = body(1_000);
+    for (let from = 0; from < 999; from += 1) {
+      expect(reassembler.push(piece(from, whole.subarray(from, from + 1)))).toBeNull();
+    }
+    expect(() => reassembler.push(piece(999, empty))).toThrow(bad);
+    expect(reassembler.push(piece(999, whole.subarray(999)))).toEqual(whole);
+  });
+
   test('a body over the limit, an empty frame and an unknown kind are BAD_REQUEST', () => {
     const bad = expect.objectContaining({ code: 'BAD_REQUEST' }) as Error;
     const reassembler = new Reassembler(1_000);

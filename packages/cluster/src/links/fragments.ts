@@ -2,7 +2,7 @@
  * Cuts what is longer than a transport's frame into fragments and joins them again. Order within a
  * channel makes this simple; where a network loses a fragment the whole is dropped.
  */
-import { ByteReader, ByteWriter, concatBytes, QuorateError } from '@quorate/contracts';
+import { ByteReader, ByteWriter, QuorateError } from '@quorate/contracts';
 
 /** Yields frames of at most `frameBytesMax` bytes that carry `body`. */
 export function fragment(body: Uint8Array, frameBytesMax: number): Uint8Array[] {
@@ -27,7 +27,8 @@ export function fragment(body: Uint8Array, frameBytesMax: number): Uint8Array[] 
 
 export class Reassembler {
   readonly #bodyBytesMax: number;
-  #parts: Uint8Array[] = [];
+  /** Grows as bytes come: neither what is announced nor many small pieces take more than they say. */
+  #body = new Uint8Array(0);
   #received = 0;
   #total = 0;
 
@@ -35,7 +36,10 @@ export class Reassembler {
     this.#bodyBytesMax = bodyBytesMax;
   }
 
-  /** Returns a body once it is whole, else null. Throws `BAD_REQUEST` for a body over the limit. */
+  /**
+   * Returns a body once it is whole, else null. Throws `BAD_REQUEST` for a body over the limit, and for
+   * a piece without a byte, of which there may be any number.
+   */
   push(frame: Uint8Array): Uint8Array | null {
     const reader = new ByteReader(frame);
     const kind = reader.u8();
@@ -62,16 +66,30 @@ export class Reassembler {
       return null;
     }
     const part = reader.rest();
-    this.#parts.push(part);
-    this.#received += part.length;
-    if (this.#received < this.#total) return null;
-    const body = concatBytes(this.#parts);
+    if (part.length === 0) throw new QuorateError('BAD_REQUEST', 'Cannot take an empty fragment');
+    const received = from + part.length;
+    if (received > total) {
+      this.#reset();
+      return null;
+    }
+    this.#makeRoom(received);
+    this.#body.set(part, from);
+    this.#received = received;
+    if (received < total) return null;
+    const body = this.#body.subarray(0, total);
     this.#reset();
-    return body.length === total ? body : null;
+    return body;
+  }
+
+  #makeRoom(size: number): void {
+    if (size <= this.#body.length) return;
+    const grown = new Uint8Array(Math.min(this.#total, Math.max(size, 2 * this.#body.length)));
+    grown.set(this.#body);
+    this.#body = grown;
   }
 
   #reset(): void {
-    this.#parts = [];
+    this.#body = new Uint8Array(0);
     this.#received = 0;
     this.#total = 0;
   }

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { branch } from '../../test/branches.ts';
 import { ManualClock, seededBytes } from '../../test/manual-clock.ts';
 import { QuorateError } from '@quorate/contracts';
-import type { ActiveCluster } from '@quorate/contracts';
+import type { ActiveCluster, Transport } from '@quorate/contracts';
+import { decodeHello, encodeHello } from './hello.ts';
 import type { RunFacts } from './hello.ts';
 import { Host } from './host.ts';
 import type { Charge, Fork, HostedReplica } from './hosted-replica.ts';
@@ -120,7 +121,7 @@ class Bench {
   async host(
     name: string,
     replicas: readonly FakeReplica[],
-    options: { secret?: string; meet?: boolean } = {},
+    options: { secret?: string; meet?: boolean; transport?: Transport } = {},
   ): Promise<Host> {
     const cipher = createPlainCipher({
       namespace: 'test',
@@ -130,7 +131,7 @@ class Bench {
     const refused: QuorateError[] = [];
     this.refused.set(name, refused);
     const host = new Host({
-      transport: this.network.transport(name),
+      transport: options.transport ?? this.network.transport(name),
       cipher,
       clock: this.clock,
       random: seededBytes(this.refused.size),
@@ -179,6 +180,45 @@ describe('Host', () => {
     await expect(bench.clock.wait(refused)).rejects.toMatchObject({ code: 'NO_LEADER' });
     const nobody = hostA.request(nodeId('9'), 'echo', new Uint8Array(0), { timeoutMs: 100 });
     await expect(nobody).rejects.toMatchObject({ code: 'UNREACHABLE', outcome: 'not-applied' });
+  });
+
+  test('T9 Z45 of thousands of made-up hosts that a peer names 1,024 are learnt and dialled', async () => {
+    const bench = new Bench();
+    const dialled = new Set<string>();
+    const transport = bench.network.transport('A');
+    const { connect } = transport;
+    transport.connect = (host, addresses) => {
+      dialled.add(host);
+      connect.call(transport, host, addresses);
+    };
+    const host = await bench.host('A', [new FakeReplica('a')], { transport });
+    for (let hello = 0; hello < 40; hello += 1) {
+      host.meet(
+        Array.from({ length: 256 }, (_, at) => ({
+          host: `nobody-${hello}-${at}`,
+          addresses: ['memory://nowhere'],
+        })),
+      );
+    }
+    expect(host.acquaintances()).toHaveLength(1_024);
+    expect(dialled.size).toBe(1_024);
+    await host.close();
+  });
+
+  test('T9 Z45 a hello that names more than 256 hosts, or a longer address, is refused whole', () => {
+    const facts = new FakeReplica('a').facts();
+    const named = (count: number, address = 'memory://nowhere'): Uint8Array =>
+      encodeHello({
+        ...{ host: 'A', addresses: [], runs: [facts], leader: null, witnesses: [], refused: [] },
+        acquaintances: Array.from({ length: count }, (_, at) => ({
+          host: `nobody-${at}`,
+          addresses: [address],
+        })),
+      });
+    expect(decodeHello(named(256)).acquaintances).toHaveLength(256);
+    const bad = expect.objectContaining({ code: 'BAD_REQUEST' }) as Error;
+    expect(() => decodeHello(named(257))).toThrow(bad);
+    expect(() => decodeHello(named(1, 'x'.repeat(513)))).toThrow(bad);
   });
 
   test('Z41 it announces of which active cluster it hosts a member, and takes that back', async () => {

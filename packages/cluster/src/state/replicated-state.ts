@@ -248,7 +248,7 @@ export class ReplicatedState {
         return { type: 'outcome', session: body.session, seq: body.seq, outcome };
       }
       case 'openSession':
-        this.#sessions.open(index, body.nonce, time);
+        if (!this.#sessions.open(index, body.nonce, time)) return { type: 'none' };
         return { type: 'sessionOpened', nonce: body.nonce, session: index };
       case 'sessions':
         this.#sessions.renewAndExpire(body.seen, body.expired, time);

@@ -11,6 +11,20 @@ function command(seq: number, name: string, more: Partial<CommandBody> = {}): Co
   return { type: 'command', session: 7, seq, firstUnacked: 1, command: text(name), ...more };
 }
 
+test('T9 Z45 of a hundred thousand sessions 16,384 are opened, and none of those goes for another', () => {
+  const table = new SessionTable();
+  let opened = 0;
+  for (let id = 1; id <= 100_000; id += 1) {
+    if (table.open(id, id.toString(16).padStart(16, '0'), 0)) opened += 1;
+  }
+  expect([opened, table.size]).toEqual([16_384, 16_384]);
+  expect([table.has(1), table.has(16_384), table.has(16_385)]).toEqual([true, true, false]);
+  // One that expires makes room.
+  table.renewAndExpire([], [5], 1);
+  expect(table.open(200_000, 'f'.repeat(16), 1)).toBe(true);
+  expect(table.open(200_001, 'e'.repeat(16), 1)).toBe(false);
+});
+
 /** A table with session 7 open, and the names that were run, in order. */
 function opened(): {
   table: SessionTable;

@@ -52,8 +52,11 @@ export class SessionTable {
     return this.#sessions.has(id);
   }
 
-  open(id: number, nonce: string, time: number): void {
+  /** False: there are as many as there may be, and it was not opened. */
+  open(id: number, nonce: string, time: number): boolean {
+    if (this.#sessions.size >= sessionCountMax) return false;
     this.#sessions.set(id, { nonce, nextSeq: 1, seenAt: time, keptBytes: 0, kept: new Map() });
+    return true;
   }
 
   /** Finds the session that a run opened with `nonce`, if it is still there. */
@@ -180,6 +183,11 @@ function forget(session: Session, firstUnacked: number): void {
   }
 }
 
+/**
+ * Each run of a member has one, for a lifetime after it was last seen: far above any honest number.
+ * Who opens more does not displace others, which would lose the fate of their writes.
+ */
+const sessionCountMax = 16_384;
 /** Results kept per session until acknowledged (Z26). */
 const keptCountMax = 16_384;
 const keptBytesMax = 16 * 1024 * 1024;

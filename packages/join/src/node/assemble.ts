@@ -5,11 +5,13 @@ import { isQuorateError, systemClock, systemRandom } from '@quorate/contracts';
 import { Member } from '@quorate/cluster';
 import type { MemberNetwork } from '@quorate/cluster';
 import { registerCare } from '@quorate/cluster/register';
+import { listeningKinds } from '@quorate/contracts/listening';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
+import { takeOptions } from '@quorate/contracts/options';
 import { createCipher } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';
-import type { Libp2pHost, Libp2pHostOptions } from '@quorate/transport-libp2p';
+import type { Libp2pHost, Libp2pHostOptions, ListeningOptions } from '@quorate/transport-libp2p';
 import { orBadAddress } from '../bad-address.ts';
 import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
@@ -22,6 +24,8 @@ import { askAsNewcomer } from './newcomer.ts';
 /** Makes a member of this process; nothing is opened before it is started. */
 export const assembleNode: Assemble = (options, machine) => {
   const { namespace, label, dataDir } = options;
+  // At once, not when the network begins.
+  listeningOf(options);
   const directory = dataDir === undefined ? null : join(resolve(dataDir), namespace);
   const cipher = createCipher({
     namespace,
@@ -80,6 +84,12 @@ export const assembleNode: Assemble = (options, machine) => {
   };
 };
 
+/** Throws TypeError. */
+function listeningOf(options: JoinOptions): ListeningOptions {
+  const { origins, trustedProxies, certificate } = options;
+  return takeOptions<object>({ origins, trustedProxies, certificate }, listeningKinds, 'join');
+}
+
 async function openHost(
   options: JoinOptions,
   directory: string | null,
@@ -96,6 +106,7 @@ async function openHost(
     ...(privateKey === undefined ? {} : { privateKey }),
     relays: (options.relays ?? []).map(String),
     announce: options.announce ?? [],
+    ...listeningOf(options),
   };
   if (options.listen !== undefined) {
     return createLibp2pHost({ ...common, listen: options.listen });

@@ -7,3 +7,5 @@ export { backupOfStopped } from './stopped-member.ts';
 export type { StoppedOptions } from './stopped-member.ts';
 export type { Backup } from '../backup.ts';
 export type { BackupInfo } from '@quorate/kv/backup';
+export { readCertificate } from '@quorate/transport-libp2p/certificate';
+export type { Certificate, CertificateFiles } from '@quorate/transport-libp2p/certificate';

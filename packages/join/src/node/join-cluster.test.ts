@@ -36,6 +36,18 @@ async function temporaryDirectory(): Promise<string> {
 }
 
 describe('joinCluster()', () => {
+  test.each([
+    [{ origins: ['app.example.com'] }, 'origins[0] is "app.example.com", wanted an origin such as'],
+    [
+      { trustedProxies: ['10.0.0.0/33'] },
+      'trustedProxies[0] is "10.0.0.0/33", wanted an IP address',
+    ],
+    [{ certificate: { cert: '' } }, 'certificate is an object, wanted what readCertificate()'],
+  ])('T24 T29 %j is a TypeError at once, naming the wanted form', (options, words) => {
+    expect(() => isolated(options as Partial<JoinOptions>)).toThrow(TypeError);
+    expect(() => isolated(options as Partial<JoinOptions>)).toThrow(words);
+  });
+
   test('T13 a signal that lives on is let go at close(), and carries one listener for many watches', async () => {
     const { signal } = new AbortController();
     const listeners = (): number => getEventListeners(signal, 'abort').length;

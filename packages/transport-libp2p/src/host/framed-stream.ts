@@ -31,6 +31,9 @@ export type FramedStreamOptions = {
   readonly events: FramedStreamEvents;
 };
 
+/** What waits to be written. `control`: the type of a control record, null for all else. */
+type Queued = { bytes: Uint8Array; readonly framed: boolean; readonly control: number | null };
+
 /** Frames up to this size are copied together into writes of about this size. */
 const writeBytesWanted = 64 * 1024;
 
@@ -41,7 +44,9 @@ export class FramedStream {
   #events: FramedStreamEvents;
   #prefix: Uint8Array;
   #prefixFilled = 0;
-  #queue: { readonly bytes: Uint8Array; readonly framed: boolean }[] = [];
+  #queue: Queued[] = [];
+  /** Control records that wait in the queue, by type. */
+  readonly #controls = new Map<number, Queued>();
   #queueBytes = 0;
   #flushing = false;
   #refused = false;
@@ -91,18 +96,29 @@ export class FramedStream {
       this.#refused = true;
       return false;
     }
-    this.#enqueue(frame, true);
+    this.#enqueue({ bytes: frame, framed: true, control: null });
     return true;
   }
 
-  /** Control records are few and small: they are never refused. */
+  /**
+   * Control records are never refused, and one of a type waits at most: a later one takes its place
+   * (T9). A peer that asks and does not read would otherwise have the answers pile up.
+   */
   sendControl(type: number, payload: Uint8Array): void {
-    if (!this.#over && !this.#closing) this.#enqueue(controlRecord(type, payload), false);
+    if (this.#over || this.#closing) return;
+    const bytes = controlRecord(type, payload);
+    const waiting = this.#controls.get(type);
+    if (waiting === undefined) {
+      this.#enqueue({ bytes, framed: false, control: type });
+      return;
+    }
+    this.#queueBytes += bytes.length - waiting.bytes.length;
+    waiting.bytes = bytes;
   }
 
   /** Bytes outside of framing: prefixes. */
   sendPrefix(bytes: Uint8Array): void {
-    if (!this.#over && !this.#closing) this.#enqueue(bytes, false);
+    if (!this.#over && !this.#closing) this.#enqueue({ bytes, framed: false, control: null });
   }
 
   /** Sends what is queued and ends this side, by force after `graceMs`. Nothing more is reported. */
@@ -115,8 +131,7 @@ export class FramedStream {
     } catch {
       // The stream closed under us: nobody is left to hear.
     }
-    this.#queue = [];
-    this.#queueBytes = 0;
+    this.#clear();
     this.#over = true;
     const force = setTimeout(() => this.#reset('closing took too long'), graceMs);
     this.#stream.close(AbortSignal.timeout(graceMs)).then(
@@ -131,18 +146,24 @@ export class FramedStream {
   abort(reason: string): void {
     if (this.#over && !this.#closing) return;
     this.#over = true;
+    this.#clear();
+    this.#reset(reason);
+  }
+
+  #clear(): void {
     this.#queue = [];
     this.#queueBytes = 0;
-    this.#reset(reason);
+    this.#controls.clear();
   }
 
   #reset(reason: string): void {
     this.#stream.abort(reason);
   }
 
-  #enqueue(bytes: Uint8Array, framed: boolean): void {
-    this.#queue.push({ bytes, framed });
-    this.#queueBytes += bytes.length;
+  #enqueue(item: Queued): void {
+    this.#queue.push(item);
+    this.#queueBytes += item.bytes.length;
+    if (item.control !== null) this.#controls.set(item.control, item);
     if (this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(() => {
@@ -161,8 +182,7 @@ export class FramedStream {
       if (next > 0) this.#queue.splice(0, next);
     } catch {
       // The stream closed under us; its close event ends this channel.
-      this.#queue = [];
-      this.#queueBytes = 0;
+      this.#clear();
     }
     if (this.#refused && this.unsentBytes <= this.#queueBytesMax / 2) {
       this.#refused = false;
@@ -186,6 +206,7 @@ export class FramedStream {
     for (let position = first; position < next; position += 1) {
       const item = this.#queue[position];
       if (item === undefined) break;
+      if (item.control !== null) this.#controls.delete(item.control);
       if (item.framed) offset = writeLength(block, offset, item.bytes.length);
       block.set(item.bytes, offset);
       offset += item.bytes.length;
@@ -220,8 +241,7 @@ export class FramedStream {
   #end(reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#queue = [];
-    this.#queueBytes = 0;
+    this.#clear();
     this.#events.ended(reason);
     if (this.#stream.isOpen) {
       this.#stream.close(AbortSignal.timeout(1_000)).catch(() => this.#reset('ended'));

@@ -5,8 +5,6 @@
 import type { ConnectionGater, PrivateKey } from '@libp2p/interface';
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { identify } from '@libp2p/identify';
-import { noise } from '@libp2p/noise';
-import { yamux } from '@libp2p/yamux';
 import { QuorateError } from '@quorate/contracts';
 import type {
   Cipher,
@@ -19,6 +17,7 @@ import type {
 } from '@quorate/contracts';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p, Libp2pOptions } from 'libp2p';
+import { boundedNoise, boundedYamux } from './bounded-stack.ts';
 import { parseAddress, parseRelay, withWebRtc, withoutWebRtc } from './addresses.ts';
 import { ConnectionWire, Libp2pStream } from './connection-wire.ts';
 import { Connections } from './connections.ts';
@@ -52,6 +51,8 @@ export type HostOptions = {
    * because of what the other side sent.
    */
   readonly webSockets: (onBroken: () => void) => WebSocketsFactory;
+  /** Whether a connection, whose peer has proved its key, has to go. Default: none has to. */
+  readonly turnsAway?: (peer: HostId, connection: object) => boolean;
   /** Makes the connections of WebRTC; null where there is none, or none is wanted. */
   readonly createPeerConnection: (() => RTCPeerConnection) | null;
   /** Whether the transports reach a direct address at all. */
@@ -75,25 +76,25 @@ export interface Libp2pHost {
 }
 
 /** Presets and relays share these: private addresses are lawful, and limits fit a cluster. */
-export const connectionGater: ConnectionGater = { denyDialMultiaddr: () => false };
+export function connectionGater(
+  turnsAway: (peer: HostId, connection: object) => boolean = () => false,
+): ConnectionGater {
+  return {
+    denyDialMultiaddr: () => false,
+    denyInboundUpgradedConnection: (peer, connection) => turnsAway(peer.toString(), connection),
+  };
+}
 export const connectionManager: NonNullable<Libp2pOptions['connectionManager']> = {
   maxConnections: 4_096,
   inboundConnectionThreshold: 1_000,
-  maxIncomingPendingConnections: 256,
+  // The listener's door is where those that are not proven yet are bounded; circuits come besides.
+  maxIncomingPendingConnections: 8_192,
   dialTimeout: 6_000,
   addressDialTimeout: 3_000,
   // Who dials has put the addresses in order.
   addressSorter: () => 0,
   reconnectRetries: 0,
 };
-
-/**
- * What one stream may have under way. Everything there is in front of the next heartbeat, so it is
- * kept far below yamux's 16 MiB: heartbeats under a snapshot then take tens of milliseconds.
- */
-export function boundedYamux(): ReturnType<typeof yamux> {
-  return yamux({ streamOptions: { maxStreamWindowSize: 1024 * 1024 } });
-}
 
 /** Circuits through relays, in and out. */
 export function boundedCircuits(): ReturnType<typeof circuitRelayTransport> {
@@ -120,9 +121,9 @@ export async function createHost(options: HostOptions): Promise<Libp2pHost> {
     privateKey: options.privateKey,
     addresses: { listen },
     transports: [options.webSockets(() => host?.broken()), boundedCircuits()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [boundedNoise()],
     streamMuxers: [boundedYamux()],
-    connectionGater,
+    connectionGater: connectionGater(options.turnsAway),
     connectionManager,
     // Links ping for themselves, and know better when one is dead.
     connectionMonitor: { enabled: false },

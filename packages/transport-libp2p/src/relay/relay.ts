@@ -3,12 +3,11 @@
  * a namespace find each other, and, in a directory made with `init`, keeps the register.
  */
 import '../node/polyfills.ts';
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2';
 import { identify } from '@libp2p/identify';
-import { noise } from '@libp2p/noise';
 import { QuorateError, assert, systemClock, systemRandom } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { address } from '@quorate/contracts/addresses';
+import { listeningKinds } from '@quorate/contracts/listening';
 import {
   callback,
   flag,
@@ -23,15 +22,20 @@ import { createLibp2p } from 'libp2p';
 import type { Connection } from '@libp2p/interface';
 import type { Libp2p } from 'libp2p';
 import { parseAddress } from '../host/addresses.ts';
+import { boundedNoise, boundedYamux } from '../host/bounded-stack.ts';
 import { Libp2pStream } from '../host/connection-wire.ts';
 import { forgetAbsentPeers } from '../host/connections.ts';
-import { boundedYamux, connectionGater, connectionManager } from '../host/host.ts';
-import { sourceOf } from '../listening/source.ts';
+import { connectionGater, connectionManager } from '../host/host.ts';
+import { listenAddresses, namesOf } from '../listening/addresses.ts';
+import { Listening } from '../listening/listening.ts';
+import type { ListeningOptions } from '../listening/listening.ts';
+import type { Metric } from '../listening/metrics-text.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { toHex } from '../host/link-protocol.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
+import { boundedCircuitServer } from './circuits.ts';
 import { serveControl } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { RelayDirectory } from './directory.ts';
@@ -40,7 +44,7 @@ import { MeetingPoint } from './meeting-point.ts';
 import { RegisterStore } from './register-store.ts';
 import { RelaySession } from './session.ts';
 
-export type RelayOptions = {
+export type RelayOptions = ListeningOptions & {
   /** Where key, group and register live. Required unless `ephemeral`. */
   readonly directory?: string;
   /** Nothing is kept: a new key, and with `init` a new and empty register, at each start. */
@@ -125,6 +129,8 @@ export async function startRelay(given: RelayOptions): Promise<Relay> {
 }
 
 const kinds: Kinds = {
+  ...listeningKinds,
+  limits: object,
   directory: text,
   ephemeral: flag,
   listen: list(address),
@@ -144,11 +150,11 @@ class RunningRelay implements Relay {
   readonly #clock: Clock;
   readonly #meetingPoint: MeetingPoint;
   readonly #sessions = new Set<RelaySession>();
+  readonly #listening: Listening;
   #store: RegisterStore | null;
   #lost: string | null;
   #heldMs = 0;
   #node: Libp2p | null = null;
-  #broken = 0;
   #cancelForgetting: () => void = () => {};
   #closed: Promise<void> | null = null;
 
@@ -158,6 +164,12 @@ class RunningRelay implements Relay {
     this.#directory = directory;
     this.#clock = options.clock ?? systemClock;
     this.#meetingPoint = new MeetingPoint(this.#clock);
+    this.#listening = new Listening(options, {
+      names: namesOf(options.announce ?? []),
+      clock: this.#clock,
+      sentence: 'This is a Quorate relay, where members of clusters meet.',
+      metrics: () => this.#metrics(),
+    });
     this.group = identity.group;
     this.#lost = identity.lost;
     this.#store =
@@ -185,7 +197,7 @@ class RunningRelay implements Relay {
   }
 
   get brokenConnections(): number {
-    return this.#broken;
+    return this.#listening.broken;
   }
 
   addresses(): readonly string[] {
@@ -243,21 +255,24 @@ class RunningRelay implements Relay {
   }
 
   async #listen(): Promise<void> {
-    const listen = (this.#options.listen ?? ['/ip4/127.0.0.1/tcp/7700/ws']).map(asListenAddress);
+    const { listen: given = ['/ip4/127.0.0.1/tcp/7700/ws'], certificate } = this.#options;
+    const listen = listenAddresses(given, certificate !== undefined);
     const announce = (this.#options.announce ?? []).map((text) => parseAddress(text).toString());
     try {
       this.#node = await createLibp2p({
         privateKey: await readPrivateKey(this.#identity.privateKey),
         addresses: { listen, announce },
-        transports: [nodeWebSockets(() => (this.#broken += 1))],
-        connectionEncrypters: [noise()],
+        transports: [nodeWebSockets(undefined, this.#listening)],
+        connectionEncrypters: [boundedNoise()],
         streamMuxers: [boundedYamux()],
-        connectionGater,
+        connectionGater: connectionGater((peer, connection) =>
+          this.#listening.turnsAway(peer, connection),
+        ),
         connectionManager,
         connectionMonitor: { enabled: false },
         services: {
           identify: identify(),
-          relay: circuitRelayServer({
+          relay: boundedCircuitServer({
             maxInboundHopStreams: circuitStreamsMax,
             maxOutboundHopStreams: circuitStreamsMax,
             maxOutboundStopStreams: circuitStreamsMax,
@@ -300,6 +315,18 @@ class RunningRelay implements Relay {
     this.#cancelForgetting = this.#clock.setTimeout(() => this.#keepForgetting(node), forgetMs);
   }
 
+  #metrics(): Metric[] {
+    const gauge = (name: string, help: string, value: number): Metric => {
+      return { name, type: 'gauge', help, samples: [[{}, value]] };
+    };
+    const isLost = this.lost === null ? 0 : 1;
+    return [
+      gauge('relay_sessions', 'Hosts that talk to this relay.', this.#sessions.size),
+      gauge('relay_decides', '1 if this relay keeps a register.', this.#store === null ? 0 : 1),
+      gauge('relay_register_lost', '1 if its register is lost.', isLost),
+    ];
+  }
+
   #greeting(): Greeting {
     return { type: 'greeting', group: this.group, registerLost: this.lost !== null };
   }
@@ -339,9 +366,4 @@ async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {
     lost: null,
     made: init,
   };
-}
-
-/** A name cannot be listened on; `ws://localhost` means this machine. */
-function asListenAddress(text: string): string {
-  return parseAddress(text).toString().replace('/dns/localhost/', '/ip4/127.0.0.1/');
 }

@@ -43,12 +43,21 @@ const messageBytesWanted = 64 * 1024;
 const bufferedBytesMax = 512 * 1024;
 const bufferedPollMs = 2;
 
+/** What may wait for somebody to read it, or for the socket to take it, before it is given up. */
+const waitingBytesMax = 1024 * 1024;
+
 export class SocketConnection extends AbstractMultiaddrConnection {
   readonly #socket: Socket;
   #poll: ReturnType<typeof setInterval> | null = null;
 
   constructor({ socket, remoteAddr, direction, log }: SocketConnectionOptions) {
-    super({ remoteAddr, direction, log });
+    super({
+      remoteAddr,
+      direction,
+      log,
+      maxReadBufferLength: waitingBytesMax,
+      maxWriteBufferLength: waitingBytesMax,
+    });
     this.#socket = socket;
     socket.addEventListener('message', ({ data }) => {
       if (data instanceof ArrayBuffer) this.onData(new Uint8Array(data));

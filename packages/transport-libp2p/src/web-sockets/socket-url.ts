@@ -16,7 +16,7 @@ export function socketUrl(address: Multiaddr): string | null {
   return `${words === 'ws' ? 'ws' : 'wss'}://${sni ?? host}:${tcp.value ?? ''}`;
 }
 
-/** Whether a listener of this process can be there: it has no certificate, a proxy may have one. */
+/** Whether a listener without a certificate can be there. */
 export function isPlain(address: Multiaddr): boolean {
   return socketUrl(address)?.startsWith('ws:') === true;
 }

@@ -13,7 +13,7 @@ import type {
   Transport,
 } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import { isPlain, socketUrl } from './socket-url.ts';
+import { socketUrl } from './socket-url.ts';
 import { SocketConnection, giveUp } from './socket-connection.ts';
 import type { Socket } from './socket-connection.ts';
 
@@ -21,7 +21,8 @@ import type { Socket } from './socket-connection.ts';
 export type SocketPlatform = {
   /** Begins to connect; throws for a URL that the platform forbids. */
   connect(url: string): Socket;
-  /** Absent where nobody can listen. */
+  /** Whether a listener can be there; absent, as `listener` is, where nobody can listen. */
+  canListen?(address: Multiaddr): boolean;
   listener?(logger: ComponentLogger, options: CreateListenerOptions): Listener;
 };
 
@@ -47,7 +48,7 @@ class WebSockets implements Transport {
     addresses.filter((address) => socketUrl(address) !== null);
 
   readonly listenFilter = (addresses: Multiaddr[]): Multiaddr[] =>
-    this.#platform.listener === undefined ? [] : addresses.filter(isPlain);
+    addresses.filter((address) => this.#platform.canListen?.(address) === true);
 
   async dial(address: Multiaddr, options: DialTransportOptions): Promise<Connection> {
     const connection = await this.#connect(address, options.signal);

@@ -80,3 +80,15 @@ test('FrameReader throws nothing but FramingError for any bytes', () => {
     }),
   );
 });
+
+test('T9 a length that is announced takes no memory before its bytes come', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const readers = Array.from({ length: 512 }, () => {
+    const reader = new FrameReader(1024 * 1024, { frame: () => {}, control: () => {} });
+    reader.push(Uint8Array.of(0xff, 0xff, 0x3f, 1));
+    return reader;
+  });
+  expect(readers).toHaveLength(512);
+  // Half a gigabyte was announced.
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
+});

@@ -125,11 +125,19 @@ export class FrameReader {
       this.#finish(chunk.subarray(offset, end));
       return end;
     }
-    if (this.#bodyFilled === 0) this.#body = new Uint8Array(this.#length);
+    this.#makeRoom(this.#bodyFilled + available);
     this.#body.set(chunk.subarray(offset, end), this.#bodyFilled);
     this.#bodyFilled += available;
     if (this.#bodyFilled === this.#length) this.#finish(this.#body);
     return end;
+  }
+
+  /** Memory is taken as bytes come, not as they are announced: a length costs its sender nothing. */
+  #makeRoom(size: number): void {
+    if (size <= this.#body.length) return;
+    const grown = new Uint8Array(Math.min(this.#length, Math.max(size, 2 * this.#body.length)));
+    grown.set(this.#body);
+    this.#body = grown;
   }
 
   #finish(body: Uint8Array): void {
