@@ -10,6 +10,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { QuorateError } from '../errors.ts';
+import { systemClock } from '../system.ts';
 
 /** The content of `path`; null where there is none. Rejects with `STORAGE_CORRUPT`. */
 export async function readChecked(path: string): Promise<unknown> {
@@ -108,7 +109,9 @@ async function opened(path: string, flags: string | number, mode?: number): Prom
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await new Promise<void>((resolve) => {
+      systemClock.setTimeout(resolve, waitMs);
+    });
   }
 }
 

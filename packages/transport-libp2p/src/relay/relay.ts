@@ -30,6 +30,7 @@ import { listenAddresses, namesOf } from '../listening/addresses.ts';
 import { Listening } from '../listening/listening.ts';
 import type { ListeningOptions } from '../listening/listening.ts';
 import type { Metric } from '../listening/metrics-text.ts';
+import { sourceOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { toHex } from '../host/link-protocol.ts';
