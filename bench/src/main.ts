@@ -1,10 +1,11 @@
 /**
- * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network] [backup]`: medians and ratios, everything
- * by default. `writes`, `etcd`, `times` and `backup` start real processes from the build, `tabs` real browsers,
+ * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network] [backup] [bounds]`: medians and ratios, everything
+ * by default. `writes`, `etcd`, `times`, `backup` and `bounds` start real processes from the build, `tabs` real browsers,
  * `network` both. Only ratios travel between machines.
  */
 import { cpus } from 'node:os';
 import { benchBackup } from './backup.ts';
+import { benchBounds } from './bounds.ts';
 import { benchCore } from './core.ts';
 import { benchEtcd } from './etcd.ts';
 import { benchNetwork } from './network.ts';
@@ -22,6 +23,7 @@ const parts = {
   tabs: benchTabs,
   network: benchNetwork,
   backup: benchBackup,
+  bounds: benchBounds,
 } as const;
 
 type Part = keyof typeof parts;

@@ -208,6 +208,44 @@ describe('Proposals', () => {
     expect([first.text, second.text]).toEqual(['done a', 'done b']);
   });
 
+  test('T16 no more than 4 MiB are in flight: the rest waits, and is not sent at its deadline', async () => {
+    const bench = new Bench();
+    await bench.open();
+    const name = (number: number): string => `${number} `.padEnd(1_000_000, 'x');
+    const calls = [1, 2, 3, 4, 5, 6].map((number) => bench.propose(name(number)));
+    await bench.clock.settle();
+    const left = bench.sends.flatMap(({ bodies }) => bodies);
+    expect(left.map((body) => body.type === 'command' && body.seq)).toEqual([2, 3, 4, 5]);
+    // What was applied makes room.
+    bench.apply(left[0]!);
+    await bench.clock.settle();
+    expect(bench.sends.flatMap(({ bodies }) => bodies)).toHaveLength(5);
+    await bench.clock.advance(timeoutMs + 1);
+    expect(calls[4]?.error).toMatchObject({ code: 'COMMIT_UNKNOWN' });
+    expect(calls[5]?.error).toMatchObject({ code: 'NO_LEADER', outcome: 'not-applied' });
+  });
+
+  test('T16 without any outcome the waits between repetitions grow, and shrink with the first one', async () => {
+    const bench = new Bench();
+    await bench.open();
+    void bench.propose('slow', { timeoutMs: 100_000 });
+    await bench.clock.settle();
+    const repeatedAt: number[] = [];
+    for (let ms = 0; ms < 24 * stallMs; ms += stallMs / 4) {
+      const before = bench.sends.length;
+      await bench.clock.advance(stallMs / 4);
+      if (bench.sends.length > before) repeatedAt.push(Math.floor(ms / stallMs));
+    }
+    const waits = repeatedAt.map((at, place) => at - (repeatedAt[place - 1] ?? 0));
+    expect(waits.slice(0, 3)).toEqual([1, 2, 4]);
+    const count = bench.sends.length;
+    bench.apply(bench.sends.at(-1)!.bodies[0]!);
+    void bench.propose('next', { timeoutMs: 100_000 });
+    await bench.clock.settle();
+    await bench.clock.advance(stallMs + stallMs / 4);
+    expect(bench.sends.length).toBe(count + 2);
+  });
+
   test('a gap in the log is mended by sending again, without waiting for the stall', async () => {
     const bench = new Bench();
     await bench.open();

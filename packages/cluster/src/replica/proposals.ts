@@ -68,6 +68,10 @@ export class Proposals {
   #openingSentAt = Number.NEGATIVE_INFINITY;
   #nextSeq = 1;
   #pendingBytes = 0;
+  /** Of those that were sent. */
+  #sentBytes = 0;
+  /** How often in a row everything was sent again for want of any outcome. */
+  #stallCount = 0;
   /** Send again from this number on; null: everything unsettled is under way. */
   #againFrom: number | null = null;
   /** A repetition is under way: gaps that were in the log before it mean nothing new. */
@@ -104,14 +108,13 @@ export class Proposals {
         ),
       );
     }
-    if (
-      this.pendingCount >= pendingCountMax ||
-      this.#pendingBytes + command.length > pendingBytesMax
-    ) {
+    const isMany = this.pendingCount >= pendingCountMax;
+    if (isMany || this.#pendingBytes + command.length > pendingBytesMax) {
       return Promise.reject(
         new QuorateError(
           'OVERLOADED',
-          `Cannot take more: ${this.pendingCount} commands (${this.#pendingBytes} bytes) are pending`,
+          `Cannot take more: ${this.pendingCount} commands (${this.#pendingBytes} bytes) are pending, wanted at most ${pendingCountMax} (${pendingBytesMax} bytes)`,
+          { details: { limit: isMany ? 'pendingCountMax' : 'pendingBytesMax' } },
         ),
       );
     }
@@ -123,7 +126,10 @@ export class Proposals {
     const now = this.#options.clock.now();
     if (this.#closed !== null || now < this.#pauseUntil) return;
     this.#checkSession();
-    if (this.#sent.size > 0 && now - this.#progressAt > this.#options.stallMs) this.#sendAgain();
+    if (this.#sent.size > 0 && now - this.#progressAt > this.#stallMs) {
+      this.#stallCount += 1;
+      this.#sendAgain();
+    }
     if (this.#queued.size === 0 && this.#againFrom === null) return;
     if (this.#session === null) {
       this.#openSession(now);
@@ -168,6 +174,7 @@ export class Proposals {
 
   /** Another leader, or none any more: what was under way may be lost, so it goes again. */
   leaderChanged(): void {
+    this.#stallCount = 0;
     this.#pauseUntil = 0;
     this.#openingSentAt = Number.NEGATIVE_INFINITY;
     this.#sendAgain();
@@ -287,6 +294,9 @@ export class Proposals {
     for (const slot of this.#queued) {
       if (this.#sent.size + slots.length >= sentCountMax || bytes > sendBytesMax) break;
       bytes += slot.command.length;
+      // What is under way may have to be sent again, over a network that is full already.
+      const isFirst = this.#sent.size + slots.length === 0;
+      if (!isFirst && this.#sentBytes + bytes > sentBytesMax) break;
       slot.seq = this.#nextSeq + slots.length;
       slots.push(slot);
     }
@@ -346,9 +356,10 @@ export class Proposals {
     for (const slot of slots) {
       if (!this.#queued.delete(slot)) continue;
       this.#sent.set(slot.seq, slot);
+      this.#sentBytes += slot.command.length;
       this.#nextSeq = slot.seq + 1;
     }
-    this.#options.clock.setTimeout(() => this.#options.schedule(), this.#options.stallMs + 1);
+    this.#options.clock.setTimeout(() => this.#options.schedule(), this.#stallMs + 1);
     if (this.#queued.size > 0 || this.#againFrom !== null) this.#options.schedule();
   }
 
@@ -392,6 +403,8 @@ export class Proposals {
 
   #settle(slot: Slot, settled: Settled): void {
     this.#sent.delete(slot.seq);
+    this.#sentBytes -= slot.command.length;
+    this.#stallCount = 0;
     this.#pendingBytes -= slot.command.length;
     this.#repeating = false;
     this.#progressAt = this.#options.clock.now();
@@ -430,9 +443,15 @@ export class Proposals {
   }
 
   #recount(): void {
-    this.#pendingBytes = 0;
+    this.#sentBytes = 0;
+    for (const slot of this.#sent.values()) this.#sentBytes += slot.command.length;
+    this.#pendingBytes = this.#sentBytes;
     for (const slot of this.#queued) this.#pendingBytes += slot.command.length;
-    for (const slot of this.#sent.values()) this.#pendingBytes += slot.command.length;
+  }
+
+  /** A leader that is merely busy is not helped by more of the same: each time twice as long. */
+  get #stallMs(): number {
+    return this.#options.stallMs * 2 ** Math.min(this.#stallCount, stallDoublingsMax);
   }
 
   #pause(): void {
@@ -447,6 +466,9 @@ const pendingCountMax = 65_536;
 const pendingBytesMax = 64 * 1024 * 1024;
 /** Numbers in flight: well below what the session table keeps. */
 const sentCountMax = 8_192;
+/** Bytes in flight: the rest waits here, where it costs nobody else anything. */
+const sentBytesMax = 4 * 1024 * 1024;
+const stallDoublingsMax = 3;
 /** Bytes of one send; more goes with the next turn. */
 const sendBytesMax = 1024 * 1024;
 const pauseMs = 25;
