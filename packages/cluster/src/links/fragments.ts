@@ -61,14 +61,10 @@ export class Reassembler {
       this.#reset();
       this.#total = total;
     }
-    if (from !== this.#received || total !== this.#total) {
-      this.#reset();
-      return null;
-    }
     const part = reader.rest();
     if (part.length === 0) throw new QuorateError('BAD_REQUEST', 'Cannot take an empty fragment');
     const received = from + part.length;
-    if (received > total) {
+    if (from !== this.#received || total !== this.#total || received > total) {
       this.#reset();
       return null;
     }
@@ -76,7 +72,7 @@ export class Reassembler {
     this.#body.set(part, from);
     this.#received = received;
     if (received < total) return null;
-    const body = this.#body.subarray(0, total);
+    const body = this.#body;
     this.#reset();
     return body;
   }
