@@ -295,6 +295,14 @@ export class MemberSeat extends Seat {
     return started;
   }
 
+  /** Starts it where it must not go on; resolves with the code of the error that ended it. */
+  async refusal(): Promise<string> {
+    const daemon = this.launch();
+    const { code } = await daemon.end(60_000);
+    if (code === 0) throw new Error(`${this.label} ended by itself, with no error`);
+    return String(daemon.events.findLast(({ event }) => event === 'error')?.['code']);
+  }
+
   async status(): Promise<Status> {
     return demand<Status>(this.gateway, 'status', {});
   }

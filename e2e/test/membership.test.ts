@@ -77,7 +77,7 @@ it('Z18 leave --node removes a member through another one: its process ends and 
     expect(again.stderr).toContain('No member');
   }));
 
-it('Z3 a copied data directory: both copies halt, the others write on; the one that was heard, alone, is the member again', () =>
+it('Z3 Z48 a copied data directory: the copy halts, the original and the others write on', () =>
   inWorld(async (world) => {
     const { relay, members } = await world.cluster(3);
     const leader = await world.leader(members);
@@ -90,18 +90,12 @@ it('Z3 a copied data directory: both copies halt, the others write on; the one t
     const copy = await world.member('copy', relay, { data });
     await copied.start();
     await world.voters(members);
-    await copy.start();
-    expect(copy.nodeId).toBe(copied.nodeId);
-    for (const { daemon } of [copied, copy]) {
-      expect(await daemon.end()).toEqual({ code: 3, signal: null });
-      expect(daemon.events.filter(({ event }) => event === 'error')).toMatchObject([
-        { code: 'REPLICA_CLONED' },
-      ]);
-    }
+    // By its branch at the first start, by its own mark at the second. Rolled back is what it is called
+    // where the load has carried the original past what was copied.
+    for (let start = 1; start <= 2; start++) expect(await copy.refusal()).toMatch(/^REPLICA_/);
     const before = load.acked;
     await world.until('the others write on', () => load.acked >= before + 20);
 
-    await copied.start();
     await world.voters(members);
     await load.stop();
     await world.caughtUp(members);

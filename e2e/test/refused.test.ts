@@ -36,26 +36,17 @@ async function layOver(member: MemberSeat, copy: string): Promise<void> {
   await cp(copy, dataOf(member), { recursive: true });
 }
 
-/** Starts it; resolves with the code of what ended it. */
-async function refusal(member: MemberSeat): Promise<string> {
-  const daemon = member.launch();
-  const { code } = await daemon.end(60_000);
-  expect(code).not.toBe(0);
-  const error = daemon.events.findLast(({ event }) => event === 'error');
-  return String(error?.['code']);
-}
-
 it('T1 Z38 a copy laid over a voter is refused at its first and each later start; nothing is lost', async () => {
   await inWorld(async (world) => {
     const members = (await world.cluster(3)).members as Seats;
     const [l1, l2, l3] = members;
     const copy = await untilTheCopyIsBack(world, members);
-    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    expect(await l1.refusal()).toMatch(/^REPLICA_/);
     // The mark is on its disk: nobody else has to be there.
-    for (let start = 2; start <= 4; start++) expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    for (let start = 2; start <= 4; start++) expect(await l1.refusal()).toMatch(/^REPLICA_/);
     // Laid over it again, the mark is gone; whoever refused it has not forgotten.
     await layOver(l1, copy);
-    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    expect(await l1.refusal()).toMatch(/^REPLICA_/);
     await world.until('l3 is read-only', async () => (await l3.status()).phase === 'read-only');
     await l2.start();
     await world.caughtUp([l2, l3]);
@@ -64,7 +55,7 @@ it('T1 Z38 a copy laid over a voter is refused at its first and each later start
         expect(await entry(member.gateway, key)).toMatchObject({ value: key });
       }
     }
-    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    expect(await l1.refusal()).toMatch(/^REPLICA_/);
     const { forks } = await l3.status();
     expect(forks.map(({ label }) => label)).toEqual([l1.label]);
     expect(forks[0]?.hosts.every((host) => host.length > 10)).toBe(true);
@@ -76,11 +67,11 @@ it('Z48 a person decides for the copy: quorate doctor --keep-this, typed, and it
     const members = (await world.cluster(3)).members as Seats;
     const [l1, l2, l3] = members;
     await untilTheCopyIsBack(world, members);
-    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    expect(await l1.refusal()).toMatch(/^REPLICA_/);
     const doctor = ['doctor', '--keep-this', dataOf(l1)];
     const doubted = await quorate(doctor, { input: 'yes\n' });
     expect([doubted.code, doubted.stdout]).toEqual([1, '']);
-    expect(await refusal(l1)).toMatch(/^REPLICA_/);
+    expect(await l1.refusal()).toMatch(/^REPLICA_/);
     const typed = await quorate(doctor, { input: `${l1.nodeId.slice(0, 8)}\n` });
     expect(typed.code).toBe(0);
     // Whoever holds what was given up is gone for good: its seat goes to nobody while it is away.
