@@ -77,6 +77,7 @@ export type ClusterWeather = {
   /** Once there is a cluster, the page stands still, and dies. */
   readonly pagePauseEveryMs: number;
   readonly pageDeathEveryMs: number;
+  readonly pageCutEveryMs: number;
   /** A crash hits the leader with this chance, else anybody. */
   readonly aimAtLeaderChance: number;
 };
@@ -235,14 +236,17 @@ function withPage(weather: ClusterWeather, prng: Prng): ClusterWeather {
     ...noDeaths,
     ...promptDisks,
     hostCount,
+    startPattern: 'one after another',
+    startWindowMs: 3_000,
     policy: { ...weather.policy, maxVoters: hostCount < 5 ? 3 : 5 },
     stormMs: Math.max(weather.stormMs, 25_000),
     freezeEveryMs: 0,
     clockJumpEveryMs: 0,
-    cutEveryMs: prng.between(1_500, 6_000),
+    cutEveryMs: prng.pick([0, 5_000]),
     pageHostCount: hostCount < 5 ? 2 : prng.pick([2, 3]),
-    pagePauseEveryMs: prng.between(2_000, 8_000),
+    pagePauseEveryMs: prng.between(3_000, 8_000),
     pageDeathEveryMs: prng.pick([0, 12_000]),
+    pageCutEveryMs: prng.between(2_000, 5_000),
   };
 }
 
@@ -347,6 +351,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     pageHostCount: 0,
     pagePauseEveryMs: 0,
     pageDeathEveryMs: 0,
+    pageCutEveryMs: 0,
     aimAtLeaderChance: prng.pick([0, 0.5, 1]),
   };
 }

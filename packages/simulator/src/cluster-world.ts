@@ -463,10 +463,11 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       this.clock.setTimeout(() => this.#awaitPage(), 500);
       return;
     }
-    const { pageHostCount, hostCount, pagePauseEveryMs, pageDeathEveryMs } = this.weather;
+    const { pageHostCount, hostCount, pagePauseEveryMs, pageDeathEveryMs, pageCutEveryMs } =
+      this.weather;
     const [first] = this.hosts;
     if (pageHostCount === hostCount) page.settle(first?.process?.member.status.raft.term ?? 0);
-    page.begin(pagePauseEveryMs, pageDeathEveryMs);
+    page.begin(pagePauseEveryMs, pageDeathEveryMs, pageCutEveryMs);
   }
 
   /** A while from now somebody of another cluster is there, and takes everybody for its own. */

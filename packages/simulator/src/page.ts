@@ -8,6 +8,7 @@ import type { Message, NodeId } from '@quorate/core';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 import { violated } from './violation.ts';
+import type { VirtualNetwork } from './virtual-network.ts';
 
 /** A host of the world, as far as its page is concerned. */
 export type PageHost = {
@@ -26,6 +27,7 @@ export type PageHost = {
 export type PageWorld = {
   readonly clock: VirtualClock;
   readonly hosts: readonly PageHost[];
+  readonly network: VirtualNetwork;
   start(host: PageHost): void;
   count(what: string): void;
   note(what: string): void;
@@ -47,10 +49,11 @@ export class Page {
     this.#prng = prng;
   }
 
-  /** Lets it stand still and die at random intervals of such means, until `end`; 0: never. */
-  begin(pauseEveryMs: number, deathEveryMs: number): void {
+  /** Lets it stand still, die and lose links at random intervals of such means, until `end`; 0: never. */
+  begin(pauseEveryMs: number, deathEveryMs: number, cutEveryMs: number): void {
     this.#repeat(pauseEveryMs, () => this.#pause(this.#prng.pick([1, 1, 2, 5])));
     this.#repeat(deathEveryMs, () => this.#die());
+    this.#repeat(cutEveryMs, () => this.#cut());
   }
 
   end(): void {
@@ -139,6 +142,36 @@ export class Page {
     this.#later(this.#prng.between(10, this.#prng.pick([100, 3_000, 15_000])), () => {
       for (const host of this.#hosts) this.#world.start(host);
     });
+  }
+
+  /**
+   * Whoever leads here hears nobody any more, and must step down (story 15); or only its neighbours do
+   * not hear it, and see that it leads.
+   */
+  #cut(): void {
+    const leader = this.#world.hosts.find(
+      ({ process }) => process?.member.status.raft.role === 'leader',
+    );
+    if (leader?.page !== this) {
+      // First one of its own has to lead.
+      const { nodeId } = this.#prng.pick(this.#hosts);
+      if (nodeId !== null) leader?.process?.member.yieldLeadership([nodeId]);
+      return;
+    }
+    this.#world.count('cuts of a page');
+    this.#world.note('page loses links');
+    const { network } = this.#world;
+    const others = (this.#prng.chance(0.5) ? this.#world.hosts : this.#hosts).filter(
+      (host) => host !== leader,
+    );
+    const set = (isCut: boolean): void => {
+      for (const { id } of others) {
+        network.setCut(id, leader.id, isCut);
+        network.setCut(leader.id, id, isCut);
+      }
+    };
+    set(true);
+    this.#later(this.#prng.between(3_000, 6_000), () => set(false));
   }
 
   #repeat(everyMs: number, callback: () => void): void {

@@ -210,6 +210,7 @@ describe('Host', () => {
     const named = (count: number, address = 'memory://nowhere'): Uint8Array =>
       encodeHello({
         ...{ host: 'A', addresses: [], runs: [facts], leader: null, witnesses: [], refused: [] },
+        ...{ present: [], link: { random: 'a', earlier: [] }, heard: [] },
         acquaintances: Array.from({ length: count }, (_, at) => ({
           host: `nobody-${at}`,
           addresses: [address],
