@@ -48,7 +48,14 @@ export const stages = {
     run(node, ['tools/pack.mjs'], limit(10)),
   ),
   e2e: tests('real processes', ['--project', 'e2e'], 40),
-  browsers: { what: 'real browsers', run: () => runBrowserTests([], limit(45)) },
+  browsers: {
+    what: 'real browsers',
+    run: () => runBrowserTests(['--grep-invert', '@soak'], limit(45)),
+  },
+  crowds: {
+    what: 'pages in numbers',
+    run: () => runBrowserTests(['--grep', '@soak'], limit(20)),
+  },
   seeds: check('3,000 simulated clusters', () => simulate(['--seeds', '3000'], 90)),
   teeth: check('every deliberate bug is caught', () => simulate(['--teeth'], 60)),
 };
@@ -70,7 +77,7 @@ export const checkStages = [
 export const testStages = [...checkStages, 'sim', 'pack', 'e2e', 'browsers'];
 
 /** `npm run soak`: what takes longer. */
-export const soakStages = ['seeds', 'teeth'];
+export const soakStages = ['seeds', 'teeth', 'crowds'];
 
 /**
  * Runs stages one after another, never stopping at a failure, then prints a table and, alone on the
