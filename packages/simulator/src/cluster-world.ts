@@ -105,7 +105,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.network = new VirtualNetwork({
       clock,
       prng: this.#prng.fork('network'),
-      conditions: weather.network,
+      conditions: { ...weather.network },
       tap: {
         sent: (from, _to, channel, frame) => {
           if (channel !== 'raft' || this.#impostors.isOne(from)) return;
@@ -124,7 +124,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.register = new VirtualRegister({
       clock,
       prng: this.#prng.fork('register'),
-      conditions: weather.register,
+      conditions: { ...weather.register },
     });
     this.register.changed = (version, value, by) => {
       this.note(`register ${by}`, version);

@@ -78,6 +78,11 @@ export class Impostors {
       return;
     }
     const original = this.#prng.pick(hosts);
+    // A lone voter elects itself before anybody can be asked: its copy is a cluster of its own (Z8, Z17).
+    if (!hasOtherVoters(original)) {
+      this.#later(500, () => this.#cloneSomebody());
+      return;
+    }
     this.#world.count('clones');
     this.#openCopy(original.disk.copy(), original);
     this.#later(this.#prng.between(5_000, 8_000), () => {
@@ -193,6 +198,11 @@ export class Impostors {
 }
 
 type GhostSays = ConstructorParameters<typeof Ghost>[0];
+
+function hasOtherVoters({ process }: SimHost): boolean {
+  const members = process?.member.status.members ?? [];
+  return members.filter(({ kind }) => kind === 'voter').length > 1;
+}
 
 function isLinkedToAll(count: number): (host: SimHost) => boolean {
   return ({ process }) => {

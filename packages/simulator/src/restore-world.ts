@@ -78,13 +78,13 @@ class RestoreWorld implements SimHostWorld {
     this.network = new VirtualNetwork({
       clock,
       prng: this.#prng.fork('network'),
-      conditions: weather.network,
+      conditions: { ...weather.network },
       tap: { delivered: (from, to, channel) => this.note(`${channel} ${from} ${to}`) },
     });
     this.register = new VirtualRegister({
       clock,
       prng: this.#prng.fork('register'),
-      conditions: weather.register,
+      conditions: { ...weather.register },
     });
     for (let i = 1; i <= weather.hostCount; i++) this.#addHost(`host-${i}`);
   }

@@ -88,7 +88,7 @@ export class SimHost {
     this.disk = new VirtualDisk({
       clock: world.clock,
       prng: prng.fork('disk'),
-      conditions: world.weather.disk,
+      conditions: { ...world.weather.disk },
       tap: {
         opened: ({ nodeId }) => {
           this.nodeId = nodeId;

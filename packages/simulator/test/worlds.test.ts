@@ -18,6 +18,12 @@ describe('worlds', () => {
     expect((await runClusterWorld({ seed: 8 })).eventHash).not.toBe(first.eventHash);
   });
 
+  test('worlds of one kind of weather leave it to each other as they found it', async () => {
+    const first = await runClusterWorld({ seed: 78 });
+    expect(first.counts['clones']).toBe(1);
+    expect(await runClusterWorld({ seed: 78 })).toEqual(first);
+  });
+
   test('Z12 a member of another cluster is within reach, and nobody hears it', async () => {
     const weather = { strangerComes: true, rollsBack: false };
     const result = await runClusterWorld({ seed: 3, members: 3, weather });
