@@ -12,9 +12,13 @@ function tasks(args: readonly string[], stepMs = 0): WorkerTask[] {
 }
 
 describe('tasksOf()', () => {
-  test('both suites of each seed, in order; twice where asked', () => {
+  test('all suites of each seed, in order; twice where asked', () => {
     const names = tasks(['--seeds', '2']).map(({ suite, seed }) => `${suite} ${seed}`);
-    expect(names).toEqual(['core 1', 'cluster 1', 'core 2', 'cluster 2']);
+    expect(names).toEqual(
+      ['core', 'cluster', 'restore']
+        .map((suite) => `${suite} 1`)
+        .concat(['core', 'cluster', 'restore'].map((suite) => `${suite} 2`)),
+    );
     expect(tasks(['--seeds', '2', '--twice', '--suite', 'core'])).toHaveLength(4);
   });
 

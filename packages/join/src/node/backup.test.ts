@@ -301,7 +301,12 @@ describe('backupOfStopped()', () => {
     const storage = new FileStorage({ directory });
     await storage.open({ create: false, newNodeId: 'a'.repeat(32), nonce: 'b'.repeat(16) });
     const refusal = 'Cannot hear run 2 of 1c8e, says two';
-    await storage.mark({ code: 'REPLICA_ROLLED_BACK', message: refusal, others: [], seatGivenUp: false });
+    await storage.mark({
+      code: 'REPLICA_ROLLED_BACK',
+      message: refusal,
+      others: [],
+      seatGivenUp: false,
+    });
     await storage.close();
     const isReplica = (line: string): boolean => line.includes('/replica/');
     const before = (await pictureOf(dataDir)).filter(isReplica);

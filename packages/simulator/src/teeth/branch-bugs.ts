@@ -29,7 +29,7 @@ export const branchBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/member/member-cache.ts',
-        find: "refused: readable(() => refusedFrom(map['refused']), []),",
+        find: "refused: await readable(() => refusedFrom(map['refused']), []),",
         replace: 'refused: [],',
       },
     ],
