@@ -43,7 +43,7 @@ export const stages = {
   build: check('the published package builds', () => run(node, ['tools/build.mjs'], limit(5))),
   size: check('size budgets', () => run(node, ['tools/size.mjs'], limit(5))),
   unit: tests('unit tests of every package', ['--project', '!e2e'], 20),
-  sim: check('120 simulated clusters', () => simulate(['--seeds', '120'], 40)),
+  sim: check('60 seeds of simulated clusters', () => simulate(['--seeds', '60'], 40)),
   pack: check('the packed package, installed and run', () =>
     run(node, ['tools/pack.mjs'], limit(10)),
   ),

@@ -85,7 +85,8 @@ export type ClusterWeather = {
 export function drawClusterWeather(prng: Prng, members: number | undefined): ClusterWeather {
   const weather = drawSwarm(prng, members);
   const kind = prng.float();
-  if (weather.hostCount >= 3 && kind < 0.09) return withBackups(weather, prng);
+  if (weather.hostCount >= 3 && kind < 0.06) return withBackups(weather, prng);
+  if (weather.hostCount >= 3 && kind < 0.09) return withReverts(weather, prng);
   if (weather.hostCount >= 3 && kind < 0.15) return withImpostors(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
@@ -132,12 +133,23 @@ function withBackups(weather: ClusterWeather, prng: Prng): ClusterWeather {
     visitorCount: prng.chance(0.3) ? 300 : 0,
     cutEveryMs: 0,
   };
-  const drawn = prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
-  // What it acknowledged is known to who led then: that one leads on.
-  return prng.chance(0.4) ? { ...drawn, ...promptDisks, ...calm, reverts: true } : drawn;
+  return prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
 }
 
-const calm = { transferEveryMs: 0, freezeEveryMs: 0 };
+/**
+ * Backups put back with the process that runs on them (Z72). What it acknowledged is known to who led
+ * then: that one leads on.
+ */
+function withReverts(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return {
+    ...withBackups(weather, prng),
+    ...promptDisks,
+    stormMs: Math.max(weather.stormMs, 40_000),
+    transferEveryMs: 0,
+    freezeEveryMs: 0,
+    reverts: true,
+  };
+}
 
 /**
  * Copies beside their originals, late words and liars. While a copy is opened nobody loses sight of

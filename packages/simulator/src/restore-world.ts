@@ -63,6 +63,8 @@ class RestoreWorld implements SimHostWorld {
   readonly #counts: Record<string, number> = {};
   /** Replicas of clusters that are lost. */
   readonly #lost = new Set<NodeId>();
+  /** Machines of those who restore, also of those who came too late: no name comes twice. */
+  #restoreCount = 0;
   #isWorking = false;
   #isOver = false;
   #failure: Error | null = null;
@@ -247,7 +249,8 @@ class RestoreWorld implements SimHostWorld {
 
   /** As `restoreBackup` does, on a machine of its own. Null: somebody else took the name. */
   async #restore({ source, bytes }: Backup, seen: ClaimRecord | null): Promise<number | null> {
-    const host = this.#addHost(`restored-${this.hosts.length + 1}`);
+    this.#restoreCount += 1;
+    const host = this.#addHost(`restored-${this.#restoreCount}`);
     const clock = new ProcessClock(this.clock);
     const register = this.register.client(host.id, clock);
     const generation = Math.max(source.info.generation, seen?.claim.generation ?? 0) + 1;

@@ -136,7 +136,7 @@ export class Storm {
       if (leader.process?.member.yieldLeadership([to]) === true) this.#world.count('transfers');
     });
     this.#repeat(weather.rollsBack ? 2 * settledMs : 0, () => {
-      if (!this.#restoring) this.#rollBack(this.#victim());
+      if (!this.#restoring) this.#rollBack(weather.reverts ? this.#follower() : this.#victim());
     });
     this.#repeat(weather.registerDownEveryMs, () => {
       this.#world.count('register outages');
@@ -155,6 +155,12 @@ export class Storm {
     const leader = this.#leader();
     if (leader !== undefined && this.#prng.chance(this.#weather.aimAtLeaderChance)) return leader;
     return this.#prng.pick(living);
+  }
+
+  #follower(): SimHost | undefined {
+    const leader = this.#leader();
+    const others = this.#world.hosts.filter((host) => host !== leader);
+    return leader === undefined ? undefined : this.#prng.pick(others);
   }
 
   #leader(): SimHost | undefined {
@@ -288,7 +294,6 @@ export class Storm {
    */
   #rollBack(host: SimHost | undefined): void {
     if (host?.process?.closing !== false || this.#over) return;
-    if (this.#weather.reverts && host === this.#leader()) return;
     const checker = host.nodeId === null ? null : this.#world.checkerOf(host.nodeId);
     // What counts is what a backup would hold: with a slow disk that is less than is known.
     if (host.nodeId === null || checker?.hasWitnesses(host.nodeId) !== true) return;

@@ -134,24 +134,6 @@ export const branchBugs: readonly Bug[] = [
     ],
   },
   {
-    id: 'hear-a-run-that-was-put-back',
-    what: 'within one run nobody looks whether it has less than it said',
-    breaks: 'Z72',
-    suite: 'cluster',
-    edits: [
-      {
-        file: 'cluster/src/links/admission.ts',
-        find: 'if (error !== null) return this.#askAnew(peer, error);',
-        replace: 'if (error !== null && facts.epoch === 0) return this.#askAnew(peer, error);',
-      },
-      {
-        file: 'cluster/src/links/admission.ts',
-        find: 'if (this.#isReverted(peer, hello)) return true;',
-        replace: 'if (hello.host === "" && this.#isReverted(peer, hello)) return true;',
-      },
-    ],
-  },
-  {
     id: 'tell-nobody-of-a-refusal',
     what: 'a refusal is known to those alone who saw the copy',
     breaks: 'Z38',
