@@ -103,7 +103,20 @@ export async function entries(
   prefix: string,
   consistency: 'local' | 'linearizable' = 'linearizable',
 ): Promise<readonly Entry[]> {
-  const { kvs } = await demand<{ kvs: Entry[] }>(gateway, 'range', { prefix, consistency });
+  type Page = {
+    readonly kvs: readonly Entry[];
+    readonly revision: number;
+    readonly after?: string;
+  };
+  const kvs: Entry[] = [];
+  let page = await demand<Page>(gateway, 'range', { prefix, consistency });
+  kvs.push(...page.kvs);
+  // A gateway answers with what fits; all pages are of the first one's revision.
+  while (page.after !== undefined) {
+    const { revision, after } = page;
+    page = await demand<Page>(gateway, 'range', { prefix, consistency, revision, after });
+    kvs.push(...page.kvs);
+  }
   return kvs;
 }
 

@@ -6,7 +6,13 @@ import type { Entry } from './gateway.ts';
 import { Load } from './load.ts';
 import { until } from './wait.ts';
 
-type Call = { readonly name: string; readonly request: Request; readonly count: number };
+/** `count`: of all calls; `nth`: of those with this name. */
+type Call = {
+  readonly name: string;
+  readonly request: Request;
+  readonly count: number;
+  readonly nth: number;
+};
 type Request = {
   readonly key?: string;
   readonly value?: unknown;
@@ -20,6 +26,7 @@ class Store {
   readonly #server: Server;
   readonly #lie: (call: Call, store: Store) => unknown;
   #count = 0;
+  readonly #countOf = new Map<string, number>();
   #revision = 0;
 
   constructor(lie: (call: Call, store: Store) => unknown = () => undefined) {
@@ -29,7 +36,9 @@ class Store {
       request.on('data', (chunk) => (body += String(chunk)));
       request.on('end', () => {
         const name = (request.url ?? '').replace('/v1/', '');
-        const call = { name, request: JSON.parse(body) as Request, count: ++this.#count };
+        const nth = (this.#countOf.get(name) ?? 0) + 1;
+        this.#countOf.set(name, nth);
+        const call = { name, request: JSON.parse(body) as Request, count: ++this.#count, nth };
         const result = this.#lie(call, this) ?? this.answer(call);
         if (result === broken) return void response.destroy();
         const failed = typeof result === 'object' && result !== null && 'error' in result;
@@ -127,7 +136,7 @@ describe('Load.complaints()', () => {
       'a put that was refused is there',
       /was said not to be applied and is there/,
       (call, from) => {
-        if (call.name !== 'put' || call.count % 10 !== 0) return undefined;
+        if (call.name !== 'put' || call.nth % 5 !== 0) return undefined;
         from.answer(call);
         return refusal;
       },
@@ -144,7 +153,7 @@ describe('Load.complaints()', () => {
       'an increment is lost',
       /hits is \d+, wanted from|two increments returned/,
       (call, from) =>
-        call.name === 'increment' && call.count % 10 === 0
+        call.name === 'increment' && call.nth % 5 === 0
           ? { value: from.numberAt('hits') + 1 }
           : undefined,
     ],
@@ -152,7 +161,7 @@ describe('Load.complaints()', () => {
       'an increment is applied twice',
       /hits is \d+, wanted from \d+ to \d+/,
       (call, from) => {
-        if (call.name === 'increment' && call.count % 10 === 0) from.answer(call);
+        if (call.name === 'increment' && call.nth % 5 === 0) from.answer(call);
         return undefined;
       },
     ],
