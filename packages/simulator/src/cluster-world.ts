@@ -3,11 +3,12 @@
  * register. One seed draws everything. After the storm all faults heal, and then there must be one
  * cluster again, with everything acknowledged in it, once.
  */
-import { QuorateError } from '@quorate/contracts';
+import { hexFromBytes, QuorateError } from '@quorate/contracts';
 import { Member, createPolicy } from '@quorate/cluster';
-import type { Cipher, StateMachine } from '@quorate/contracts';
+import type { Cipher, RandomBytes, StateMachine, StoredRun } from '@quorate/contracts';
 import type { MemberInfo } from '@quorate/cluster';
-import { createPlainCipher } from '@quorate/contracts/memory';
+import { SignedRuns } from '@quorate/cluster/signed';
+import { createPlainCipher, createPlainSigner } from '@quorate/contracts/memory';
 import type { Message, NodeId, PersistBatch } from '@quorate/core';
 import { Cells } from './cells.ts';
 import { SafetyChecker } from './checker.ts';
@@ -65,6 +66,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   readonly network: VirtualNetwork;
   readonly register: VirtualRegister;
   readonly cipher: Cipher;
+  readonly signedRuns: SignedRuns = new SignedRuns(createPlainSigner());
   readonly weather: ClusterWeather;
   readonly #seed: number;
   readonly #prng: Prng;
@@ -362,13 +364,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
 
   /** For impostors: whatever runs under another name is none of this world's members. */
   stranger(id: string, disk: VirtualDisk, clock: ProcessClock, machine: StateMachine): Member {
-    const { network, register, cipher, weather } = this;
+    const { network, register, cipher, signedRuns, weather } = this;
     const prng = this.#prng.fork(`stranger ${id}`);
     return new Member({
       namespace: 'simulation',
       label: id,
       clock,
       random: (count) => prng.bytes(count),
+      ...(weather.hasKeys ? { signedRuns: () => signedRuns } : {}),
       createStorage: () => disk.storage(clock),
       network: () =>
         Promise.resolve({
@@ -386,9 +389,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.#impostors.visit(count, withinMs);
   }
 
+  newReplica(random: RandomBytes): Pick<StoredRun, 'nodeId' | 'key'> {
+    if (this.weather.hasKeys) return this.signedRuns.create(random);
+    return { nodeId: hexFromBytes(random(16)), key: null };
+  }
+
   ghost(id: string): ReturnType<ImpostorsWorld['ghost']> {
-    const { clock, network, cipher } = this;
-    return { id, clock, network, cipher };
+    const { clock, network, cipher, signedRuns, weather } = this;
+    return { id, clock, network, cipher, signedRuns: weather.hasKeys ? signedRuns : null };
   }
 
   #checkSent(frame: Uint8Array): void {

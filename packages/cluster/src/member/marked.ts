@@ -116,7 +116,8 @@ function isRefusal(error: unknown): error is QuorateError {
   return isQuorateError(error, 'REPLICA_ROLLED_BACK') || isQuorateError(error, 'REPLICA_CLONED');
 }
 
-function ignoreExpected(error: unknown): void {
+/** For what is tried again or does without: anything but a failure of ours. */
+export function ignoreExpected(error: unknown): void {
   if (!isQuorateError(error)) throw error;
 }
 

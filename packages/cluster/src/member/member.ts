@@ -36,7 +36,7 @@ import type { Charge, Fork, HostedReplica } from '../links/hosted-replica.ts';
 import { found } from './founding.ts';
 import { keepClaim } from './keep-claim.ts';
 import { LinkChanges } from './link-changes.ts';
-import { located, markOf, MarkedStores } from './marked.ts';
+import { ignoreExpected, located, markOf, MarkedStores } from './marked.ts';
 import { MemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
@@ -272,10 +272,11 @@ export class Member implements Consensus, HostedReplica {
 
   facts(): RunFacts {
     if (this.#opened === null) throw new RangeError('Cannot describe this member: not open');
-    const { run, storage, opening } = this.#opened;
+    const { run, storage, opening, key } = this.#opened;
     return {
       ...run,
       opening,
+      proof: this.#options.signedRuns?.()?.proof(key, run, this.#host?.id ?? '') ?? null,
       clusterId: this.#replica === null ? null : (this.#genesis?.clusterId ?? null),
       generation: this.#genesis?.generation ?? 0,
       label: this.#options.label,
@@ -433,6 +434,7 @@ export class Member implements Consensus, HostedReplica {
       random,
       create,
       topics: this.#options.topics?.(),
+      signedRuns: this.#options.signedRuns?.() ?? null,
     });
     this.#opened = opened;
     this.#voters = votersIn(opened.loaded);
@@ -453,6 +455,7 @@ export class Member implements Consensus, HostedReplica {
       cipher: network.cipher,
       clock: this.#clock,
       random: this.#options.random,
+      signedRuns: this.#options.signedRuns?.() ?? null,
       rendezvous: network.rendezvous,
       onRefused: (_host, error) => {
         this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');
@@ -783,10 +786,6 @@ export class Member implements Consensus, HostedReplica {
     this.#running.reject(reason);
     this.#onLinksChanged();
   }
-}
-
-function ignoreExpected(error: unknown): void {
-  if (!isQuorateError(error)) throw error;
 }
 
 const leaveTimeoutMs = 20_000;
