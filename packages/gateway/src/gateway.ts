@@ -33,7 +33,7 @@ import { exportLines, streamBody } from './body-stream.ts';
 import { carryOut, isCallName } from './calls.ts';
 import type { CallContext } from './calls.ts';
 import { descriptorsMax, shareOf } from './descriptor-share.ts';
-import { metricsText } from './metrics.ts';
+import { memberMetrics } from './metrics.ts';
 import { badRequest, overloaded, problemOf } from './problem.ts';
 import type { Problem } from './problem.ts';
 import type { GatewayTarget } from './target.ts';
@@ -412,7 +412,7 @@ class HttpGateway implements Gateway {
   }
 
   #metrics(response: ServerResponse): void {
-    const text = metricsText(this.#target.status, {
+    const text = memberMetrics(this.#target.status, {
       calls: this.#calls,
       callsInFlight: this.#callsInFlight,
       watches: this.#watches,

@@ -1,5 +1,7 @@
 /** A member's numbers in Prometheus' text format 0.0.4. */
 import type { ClusterStatus } from '@quorate/cluster';
+import { metricsText } from '@quorate/contracts/metrics-text';
+import type { Metric } from '@quorate/contracts/metrics-text';
 
 /** What the gateway itself counts. */
 export type GatewayCounters = {
@@ -15,18 +17,16 @@ export type GatewayCounters = {
   readonly watchBytes: number;
 };
 
-export function metricsText(status: ClusterStatus, gateway: GatewayCounters): string {
+export function memberMetrics(status: ClusterStatus, gateway: GatewayCounters): string {
   const { raft } = status;
-  const lines: string[] = [];
+  const metrics: Metric[] = [];
   const metric = (
     name: string,
-    type: 'gauge' | 'counter',
+    type: Metric['type'],
     help: string,
-    samples: readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[],
+    samples: Metric['samples'],
   ): void => {
-    lines.push(`# HELP quorate_${name} ${help}`, `# TYPE quorate_${name} ${type}`);
-    for (const [labels, value] of samples)
-      lines.push(`quorate_${name}${labelText(labels)} ${value}`);
+    metrics.push({ name, type, help, samples });
   };
   const gauge = (name: string, help: string, value: number): void =>
     metric(name, 'gauge', help, [[{}, value]]);
@@ -77,15 +77,7 @@ export function metricsText(status: ClusterStatus, gateway: GatewayCounters): st
   gauge('gateway_answer_bytes', 'Answers that wait to be taken.', gateway.answerBytes);
   gauge('gateway_watch_bytes', 'Events that watches have not taken.', gateway.watchBytes);
   gauge('gateway_watches', 'Open watches of the gateway.', gateway.watches);
-  return `${lines.join('\n')}\n`;
-}
-
-function labelText(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(
-    ([name, value]) =>
-      `${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
-  );
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  return metricsText(metrics);
 }
 
 function snakeCase(name: string): string {

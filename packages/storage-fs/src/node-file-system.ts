@@ -9,7 +9,7 @@ import { createServer, connect } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { FileKind, FileSystem, Machine, OpenFile, SocketState } from './file-system.ts';
-import { withDescriptors } from './descriptors.ts';
+import { withKeptDescriptors } from './descriptors.ts';
 import { corrupt } from './layout.ts';
 
 export const nodeFileSystem: FileSystem = {
@@ -37,7 +37,7 @@ export const nodeFileSystem: FileSystem = {
   },
   async list(path) {
     try {
-      return await withDescriptors(() => readdir(path));
+      return await withKeptDescriptors(() => readdir(path));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
       throw corrupt(path, 0, 'it is a file, wanted a directory');
@@ -48,7 +48,7 @@ export const nodeFileSystem: FileSystem = {
   },
   link: (existing, path) => link(existing, path),
   rename: (from, to) => rename(from, to),
-  remove: (path) => withDescriptors(() => rm(path, { recursive: true, force: true })),
+  remove: (path) => withKeptDescriptors(() => rm(path, { recursive: true, force: true })),
   syncDirectory,
   async listen(directory, name) {
     const place = await socketPlace(directory, name);
@@ -62,7 +62,7 @@ export const nodeFileSystem: FileSystem = {
     // A storage that nobody closed must not keep the process alive.
     server.unref();
     try {
-      await withDescriptors(
+      await withKeptDescriptors(
         () =>
           new Promise<void>((resolve, reject) => {
             server.once('error', reject);
@@ -83,7 +83,7 @@ export const nodeFileSystem: FileSystem = {
     if (!(await isThere(join(directory, name)))) return 'absent';
     const place = await socketPlace(directory, name);
     try {
-      return await withDescriptors(() => connectTo(place.path));
+      return await withKeptDescriptors(() => connectTo(place.path));
     } finally {
       await place.close();
     }
@@ -222,7 +222,7 @@ const openFlags = {
 } as const;
 
 function openDescriptor(path: string, flags: string | number): Promise<number> {
-  return withDescriptors(
+  return withKeptDescriptors(
     () =>
       new Promise((resolve, reject) => {
         fs.open(path, flags, 0o600, (error, descriptor) => {
@@ -304,7 +304,7 @@ async function isThere(path: string): Promise<boolean> {
 
 async function firstLine(path: string): Promise<string> {
   try {
-    return (await withDescriptors(() => readFile(path, 'utf8'))).split('\n')[0]?.trim() ?? '';
+    return (await withKeptDescriptors(() => readFile(path, 'utf8'))).split('\n')[0]?.trim() ?? '';
   } catch {
     return '';
   }

@@ -10,7 +10,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { QuorateError } from '../errors.ts';
-import { systemClock } from '../system.ts';
+import { withDescriptors } from './descriptors.ts';
 
 /** The content of `path`; null where there is none. Rejects with `STORAGE_CORRUPT`. */
 export async function readChecked(path: string): Promise<unknown> {
@@ -100,19 +100,8 @@ export async function writeDurably(folder: string, name: string, bytes: Uint8Arr
   }
 }
 
-/** Without a free descriptor nothing was changed: tried again until there is one (Z46). */
-async function opened(path: string, flags: string | number, mode?: number): Promise<FileHandle> {
-  for (let waitMs = 5; ; waitMs = Math.min(2 * waitMs, 250)) {
-    try {
-      return await open(path, flags, mode);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
-    }
-    await new Promise<void>((resolve) => {
-      systemClock.setTimeout(resolve, waitMs);
-    });
-  }
+function opened(path: string, flags: string | number, mode?: number): Promise<FileHandle> {
+  return withDescriptors(() => open(path, flags, mode));
 }
 
 export function corrupt(path: string, why: string): QuorateError {

@@ -4,13 +4,13 @@
  */
 import { patient, systemClock } from '@quorate/contracts';
 import type { Clock } from '@quorate/contracts';
+import { metricsText } from '@quorate/contracts/metrics-text';
+import type { Metric } from '@quorate/contracts/metrics-text';
 import { integer, milliseconds, takeOptions } from '@quorate/contracts/options';
 import type { Kinds } from '@quorate/contracts/options';
 import type { Certificate } from './certificate.ts';
 import { Door, defaultDoorLimits } from './door.ts';
 import type { DoorLimits, Visit } from './door.ts';
-import { metricsText } from './metrics-text.ts';
-import type { Metric } from './metrics-text.ts';
 import { Origins } from './origins.ts';
 import { plainText } from './plain-requests.ts';
 import type { Page, Pages } from './plain-requests.ts';

@@ -8,6 +8,7 @@ import { QuorateError, assert, systemClock, systemRandom } from '@quorate/contra
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { address } from '@quorate/contracts/addresses';
 import { listeningKinds } from '@quorate/contracts/listening';
+import type { Metric } from '@quorate/contracts/metrics-text';
 import {
   callback,
   flag,
@@ -29,7 +30,6 @@ import { connectionGater, connectionManager } from '../host/host.ts';
 import { listenAddresses, namesOf } from '../listening/addresses.ts';
 import { Listening } from '../listening/listening.ts';
 import type { ListeningOptions } from '../listening/listening.ts';
-import type { Metric } from '../listening/metrics-text.ts';
 import { sourceOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';

@@ -5,7 +5,6 @@ export type Metric = {
   readonly name: string;
   readonly type: 'gauge' | 'counter';
   readonly help: string;
-  /** Labels hold letters, digits and `_` only. */
   readonly samples: readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 };
 
@@ -19,6 +18,10 @@ export function metricsText(metrics: readonly Metric[]): string {
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
