@@ -54,7 +54,7 @@ export { patient } from './patient-clock.ts';
 export { registerValueBytesMax } from './register.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';
 export type { ActiveCluster, Announcement, Rendezvous } from './rendezvous.ts';
-export { givenUpCountMax, nextRun, pastCountMax } from './run.ts';
+export { givenUpCountMax, isRefusalCode, nextRun, pastCountMax } from './run.ts';
 export type { Mark, OpenOptions, Run, RunId, StoredRun } from './run.ts';
 export type { ApplyContext, StateMachine } from './state-machine.ts';
 export { systemClock, systemRandom } from './system.ts';

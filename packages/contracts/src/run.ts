@@ -33,6 +33,11 @@ export type Mark = {
   readonly seatGivenUp: boolean;
 };
 
+/** Does it say that a replica was put back, or copied? */
+export function isRefusalCode(code: unknown): code is Mark['code'] {
+  return code === 'REPLICA_ROLLED_BACK' || code === 'REPLICA_CLONED';
+}
+
 /** What a store keeps of its replica: its latest run, and whether another may follow. */
 export type StoredRun = Run & { readonly mark: Mark | null };
 

@@ -3,7 +3,7 @@
  * register. One seed draws everything. After the storm all faults heal, and then there must be one
  * cluster again, with everything acknowledged in it, once.
  */
-import { QuorateError } from '@quorate/contracts';
+import { QuorateError, isRefusalCode } from '@quorate/contracts';
 import { Member, createPolicy } from '@quorate/cluster';
 import type { Cipher, StateMachine } from '@quorate/contracts';
 import type { MemberInfo } from '@quorate/cluster';
@@ -353,8 +353,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   /** Z38: whoever was told that it must not go on has that on its disk when it ends. */
   #checkMarked({ host, member }: SimProcess): void {
     const { phase, reason } = member.status;
-    const isRefused = reason === 'REPLICA_ROLLED_BACK' || reason === 'REPLICA_CLONED';
-    if (phase !== 'stopped' || !isRefused) return;
+    if (phase !== 'stopped' || !isRefusalCode(reason)) return;
     if (host.nodeId !== null) this.#storm.refused.add(host.nodeId);
     if (host.disk.platter.identity?.mark != null) return;
     violated('mark', `${host.id} ends as refused, and is not marked (Z38)`);

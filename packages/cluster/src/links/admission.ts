@@ -15,7 +15,15 @@ import type { Charge, HostedReplica } from './hosted-replica.ts';
 import type { LinkMemory } from './link-memory.ts';
 import type { Peer } from './peer.ts';
 import type { Witness } from './witness-records.ts';
-import { counts, errorOf, isKept, isOfBranch, lackOf, objection } from './witnesses.ts';
+import {
+  counts,
+  errorOf,
+  isKept,
+  isOfBranch,
+  lackOf,
+  objection,
+  refusalCodeOf,
+} from './witnesses.ts';
 import type { Witnesses } from './witnesses.ts';
 
 export type AdmissionOptions = {
@@ -231,7 +239,7 @@ export class Admission {
 
   #refuse(peer: Peer, facts: RunFacts, error: QuorateError): void {
     const { witnesses, clock, refused } = this.#options;
-    const code = error.code === 'REPLICA_CLONED' ? 'REPLICA_CLONED' : 'REPLICA_ROLLED_BACK';
+    const code = refusalCodeOf(error);
     if (witnesses.refuse(facts, code, peer.link.host)) this.#say(facts.nodeId);
     refused(peer.link.host, error);
     // Not at once: that the branch is refused is what the other side must hear of it.

@@ -7,6 +7,7 @@ import {
   asMap,
   asNullable,
   asText,
+  isRefusalCode,
   pastCountMax,
   QuorateError,
 } from '@quorate/contracts';
@@ -68,7 +69,7 @@ export function openingFrom(value: unknown): Opening {
 }
 
 export function witnessesFrom(value: unknown): Witness[] {
-  return asArray(value, 'witnesses', witnessCountMax).map((item) => {
+  return asArray(value, 'witnesses', witnessesSaidMax).map((item) => {
     const map = asMap(item, 'witness');
     return {
       nodeId: asId(map['nodeId'], 'nodeId'),
@@ -112,10 +113,10 @@ export function pastFrom(value: unknown): string[] {
 }
 
 function codeFrom(value: unknown): Mark['code'] {
-  if (value === 'REPLICA_CLONED' || value === 'REPLICA_ROLLED_BACK') return value;
+  if (isRefusalCode(value)) return value;
   throw new QuorateError('BAD_REQUEST', `Cannot read a refusal of kind ${String(value)}`);
 }
 
 /** Voters stand first and are few: a hello of any member of a cluster stays within this. */
-const witnessCountMax = 1_024;
-const refusedCountMax = 1_024;
+const witnessesSaidMax = 1_024;
+export const refusedCountMax = 1_024;

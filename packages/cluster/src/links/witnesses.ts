@@ -6,10 +6,11 @@
  * other one by that, before it votes for anybody.
  */
 import type { Message, NodeId } from '@quorate/core';
-import { QuorateError } from '@quorate/contracts';
+import { isRefusalCode, QuorateError } from '@quorate/contracts';
 import type { HostId, LoadedLog } from '@quorate/contracts';
 import { comesFrom, forkOf, relationOf } from './branch.ts';
 import type { History } from './branch.ts';
+import { refusedCountMax } from './witness-records.ts';
 import type { Opening, RefusedBranch, Witness, WitnessedRun } from './witness-records.ts';
 
 /** The run that a newcomer is measured by, and where it lives. */
@@ -306,6 +307,11 @@ export function errorOf({ nodeId, epoch }: WitnessedRun, refused: RefusedBranch)
   return new QuorateError(code, `Cannot hear run ${epoch} of ${nodeId}: ${text}`);
 }
 
+/** What a run is refused as for `error`. */
+export function refusalCodeOf({ code }: QuorateError): RefusedBranch['code'] {
+  return isRefusalCode(code) ? code : 'REPLICA_ROLLED_BACK';
+}
+
 /** Did a person decide for this run, against what is known here (Z48)? */
 export function isKept(
   run: WitnessedRun,
@@ -356,4 +362,3 @@ function restsOnDurableTerm(message: Message): boolean {
 
 /** Members of a cluster, and some that were; about 150 bytes each. */
 const witnessCountMax = 256;
-const refusedCountMax = 1_024;

@@ -1,12 +1,13 @@
 /** Replicas that others refused, and what is written beside their logs (Z38). */
 import type { Membership, NodeId } from '@quorate/core';
-import { isQuorateError, QuorateError } from '@quorate/contracts';
+import { isQuorateError, isRefusalCode, QuorateError } from '@quorate/contracts';
 import type { LogStorage, Mark, OpenOptions } from '@quorate/contracts';
 import type { Charge } from '../links/hosted-replica.ts';
+import { refusalCodeOf } from '../links/witnesses.ts';
 
 /** What a charge leaves beside the log of the replica that it ends. */
 export function markOf({ error, by, others }: Charge): Mark {
-  const code = error.code === 'REPLICA_CLONED' ? 'REPLICA_CLONED' : 'REPLICA_ROLLED_BACK';
+  const code = refusalCodeOf(error);
   return { code, message: `${error.message}, says ${by}`, others, seatGivenUp: false };
 }
 
@@ -113,10 +114,11 @@ export function located(error: QuorateError, place: string | undefined): Quorate
 }
 
 function isRefusal(error: unknown): error is QuorateError {
-  return isQuorateError(error, 'REPLICA_ROLLED_BACK') || isQuorateError(error, 'REPLICA_CLONED');
+  return isQuorateError(error) && isRefusalCode(error.code);
 }
 
-function ignoreExpected(error: unknown): void {
+/** For what may fail without harm, in the ways that are foreseen. */
+export function ignoreExpected(error: unknown): void {
   if (!isQuorateError(error)) throw error;
 }
 

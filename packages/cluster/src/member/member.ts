@@ -36,7 +36,7 @@ import type { Charge, Fork, HostedReplica } from '../links/hosted-replica.ts';
 import { found } from './founding.ts';
 import { keepClaim } from './keep-claim.ts';
 import { LinkChanges } from './link-changes.ts';
-import { located, markOf, MarkedStores } from './marked.ts';
+import { ignoreExpected, located, markOf, MarkedStores } from './marked.ts';
 import { MemberCache } from './member-cache.ts';
 import type { MemberNetwork, MemberOptions } from './member-options.ts';
 import { MemberStatus } from './member-status.ts';
@@ -783,10 +783,6 @@ export class Member implements Consensus, HostedReplica {
     this.#running.reject(reason);
     this.#onLinksChanged();
   }
-}
-
-function ignoreExpected(error: unknown): void {
-  if (!isQuorateError(error)) throw error;
 }
 
 const leaveTimeoutMs = 20_000;

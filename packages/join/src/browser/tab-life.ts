@@ -7,7 +7,7 @@
  * Each replica is a host of its own: one that is handed to another tab takes no link of its
  * neighbours along.
  */
-import { isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
+import { isQuorateError, isRefusalCode, madeWithAnotherSecret } from '@quorate/contracts';
 import { Member, Neighbours } from '@quorate/cluster';
 import type { LogStorage, QuorateError, StateMachine, Transport } from '@quorate/contracts';
 import type { ClusterStatus, MemberNetwork, MemberOptions } from '@quorate/cluster';
@@ -318,9 +318,7 @@ export function hasMoved(failure: QuorateError | null): boolean {
 
 /** Others found that this replica was copied or put back: it is marked, and the slot begins anew. */
 export function wasRefused(failure: QuorateError | null): boolean {
-  const isRefusal =
-    isQuorateError(failure, 'REPLICA_ROLLED_BACK') || isQuorateError(failure, 'REPLICA_CLONED');
-  return isRefusal && failure.outcome === 'unknown';
+  return failure !== null && isRefusalCode(failure.code) && failure.outcome === 'unknown';
 }
 
 function memory(): LogStorage {
