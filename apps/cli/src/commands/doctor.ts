@@ -1,7 +1,7 @@
 /** `quorate doctor`: what only a person can decide about the data of a member. */
-import { createInterface } from 'node:readline/promises';
 import { findReplica, keepThis } from '@quorate/join/doctor';
 import type { FoundReplica } from '@quorate/join/doctor';
+import { ask } from '../ask.ts';
 import type { Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
 import { shortId } from '../output.ts';
@@ -43,11 +43,5 @@ async function isConfirmed(
       'If you keep it, the other copy is refused from now on, and what only that one had\n' +
       'acknowledged may be lost. Stop the other one first.',
   );
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await prompt.question(`Type ${wanted} to keep this one: `, { signal: stop });
-    return answer.trim() === wanted;
-  } finally {
-    prompt.close();
-  }
+  return (await ask(`Type ${wanted} to keep this one: `, stop)) === wanted;
 }

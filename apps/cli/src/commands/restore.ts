@@ -1,8 +1,8 @@
 /** `quorate restore` */
-import { createInterface } from 'node:readline/promises';
 import { restoreBackup } from '@quorate/join/node';
 import type { RestoreOptions, RestorePlan } from '@quorate/join/node';
 import { dialAddress } from '../addresses.ts';
+import { ask } from '../ask.ts';
 import type { Run } from '../command.ts';
 import { readLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
@@ -61,15 +61,6 @@ async function confirm(plan: RestorePlan, flags: Flags, output: Output): Promise
 
 function canAsk(output: Output): boolean {
   return !output.json && process.stdin.isTTY && process.stderr.isTTY;
-}
-
-async function ask(question: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await lines.question(question)).trim();
-  } finally {
-    lines.close();
-  }
 }
 
 async function optionsOf(flags: Flags, output: Output): Promise<Omit<RestoreOptions, 'backup'>> {

@@ -75,6 +75,15 @@ async function memberOnce(): Promise<{ readonly code: string | null; readonly me
   }
 }
 
+/** A start says that what lies at `path` is damaged, and changes nothing. */
+async function isCorruptAt(path: string): Promise<void> {
+  const before = pictureOf(dataDir);
+  const { code, message } = await memberOnce();
+  expect(code).toBe('STORAGE_CORRUPT');
+  expect(message).toContain(path);
+  expect(pictureOf(dataDir)).toEqual(before);
+}
+
 describe('a member', () => {
   const files = [
     'host-key',
@@ -90,11 +99,7 @@ describe('a member', () => {
       expect(await memberOnce()).toMatchObject({ code: null });
       const path = join(dataDir, 'test', file);
       mishaps[mishap]?.(path);
-      const before = pictureOf(dataDir);
-      const { code, message } = await memberOnce();
-      expect(code).toBe('STORAGE_CORRUPT');
-      expect(message).toContain(path);
-      expect(pictureOf(dataDir)).toEqual(before);
+      await isCorruptAt(path);
     },
   );
 
@@ -109,22 +114,14 @@ describe('a member', () => {
     expect(await memberOnce()).toMatchObject({ code: null });
     const path = join(dataDir, 'test', file);
     rmSync(path, { recursive: true });
-    const before = pictureOf(dataDir);
-    const { code, message } = await memberOnce();
-    expect(code).toBe('STORAGE_CORRUPT');
-    expect(message).toContain(path);
-    expect(pictureOf(dataDir)).toEqual(before);
+    await isCorruptAt(path);
   });
 
   test('T5 all segments of the log gone: no fresh member, and nothing changed', async () => {
     expect(await memberOnce()).toMatchObject({ code: null });
     const log = join(dataDir, 'test/log/replica/log');
     for (const name of readdirSync(log)) rmSync(join(log, name));
-    const before = pictureOf(dataDir);
-    const { code, message } = await memberOnce();
-    expect(code).toBe('STORAGE_CORRUPT');
-    expect(message).toContain(log);
-    expect(pictureOf(dataDir)).toEqual(before);
+    await isCorruptAt(log);
   });
 
   test.each([0, 64, 100])(
@@ -150,11 +147,7 @@ describe('a member', () => {
       mkdirSync(path, { recursive: true });
       renameSync(path, moved);
       symlinkSync(moved, path);
-      const before = pictureOf(dataDir);
-      const { code, message } = await memberOnce();
-      expect(code).toBe('STORAGE_CORRUPT');
-      expect(message).toContain(path);
-      expect(pictureOf(dataDir)).toEqual(before);
+      await isCorruptAt(path);
     },
   );
 
@@ -177,11 +170,7 @@ describe('a member', () => {
       const path = join(dataDir, 'test/log/replica/cache');
       writeFileSync(path, 'whatever');
       mishaps[mishap]?.(path);
-      const before = pictureOf(dataDir);
-      const { code, message } = await memberOnce();
-      expect(code).toBe('STORAGE_CORRUPT');
-      expect(message).toContain(path);
-      expect(pictureOf(dataDir)).toEqual(before);
+      await isCorruptAt(path);
     },
   );
 
