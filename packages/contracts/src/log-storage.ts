@@ -1,5 +1,5 @@
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
-import type { Mark, OpenOptions, Run } from './run.ts';
+import type { Mark, OpenedRun, OpenOptions } from './run.ts';
 
 export type LoadedLog = {
   /** All zeros and null for a replica that has never persisted anything. */
@@ -32,7 +32,7 @@ export interface LogStorage {
    * (`nextRun`), durably, before it resolves (Z1, Z5, Z48). Called once, first. A marked replica
    * rejects with the mark's code, with the mark in `details`, and stays as it is (Z38).
    */
-  open(options: OpenOptions): Promise<Run>;
+  open(options: OpenOptions): Promise<OpenedRun>;
 
   /**
    * Writes beside the log why this replica must not be opened again by itself (Z38); durable once it

@@ -33,19 +33,27 @@ export type Mark = {
   readonly seatGivenUp: boolean;
 };
 
+/**
+ * A run for whoever opened it, with the secret half of its replica's key pair (Z39): hex digits, or null
+ * where replicas have none. It leaves neither this process nor the store.
+ */
+export type OpenedRun = Run & { readonly key: string | null };
+
 /** Does it say that a replica was put back, or copied? */
 export function isRefusalCode(code: unknown): code is Mark['code'] {
   return code === 'REPLICA_ROLLED_BACK' || code === 'REPLICA_CLONED';
 }
 
 /** What a store keeps of its replica: its latest run, and whether another may follow. */
-export type StoredRun = Run & { readonly mark: Mark | null };
+export type StoredRun = OpenedRun & { readonly mark: Mark | null };
 
 export type OpenOptions = {
   /** May an empty store become a new replica? False on an empty store: `STORAGE_LOST`. */
   readonly create: boolean;
   /** The identity it gets then: 32 lowercase hex digits from 16 random bytes. */
   readonly newNodeId: NodeId;
+  /** The key that goes with that identity, if it has one (`RunSigner.create`). Default null. */
+  readonly newKey?: string | null;
   /** This opening's nonce: 16 lowercase hex digits. */
   readonly nonce: string;
   /**
@@ -71,16 +79,24 @@ export type OpenOptions = {
  * where a replica is marked and nobody said to keep it.
  */
 export function nextRun(stored: StoredRun | null, options: OpenOptions): StoredRun {
-  const { newNodeId, nonce, keepThis = false, asMarked = false } = options;
+  const { newNodeId, newKey = null, nonce, keepThis = false, asMarked = false } = options;
   if (stored === null) {
-    return { nodeId: newNodeId, epoch: 1, nonce, past: [], givenUp: [], mark: null };
+    return {
+      nodeId: newNodeId,
+      key: newKey,
+      epoch: 1,
+      nonce,
+      past: [],
+      givenUp: [],
+      mark: null,
+    };
   }
-  const { nodeId, epoch, mark } = stored;
+  const { nodeId, key, epoch, mark } = stored;
   if (mark !== null && asMarked) return stored;
   if (mark !== null && !keepThis) throw refusalOf(nodeId, mark);
   const past = [stored.nonce, ...stored.past].slice(0, pastCountMax);
   const givenUp = [...(mark?.others ?? []), ...stored.givenUp].slice(0, givenUpCountMax);
-  return { nodeId, epoch: epoch + 1, nonce, past, givenUp, mark: null };
+  return { nodeId, key, epoch: epoch + 1, nonce, past, givenUp, mark: null };
 }
 
 /** What is said of a marked replica, at each try to open it. */

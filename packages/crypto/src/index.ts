@@ -5,6 +5,7 @@ export type { CipherOptions, NamespaceCipher } from './cipher.ts';
 export { deriveSecret, passphraseCharactersMin } from './passphrase.ts';
 export type { DeriveOptions } from './passphrase.ts';
 export { recordOverheadBytes, recordValueBytesMax, verifyRecord } from './record.ts';
+export { runSigner } from './run-signer.ts';
 export { ringSecretsMax } from './secret.ts';
 export { generateSecret, parseSecret } from './secret-text.ts';
 export type { Secret, SecretSource } from './secret.ts';

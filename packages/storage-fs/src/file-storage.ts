@@ -19,7 +19,7 @@ import type {
   LogStorage,
   Mark,
   OpenOptions,
-  Run,
+  OpenedRun,
   StoredRun,
 } from '@quorate/contracts';
 import type { HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
@@ -67,7 +67,7 @@ export class FileStorage implements LogStorage {
   #closing: Promise<void> | null = null;
   #lock: DirectoryLock | null = null;
   #lockVerifiedAtMs = 0;
-  #run: Run | null = null;
+  #run: OpenedRun | null = null;
   #extent: Extent | null = null;
   #log: SegmentLog | null = null;
   #snapshots: SnapshotStore | null = null;
@@ -103,7 +103,7 @@ export class FileStorage implements LogStorage {
     });
   }
 
-  async open(options: OpenOptions): Promise<Run> {
+  async open(options: OpenOptions): Promise<OpenedRun> {
     assert(this.#state === 'new', 'open() is called once, first');
     this.#state = 'opening';
     try {
@@ -293,7 +293,7 @@ export class FileStorage implements LogStorage {
     return this.#closing;
   }
 
-  async #open(options: OpenOptions): Promise<Run> {
+  async #open(options: OpenOptions): Promise<OpenedRun> {
     const { directory, replica } = this.#layout;
     const fileSystem = this.#fileSystem;
     if (!options.create && !(await namesIn(fileSystem, directory)).includes('replica')) {
@@ -371,7 +371,7 @@ export class FileStorage implements LogStorage {
     await syncing(`make ${replica} durable`, this.#fileSystem.syncDirectory(directory));
   }
 
-  #use({ mark: _, ...run }: StoredRun, extent: Extent): Run {
+  #use({ mark: _, ...run }: StoredRun, extent: Extent): OpenedRun {
     const { replica } = this.#layout;
     this.#run = run;
     this.#extent = extent;
@@ -579,7 +579,7 @@ export class FileStorage implements LogStorage {
     );
   }
 
-  #opened(): Run {
+  #opened(): OpenedRun {
     assert(this.#run !== null, 'open() made the run');
     return this.#run;
   }

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
-import type { StoredRun } from '@quorate/contracts';
+import type { Mark, Run, StoredRun } from '@quorate/contracts';
 import { checkedBytes } from '@quorate/contracts/files';
 import type { FileSystem } from './file-system.ts';
 import { layoutOf, readCheckedFile, replaceFile } from './layout.ts';
@@ -31,22 +31,28 @@ export async function readIdentity(
 
 /**
  * What the store in a data directory says of its replica, for a look from outside: nothing is locked
- * or changed. Null where there is none. Rejects with `STORAGE_CORRUPT`, `OUTDATED`.
+ * or changed, and the key is not looked at. Null where there is none. Rejects with `STORAGE_CORRUPT`,
+ * `OUTDATED`.
  */
-export function storedRunIn(directory: string): Promise<StoredRun | null> {
-  return readIdentity(nodeFileSystem, layoutOf(directory).replica);
+export async function storedRunIn(
+  directory: string,
+): Promise<(Run & { readonly mark: Mark | null }) | null> {
+  const stored = await readIdentity(nodeFileSystem, layoutOf(directory).replica);
+  if (stored === null) return null;
+  const { key: _, ...run } = stored;
+  return run;
 }
 
 /** Durable once it resolves. */
 export async function writeIdentity(
   fileSystem: FileSystem,
   directory: string,
-  { nodeId, epoch, nonce, past, givenUp, mark }: StoredRun,
+  { nodeId, key, epoch, nonce, past, givenUp, mark }: StoredRun,
 ): Promise<void> {
   const format = identityFormat;
-  const bytes = checkedBytes({ format, nodeId, epoch, nonce, past, givenUp, mark });
+  const bytes = checkedBytes({ format, nodeId, key, epoch, nonce, past, givenUp, mark });
   await replaceFile(fileSystem, directory, identityName, bytes);
 }
 
 const identityName = 'identity';
-const identityFormat = 2;
+const identityFormat = 3;

@@ -6,7 +6,14 @@
  * moment in which it begins to count; one that replaces the log holds the queue until it is there.
  */
 import { QuorateError, assert, isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
-import type { Chunks, LoadedLog, LogStorage, Mark, OpenOptions, Run } from '@quorate/contracts';
+import type {
+  Chunks,
+  LoadedLog,
+  LogStorage,
+  Mark,
+  OpenOptions,
+  OpenedRun,
+} from '@quorate/contracts';
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import { get, promisifyRequest, set } from 'idb-keyval';
 import { holdsLog } from './holds-log.ts';
@@ -62,7 +69,7 @@ export class IndexedDbStorage implements LogStorage {
 
   #state: 'new' | 'opening' | 'open' | 'loaded' | 'closed' = 'new';
   #failure: Error | null = null;
-  #opening: Promise<Run> | null = null;
+  #opening: Promise<OpenedRun> | null = null;
   #closing: Promise<void> | null = null;
   #lock: HeldLock | null = null;
   /** Groups in the database, by number; the last one holds the hard state. */
@@ -101,7 +108,7 @@ export class IndexedDbStorage implements LogStorage {
     this.#database.prepare();
   }
 
-  async open(options: OpenOptions): Promise<Run> {
+  async open(options: OpenOptions): Promise<OpenedRun> {
     assert(this.#state === 'new', 'open() is called once, first');
     this.#state = 'opening';
     this.#opening = this.#open(options);
@@ -243,7 +250,7 @@ export class IndexedDbStorage implements LogStorage {
     void this.#releaseLock();
   }
 
-  async #open(options: OpenOptions): Promise<Run> {
+  async #open(options: OpenOptions): Promise<OpenedRun> {
     try {
       await this.#takeLock(options.topics);
       const run = await this.#database.claim(options);
@@ -442,7 +449,7 @@ export class IndexedDbStorage implements LogStorage {
     work: (place: {
       readonly useStore: ReplicaDatabase['useStore'];
       readonly generation: number;
-      readonly run: Run;
+      readonly run: OpenedRun;
     }) => Promise<void>,
   ): Promise<void> {
     const { useStore, generation, run } = this.#database;

@@ -48,7 +48,7 @@ export type ArchiveHead = {
 
 export const databaseVersion = 1;
 export const storeName = 'quorate';
-export const headFormat = 2;
+export const headFormat = 3;
 export const headKey = 'replica';
 export const generationKey = 'generation';
 

@@ -5,7 +5,7 @@
  * was under way when one was lost had happened.
  */
 import { QuorateError, assert, madeWithAnotherSecret, nextRun } from '@quorate/contracts';
-import type { Mark, OpenOptions, Run } from '@quorate/contracts';
+import type { Mark, OpenOptions, OpenedRun } from '@quorate/contracts';
 import type { UseStore } from 'idb-keyval';
 import { DatabaseConnection, lost } from './database-connection.ts';
 import type { DatabaseConnectionOptions, Mode } from './database-connection.ts';
@@ -43,7 +43,7 @@ export class ReplicaDatabase {
   }
 
   /** This run, once it was claimed. */
-  get run(): Run {
+  get run(): OpenedRun {
     assert(this.#head !== null, 'claim() comes first');
     return runOf(this.#head);
   }
@@ -72,7 +72,7 @@ export class ReplicaDatabase {
    * Rejects with `BAD_SECRET`, `STORAGE_LOST`, `STORAGE_FULL`, `STORAGE_FAILED`, or `OUTDATED` for a database
    * that a newer release wrote (Z20).
    */
-  async claim(options: OpenOptions): Promise<Run> {
+  async claim(options: OpenOptions): Promise<OpenedRun> {
     const { create, topics } = options;
     // A claim that is made a second time, after a lost connection, costs an epoch and nothing else.
     const { head, rows } = await this.#connection.run<{ readonly head: Head; readonly rows: Rows }>(
@@ -206,8 +206,8 @@ export class ReplicaDatabase {
 
 const noRows: Rows = { logKeys: [], logValues: [], snapshot: undefined, chunkKeys: [] };
 
-function runOf({ nodeId, epoch, nonce, past, givenUp }: Head): Run {
-  return { nodeId, epoch, nonce, past, givenUp };
+function runOf({ nodeId, key, epoch, nonce, past, givenUp }: Head): OpenedRun {
+  return { nodeId, key, epoch, nonce, past, givenUp };
 }
 
 function readRows(store: IDBObjectStore, generation: number, done: (rows: Rows) => void): void {

@@ -154,9 +154,9 @@ test('Z20 a database of a newer release is OUTDATED and stays untouched', async 
   await rejectsWith(medium.storage().open(openOptions(2)), 'OUTDATED');
   const other = new FakeMedium();
   await (await opened(other.storage())).storage.close();
-  await other.tamper((store) => store.put({ format: 3 }, 'replica'));
+  await other.tamper((store) => store.put({ format: 99 }, 'replica'));
   await rejectsWith(other.storage().open(openOptions(2)), 'OUTDATED');
-  expect((await other.tamper((store) => store.get('replica'))).result).toEqual({ format: 3 });
+  expect((await other.tamper((store) => store.get('replica'))).result).toEqual({ format: 99 });
 });
 
 test('a snapshot that was to replace the log and did not come takes its followers with it', async () => {

@@ -1,7 +1,7 @@
 /** What the cases of the log storage suite share: data to write, and ways to compare. */
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { LoadedLog, LogStorage } from '../log-storage.ts';
-import type { Run } from '../run.ts';
+import type { OpenedRun } from '../run.ts';
 
 export const nodeIdA: string = '0123456789abcdef0123456789abcdef';
 export const nodeIdB: string = 'ffeeddccbbaa99887766554433221100';
@@ -24,7 +24,7 @@ export type Case = readonly [string, (medium: LogStorageMedium) => Promise<void>
 /** An open and loaded storage with everything that came out of opening it. */
 export type Opened = {
   readonly storage: LogStorage;
-  readonly run: Run;
+  readonly run: OpenedRun;
   readonly log: LoadedLog;
 };
 
@@ -33,10 +33,10 @@ export function nonceOf(number: number): string {
   return number.toString(16).padStart(16, '0');
 }
 
-/** Run `epoch` of the first replica: `nonces` are its own and those before it. */
-export function runOf(epoch: number, nonces: readonly number[]): Run {
+/** OpenedRun `epoch` of the first replica: `nonces` are its own and those before it. */
+export function runOf(epoch: number, nonces: readonly number[]): OpenedRun {
   const [nonce = '', ...past] = nonces.map(nonceOf);
-  return { nodeId: nodeIdA, epoch, nonce, past, givenUp: [] };
+  return { nodeId: nodeIdA, key: null, epoch, nonce, past, givenUp: [] };
 }
 
 export async function openAndLoad(storage: LogStorage, nonce: number = 1): Promise<Opened> {

@@ -32,6 +32,22 @@ export const markCases: readonly Case[] = [
     },
   ],
   [
+    'open() gives the key that the replica was made with, in each run and through each mark (Z39)',
+    async (medium) => {
+      const key = '5e'.repeat(32);
+      const options = { create: true, newNodeId: nodeIdA, newKey: key };
+      const first = medium.storage();
+      same((await first.open({ ...options, nonce: nonceOf(1) })).key, key, 'the key of the first');
+      await first.mark(markOf('REPLICA_CLONED', []));
+      await first.close();
+      const kept = medium.storage();
+      const other = { ...options, newNodeId: nodeIdB, newKey: '00'.repeat(32) };
+      const run = await kept.open({ ...other, nonce: nonceOf(2), keepThis: true });
+      same(run, { ...runOf(2, [2, 1]), key }, 'the second run');
+      await kept.close();
+    },
+  ],
+  [
     'mark() keeps open() from opening again, however often, and leaves the run as it is (Z38)',
     async (medium) => {
       const first = await openAndLoad(medium.storage());

@@ -9,7 +9,7 @@ import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core
 import type { Chunks, LoadedLog, LogStorage } from '../log-storage.ts';
 import { QuorateError, assert, madeWithAnotherSecret } from '../errors.ts';
 import { nextRun } from '../run.ts';
-import type { Mark, OpenOptions, Run, StoredRun } from '../run.ts';
+import type { Mark, OpenOptions, OpenedRun, StoredRun } from '../run.ts';
 
 export type MemoryDiskOptions = {
   /** What storages on this disk say of themselves. False by default: memory forgets (Z16). */
@@ -248,7 +248,7 @@ export class MemoryStorage implements LogStorage {
     this.durable = disk.durable;
   }
 
-  async open(options: OpenOptions): Promise<Run> {
+  async open(options: OpenOptions): Promise<OpenedRun> {
     assert(this.#state === 'new', 'open() is called once');
     this.#state = 'opening';
     try {
