@@ -12,7 +12,6 @@ export const later = {
   F13: 'healing is not built',
   K5: 'leases of keys are not built; sessions expire by Z27',
   K6: 'locks are not built',
-  Z39: 'not built yet',
   Z49: 'holds and sleeping namespaces are not built',
   Z51: 'the outbox is not built',
   Z53: 'a relay decides alone; groups are not built',

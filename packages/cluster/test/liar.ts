@@ -33,6 +33,7 @@ export class Liar implements HostedReplica {
       label: 'liar',
       durable: true,
       opening: { term: 0, votedFor: null, lastIndex: 0 },
+      proof: null,
       ...facts,
     };
     this.nodeId = this.#facts.nodeId;

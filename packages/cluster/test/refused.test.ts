@@ -2,7 +2,7 @@
  * Refusals that last, with whole members (Z38, Z48, Z54, Z55): copies that are laid over a disk, at
  * their first start and at every later one, and copies that run beside their originals.
  */
-import { createPlainCipher, MemoryStorage } from '@quorate/contracts/memory';
+import { createPlainCipher, createPlainSigner, MemoryStorage } from '@quorate/contracts/memory';
 import type { MemoryDisk } from '@quorate/contracts/memory';
 import { describe, expect, test } from 'vitest';
 import { Host } from '../src/links/host.ts';
@@ -14,6 +14,11 @@ import { voters, World } from './world.ts';
 
 const three = ['l1', 'l2', 'l3'] as const;
 type Three = [Member, Member, Member];
+/** Z39: what ends a replica with a key is what another branch of it signed, and nobody's bare word. */
+const kinds = [
+  ['with random ids', () => new World()],
+  ['with keys', () => new World({}, createPlainSigner())],
+] as const;
 
 /** Started again, and linked to nobody in particular. */
 function start(world: World, ...names: readonly string[]): Member[] {
@@ -52,9 +57,9 @@ async function t1(world: World): Promise<{ copy: MemoryDisk; l3: Member }> {
   return { copy, l3: third };
 }
 
-describe('T1, a refusal lasts', () => {
+describe.each(kinds)('T1, a refusal lasts, replicas %s', (_, newWorld) => {
   test('T1 Z38 a copy laid over a voter is refused at its first, second and tenth start, and K is read when l2 is back', async () => {
-    const world = new World();
+    const world = newWorld();
     const { l3 } = await t1(world);
     for (let count = 1; count <= 10; count++) {
       const [l1] = start(world, 'l1') as [Member];
@@ -70,7 +75,7 @@ describe('T1, a refusal lasts', () => {
   });
 
   test('T1 Z38 the store itself refuses: a marked replica reaches no network, and its epoch stays', async () => {
-    const world = new World();
+    const world = newWorld();
     await t1(world);
     const [l1] = start(world, 'l1') as [Member];
     await stopped(world, l1);
@@ -86,7 +91,7 @@ describe('T1, a refusal lasts', () => {
   });
 
   test('T1 Z38 the copy laid over it again, without its mark: those who refused it remember', async () => {
-    const world = new World();
+    const world = newWorld();
     const { copy } = await t1(world);
     for (let count = 1; count <= 4; count++) {
       world.layOver('l1', copy);
@@ -96,7 +101,7 @@ describe('T1, a refusal lasts', () => {
   });
 
   test('T1 Z38 Z54 after 300 visitors and a restart of the witness', async () => {
-    const world = new World();
+    const world = newWorld();
     const { l3 } = await t1(world);
     await world.clock.advance(500);
     await visit(world, 300);
@@ -109,7 +114,7 @@ describe('T1, a refusal lasts', () => {
   });
 
   test('T1 Z48 the status of who refused it names the replica and both hosts', async () => {
-    const world = new World();
+    const world = newWorld();
     const { l3 } = await t1(world);
     const [l1] = start(world, 'l1') as [Member];
     await stopped(world, l1);
@@ -120,7 +125,7 @@ describe('T1, a refusal lasts', () => {
   });
 });
 
-describe('Z48, a clone of all meets its original', () => {
+describe.each(kinds)('Z48, a clone of all meets its original, replicas %s', (_, newWorld) => {
   /** Copies of all disks are started beside the originals, with the same secret and network. */
   async function cloned(world: World, names: readonly string[]): Promise<Member[]> {
     const originals = await world.cluster(names);
@@ -138,7 +143,7 @@ describe('Z48, a clone of all meets its original', () => {
   }
 
   test('Z48 T1 idle: the originals never stop, go on writing, and say where the copies are', async () => {
-    const world = new World();
+    const world = newWorld();
     const originals = await cloned(world, three);
     const clones = startClones(world, originals);
     await world.clock.advance(20_000);
@@ -154,7 +159,7 @@ describe('Z48, a clone of all meets its original', () => {
   });
 
   test('Z48 T1 under load: each write of the originals is taken, and none of theirs is lost', async () => {
-    const world = new World();
+    const world = newWorld();
     const originals = await cloned(world, three);
     startClones(world, originals);
     const lines = ['before'];
@@ -171,7 +176,7 @@ describe('Z48, a clone of all meets its original', () => {
   });
 
   test('Z48 T1 originals that restart one after another are let in again, for the copies are refused', async () => {
-    const world = new World();
+    const world = newWorld();
     const originals = await cloned(world, three);
     startClones(world, originals);
     await world.clock.advance(10_000);
@@ -187,7 +192,7 @@ describe('Z48, a clone of all meets its original', () => {
   });
 });
 
-describe('Z55, the seat of a replica that was refused', () => {
+describe.each(kinds)('Z55, the seat of a replica that was refused, replicas %s', (_, newWorld) => {
   /** Starts `name` as a page does: a new replica begins in the next store, and never over a marked one. */
   function startInSlot(world: World, name: string): { member: Member; disks: MemoryDisk[] } {
     const disks: MemoryDisk[] = [];
@@ -204,7 +209,7 @@ describe('Z55, the seat of a replica that was refused', () => {
   }
 
   test('T1 Z55 a voter: the new replica in the slot takes its seat, then its store is marked as given up', async () => {
-    const world = new World();
+    const world = newWorld();
     const { l3 } = await t1(world);
     const [l2] = start(world, 'l2') as [Member];
     await world.ready([l2, l3]);
@@ -227,7 +232,7 @@ describe('Z55, the seat of a replica that was refused', () => {
   });
 
   test('Z55 the next replica of the slot that is refused: the first one is archived, and its store used again', async () => {
-    const world = new World();
+    const world = newWorld();
     const { l3 } = await t1(world);
     const [l2] = start(world, 'l2') as [Member];
     await world.ready([l2, l3]);
@@ -261,7 +266,7 @@ describe('Z55, the seat of a replica that was refused', () => {
   });
 
   test('Z55 a learner: its seat is given up at once, and a Node member stays stopped', async () => {
-    const world = new World();
+    const world = newWorld();
     const members = await world.cluster(['l1', 'l2', 'l3', 'l4']);
     const [learner] = members.filter(
       ({ status }) => !voters(members[0] as Member).includes(status.label),
@@ -290,9 +295,9 @@ describe('Z55, the seat of a replica that was refused', () => {
   });
 });
 
-describe('Z55, a branch ahead of a whole quorum', () => {
+describe.each(kinds)('Z55, a branch ahead of a whole quorum, replicas %s', (_, newWorld) => {
   test('Z55 all voters reverted, one page left: they go on, say so and name recover', async () => {
-    const world = new World();
+    const world = newWorld();
     const voters = await world.cluster(three);
     const page = world.member('page', { mayVote: false });
     void page.start();
@@ -325,11 +330,14 @@ describe('Z55, a branch ahead of a whole quorum', () => {
 /** So many durable replicas of visitors say hello, and go. */
 async function visit(world: World, count: number): Promise<void> {
   for (let n = 1; n <= count; n++) {
-    const nodeId = n.toString(16).padStart(32, '0');
+    const random = { nodeId: n.toString(16).padStart(32, '0'), key: null };
+    const { nodeId, key } = world.signedRuns?.create(seededBytes(1_000 + n)) ?? random;
+    const run = { nodeId, epoch: 1, nonce: nodeId.slice(16), past: [], givenUp: [] };
     const facts: RunFacts = {
-      ...{ nodeId, epoch: 1, nonce: nodeId.slice(16), past: [], givenUp: [] },
+      ...run,
       ...{ clusterId: null, generation: 0, label: 'visitor', durable: true },
       opening: { term: 0, votedFor: null, lastIndex: 0 },
+      proof: world.signedRuns?.proof(key, run, `visitor-${n}`) ?? null,
     };
     const replica: HostedReplica = {
       nodeId,

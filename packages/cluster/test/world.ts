@@ -8,6 +8,7 @@ import type {
   OpenOptions,
   Register,
   Run,
+  RunSigner,
   StateMachine,
 } from '@quorate/contracts';
 import { Member } from '../src/member/member.ts';
@@ -20,6 +21,7 @@ import {
   MemoryRegisters,
   MemoryStorage,
 } from '@quorate/contracts/memory';
+import { SignedRuns } from '../src/links/signed-run.ts';
 import { registerCare } from '../src/formation/register-care.ts';
 import type { Policy } from '../src/state/policy.ts';
 import { ManualClock, seededBytes } from './manual-clock.ts';
@@ -125,14 +127,17 @@ export class World {
   readonly registers: MemoryRegisters = new MemoryRegisters('test');
   readonly meetingPoint: MemoryMeetingPoint = new MemoryMeetingPoint();
   readonly #policy: Partial<Policy>;
+  /** Of replicas with keys; null: their ids are random. */
+  readonly signedRuns: SignedRuns | null;
   readonly #disks = new Map<string, MemoryDisk>();
   readonly #processes = new Map<Member, Process>();
   /** Syncs that wait, by the name of the disk that hangs. */
   readonly #stalled = new Map<string, (() => void)[]>();
   #runCount = 0;
 
-  constructor(policy: Partial<Policy> = {}) {
+  constructor(policy: Partial<Policy> = {}, signer: RunSigner | null = null) {
     this.#policy = policy;
+    this.signedRuns = signer === null ? null : new SignedRuns(signer);
   }
 
   /** A member on its own disk; the same name gets the same disk again, unless it is in memory. */
@@ -169,6 +174,7 @@ export class World {
       clock,
       random: seededBytes(this.#runCount),
       topics: () => [cipher.topic],
+      signedRuns: () => this.signedRuns,
       createStorage,
       network: () => {
         const { topic, nameTag } = cipher;

@@ -37,6 +37,7 @@ function memberOf(clusterId: string | null): RunFacts {
     nodeId: idOf('1'),
     epoch: 1,
     past: [],
+    proof: null,
     givenUp: [],
     nonce: '00'.repeat(8),
     clusterId,

@@ -14,6 +14,7 @@ import type { Hello, RunFacts } from './hello.ts';
 import type { Charge, HostedReplica } from './hosted-replica.ts';
 import type { LinkMemory } from './link-memory.ts';
 import type { Peer } from './peer.ts';
+import type { SignedRuns } from './signed-run.ts';
 import type { Witness } from './witness-records.ts';
 import {
   counts,
@@ -30,6 +31,8 @@ export type AdmissionOptions = {
   readonly host: HostId;
   readonly witnesses: Witnesses;
   readonly memory: LinkMemory;
+  /** Null where replicas have no keys. */
+  readonly signedRuns: SignedRuns | null;
   readonly clock: Clock;
   readonly replicas: () => Iterable<HostedReplica>;
   readonly routeTo: (nodeId: NodeId) => Peer | undefined;
@@ -59,9 +62,11 @@ export class Admission {
 
   /** The first hello of a peer: accepts it, now or when those in doubt have answered, or closes it. */
   ready(peer: Peer): void {
-    const { witnesses, routeTo } = this.#options;
+    const { witnesses, routeTo, signedRuns } = this.#options;
     const asked: Promise<boolean>[] = [];
     for (const facts of peer.hello?.runs ?? []) {
+      const unsigned = signedRuns?.objection(facts, peer.link.host) ?? null;
+      if (unsigned !== null) return this.#drop(peer, unsigned);
       const own = this.#own(facts.nodeId);
       if (own !== undefined) return this.#metMyself(peer, own, facts);
       const verdict = witnesses.judge(facts);
@@ -95,6 +100,11 @@ export class Admission {
         this.ready(peer);
       });
     }
+  }
+
+  #drop(peer: Peer, error: QuorateError): void {
+    this.#options.refused(peer.link.host, error);
+    peer.close(error.code);
   }
 
   /** A later hello of a peer that was accepted; false when it had to be closed. */
@@ -156,7 +166,7 @@ export class Admission {
 
   /** Z72: does the other side remember of a run here what that itself does not? */
   #isReverted(peer: Peer, hello: Hello): boolean {
-    const { replicas, memory, refused } = this.#options;
+    const { replicas, memory } = this.#options;
     for (const replica of replicas()) {
       const run = replica.facts();
       const heard = hello.heard.find(
@@ -169,8 +179,7 @@ export class Admission {
       if (lacks === null && isDrawn && heard?.forgot !== true) continue;
       const why = lacks ?? `${peer.link.host} remembers what it does not`;
       const error = revertedError(run, why);
-      refused(peer.link.host, error);
-      peer.close(error.code);
+      this.#drop(peer, error);
       // Z54: only for who votes, or did, by its own log. Others are not heard, which is all.
       if (hello.runs.some(({ nodeId }) => replica.knowsVoter(nodeId))) replica.reverted(error);
       return true;
@@ -235,8 +244,7 @@ export class Admission {
       otherHost: peer.link.host,
       message: `${peer.link.host} runs this replica too, as run ${facts.epoch} of it`,
     });
-    this.#options.refused(peer.link.host, error);
-    peer.close(error.code);
+    this.#drop(peer, error);
   }
 
   #refuse(peer: Peer, facts: RunFacts, error: QuorateError): void {
@@ -267,13 +275,16 @@ export class Admission {
 
   /** What voters say of others is taken over, but never against a run that is linked here. */
   #adopt(hello: Hello): void {
-    const { witnesses, replicas, routeTo, news } = this.#options;
+    const { witnesses, replicas, routeTo, signedRuns, news } = this.#options;
     const hosted = [...replicas()];
     const isVoters = hello.runs.some(({ nodeId }) =>
       hosted.some((replica) => replica.knowsVoter(nodeId)),
     );
     let isNew = false;
-    for (const branch of isVoters ? hello.refused : []) {
+    for (const told of isVoters ? hello.refused : []) {
+      if (witnesses.isKnown(told)) continue;
+      const branch = signedRuns === null ? told : signedRuns.shown(told);
+      if (branch === null) continue;
       const { nodeId, root, tip } = branch;
       const known = witnesses.of(nodeId);
       const isLinked = known !== null && routeTo(nodeId) !== undefined;
@@ -284,17 +295,30 @@ export class Admission {
     if (isNew) news();
   }
 
+  /** Z39: what this hello remembers of a run here, if that is of a run that its replica signed. */
+  #knownBy(hello: Hello, run: RunFacts): Witness | undefined {
+    const known = hello.witnesses.find((one) => one.nodeId === run.nodeId && counts(one, run));
+    if (known === undefined || relationOf(run, known) === 'same') return known;
+    const isUnsigned = this.#options.signedRuns?.isSigned(known, known.host) === false;
+    return isUnsigned ? undefined : known;
+  }
+
   /** Z3: the other side knows of a run here what that run's own disk does not. */
   #isDisowned(peer: Peer, hello: Hello): boolean {
-    const { host, replicas, refused } = this.#options;
+    const { host, replicas } = this.#options;
     if (this.#isReverted(peer, hello)) return true;
     for (const replica of replicas()) {
       const run = replica.facts();
-      const known = hello.witnesses.find((one) => one.nodeId === run.nodeId && counts(one, run));
-      const charge = chargeOf(peer, hello, replica, known ?? null);
+      const known = this.#knownBy(hello, run);
+      const charge = chargeOf(
+        peer,
+        hello,
+        replica,
+        known ?? null,
+        this.#options.signedRuns !== null,
+      );
       if (charge !== null) {
-        refused(peer.link.host, charge.error);
-        peer.close(charge.error.code);
+        this.#drop(peer, charge.error);
         replica.disowned(charge);
         return true;
       }
@@ -330,11 +354,13 @@ function chargeOf(
   hello: Hello,
   replica: HostedReplica,
   known: Witness | null,
+  hasKeys: boolean,
 ): Charge | null {
   const run = replica.facts();
   const refused = hello.refused.find((one) => isOfBranch(run, one));
   if (isKept(run, known, refused)) return null;
-  const refusal = refused === undefined ? null : errorOf(run, refused);
+  // Z39: it shows what this very run signed, which accuses nobody; a witness shows the other branch.
+  const refusal = refused === undefined || hasKeys ? null : errorOf(run, refused);
   const error = refusal ?? (known === null ? null : objection(known, run));
   if (error === null) return null;
   const others: RunId[] = refused?.instead == null ? [] : [refused.instead];

@@ -18,7 +18,14 @@ import { givenUpCountMax } from '@quorate/contracts';
 import type { Announcement, HostId } from '@quorate/contracts';
 import { earlierCountMax, heardCountMax } from './link-memory.ts';
 import type { HeardRun, LinkProof } from './link-memory.ts';
-import { openingFrom, pastFrom, refusedFrom, runIdFrom, witnessesFrom } from './witness-records.ts';
+import {
+  openingFrom,
+  pastFrom,
+  proofFrom,
+  refusedFrom,
+  runIdFrom,
+  witnessesFrom,
+} from './witness-records.ts';
 import type { Opening, RefusedBranch, Witness, WitnessedRun } from './witness-records.ts';
 
 /** One replica as its host presents it. */
@@ -113,5 +120,6 @@ function runFrom(value: unknown): RunFacts {
     label: asText(map['label'], 'label', 64),
     durable: asBoolean(map['durable'], 'durable'),
     opening: openingFrom(map['opening']),
+    proof: proofFrom(map['proof']),
   };
 }

@@ -27,6 +27,7 @@ import { LinkMemory } from './link-memory.ts';
 import type { LinkProof } from './link-memory.ts';
 import { Peer } from './peer.ts';
 import type { RequestOptions, RpcRequest } from './rpc.ts';
+import type { SignedRuns } from './signed-run.ts';
 import { Witnesses } from './witnesses.ts';
 
 export type HostOptions = {
@@ -34,6 +35,8 @@ export type HostOptions = {
   readonly cipher: Cipher;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  /** Where replicas have keys (Z39). Default: they have none, and whatever says so is a run. */
+  readonly signedRuns?: SignedRuns | null;
   readonly rendezvous: Rendezvous | null;
   /** Called with what strangers and broken links did, for counters and events. */
   readonly onRefused: (host: HostId, error: QuorateError) => void;
@@ -71,6 +74,7 @@ export class Host {
       host: options.transport.host,
       witnesses: this.witnesses,
       memory: this.#memory,
+      signedRuns: options.signedRuns ?? null,
       clock: options.clock,
       replicas: () => [...this.#replicas.values()],
       routeTo: (nodeId) => this.#routes.get(nodeId),

@@ -13,6 +13,7 @@ function run(nodeId: string, more: Partial<RunFacts> = {}): RunFacts {
     nodeId,
     epoch: 1,
     past: [],
+    proof: null,
     givenUp: [],
     nonce: '00'.repeat(8),
     clusterId: null,
@@ -146,6 +147,22 @@ describe('Peer', () => {
     f.peer.sendHello();
     carry(e, f);
     expect(e.closed).toBe('run changed');
+  });
+
+  test('Z39 a hello that says of the same run what it did not sign at first closes the link', () => {
+    const proof = new Uint8Array([1, 2, 3]);
+    for (const change of [{ proof: null }, { proof: new Uint8Array([1, 2, 4]) }, { past: ['b'] }]) {
+      const [a, b] = sides();
+      b.hello = { ...b.hello, runs: [run(nodeB, { proof, past: ['a'] })] };
+      carry(a, b);
+      b.peer.sendHello();
+      carry(a, b);
+      expect(a.events).toEqual(['ready', 'renewed']);
+      b.hello = { ...b.hello, runs: [run(nodeB, { proof, past: ['a'], ...change })] };
+      b.peer.sendHello();
+      carry(a, b);
+      expect(a.closed).toBe('run changed');
+    }
   });
 
   test('F16 another secret is BAD_SECRET on both sides, and nothing is handed on', () => {

@@ -6,7 +6,7 @@
  * (Z1); what overtakes the hello waits, bounded.
  */
 import type { Channel, Cipher, Clock, Handshake, Link, LinkCipher } from '@quorate/contracts';
-import { isQuorateError, QuorateError } from '@quorate/contracts';
+import { encodeCbor, equalBytes, isQuorateError, QuorateError } from '@quorate/contracts';
 import { fragment, Reassembler } from './fragments.ts';
 import { decodeHello, encodeHello } from './hello.ts';
 import type { Hello } from './hello.ts';
@@ -213,14 +213,13 @@ function prefixed(kind: number, body: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** By all that a run signs, and the signature: it is looked at once (Z39). */
 function sameRuns(a: Hello, b: Hello): boolean {
-  return (
-    a.runs.length === b.runs.length &&
-    a.runs.every((run, i) => {
-      const other = b.runs[i];
-      return run.nodeId === other?.nodeId && run.epoch === other.epoch && run.nonce === other.nonce;
-    })
-  );
+  const said = ({ runs }: Hello): Uint8Array =>
+    encodeCbor(
+      runs.map(({ nodeId, epoch, nonce, past, proof }) => [nodeId, epoch, nonce, past, proof]),
+    );
+  return equalBytes(said(a), said(b));
 }
 
 const helloBody = 1;

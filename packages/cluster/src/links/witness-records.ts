@@ -2,6 +2,7 @@
 import type { NodeId } from '@quorate/core';
 import {
   asArray,
+  asBytes,
   asId,
   asInteger,
   asMap,
@@ -28,6 +29,8 @@ export type WitnessedRun = Run & {
   readonly generation: number;
   readonly durable: boolean;
   readonly opening: Opening;
+  /** What its replica's key says of it and its host (Z39); null where there are no keys. */
+  readonly proof: Uint8Array | null;
 };
 
 /** What somebody knows of one replica. */
@@ -43,6 +46,8 @@ export type Witness = History & {
   readonly grant: { readonly term: number; readonly to: NodeId } | null;
   /** It acknowledged the log of a leader up to here, and that much is committed. */
   readonly heldIndex: number;
+  /** The run's own, of the host above (Z39). */
+  readonly proof: Uint8Array | null;
 };
 
 /** A branch of a replica's history that is not heard any more (Z38, Z48). */
@@ -54,6 +59,9 @@ export type RefusedBranch = {
   readonly root: RunId;
   readonly tip: RunId;
   readonly host: HostId;
+  /** The run before the tip, and the tip's own proof of that and of its host (Z39). */
+  readonly before: string | null;
+  readonly proof: Uint8Array | null;
   /** The run that was known when it was refused, and where it lived. */
   readonly instead: RunId | null;
   readonly insteadHost: HostId | null;
@@ -83,6 +91,7 @@ export function witnessesFrom(value: unknown): Witness[] {
         return { term: asInteger(fields['term'], 'term'), to: asId(fields['to'], 'to') };
       }),
       heldIndex: asInteger(map['heldIndex'], 'heldIndex'),
+      proof: proofFrom(map['proof']),
     };
   });
 }
@@ -96,6 +105,8 @@ export function refusedFrom(value: unknown): RefusedBranch[] {
       code: codeFrom(map['code']),
       root: runIdFrom(map['root']),
       tip: runIdFrom(map['tip']),
+      before: asNullable(map['before'], (nonce) => asText(nonce, 'before', 32)),
+      proof: proofFrom(map['proof']),
       host: asText(map['host'], 'host', 128),
       instead: asNullable(map['instead'], runIdFrom),
       insteadHost: asNullable(map['insteadHost'], (host) => asText(host, 'insteadHost', 128)),
@@ -106,6 +117,14 @@ export function refusedFrom(value: unknown): RefusedBranch[] {
 export function runIdFrom(value: unknown): RunId {
   const map = asMap(value, 'run');
   return { epoch: asInteger(map['epoch'], 'epoch'), nonce: asText(map['nonce'], 'nonce', 32) };
+}
+
+export function proofFrom(value: unknown): Uint8Array | null {
+  return asNullable(value, (item) => {
+    const proof = asBytes(item, 'proof');
+    if (proof.length <= proofBytesMax) return proof;
+    throw new QuorateError('BAD_REQUEST', `Cannot read a proof of ${proof.length} bytes`);
+  });
 }
 
 export function pastFrom(value: unknown): string[] {
@@ -120,3 +139,6 @@ function codeFrom(value: unknown): Mark['code'] {
 /** Voters stand first and are few: a hello of any member of a cluster stays within this. */
 const witnessesSaidMax = 1_024;
 export const refusedCountMax = 1_024;
+
+/** Of any scheme; see `RunSigner`. */
+const proofBytesMax = 128;

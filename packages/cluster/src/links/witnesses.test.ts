@@ -23,6 +23,7 @@ function run(word: string, opening: Partial<Opening> = {}, claims: Claims = {}):
   return {
     ...branch(word),
     nodeId,
+    proof: null,
     durable,
     generation,
     givenUp,
@@ -142,6 +143,8 @@ describe('Witnesses', () => {
         code: 'REPLICA_CLONED',
         root: { epoch: 2, nonce: 'b2' },
         tip: { epoch: 82, nonce: 'b82' },
+        before: 'b81',
+        proof: null,
         host: 'B',
         instead: { epoch: 2, nonce: 'a2' },
         insteadHost: 'A',
@@ -254,6 +257,7 @@ describe('Witnesses', () => {
         term: 4,
         grant: { term: 3, to: me },
         heldIndex: 7,
+        proof: null,
       },
     ]);
   });

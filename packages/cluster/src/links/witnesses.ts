@@ -55,9 +55,14 @@ export class Witnesses {
     return [...voters, ...others.slice(Math.max(0, others.length - room))];
   }
 
-  /** The same as it is said to others: whence a visitor's run came would fill the hello. */
+  /**
+   * The same as it is said to others: whence a visitor's run came would fill the hello, but for the run
+   * before it, which its signature names (Z39).
+   */
   said(): Witness[] {
-    return this.list().map((one) => (this.#voters.has(one.nodeId) ? one : { ...one, past: [] }));
+    return this.list().map((one) =>
+      this.#voters.has(one.nodeId) ? one : { ...one, past: one.past.slice(0, 1) },
+    );
   }
 
   /** Branches that were refused, here or by those who said so. */
@@ -112,10 +117,10 @@ export class Witnesses {
    * so, and nothing that was sworn on the branch given up is asked of it.
    */
   met(run: WitnessedRun, host: HostId, kept: boolean = false): boolean {
-    const { nodeId, epoch, nonce, past, generation, opening, durable } = run;
+    const { nodeId, epoch, nonce, past, generation, opening, durable, proof } = run;
     const known = this.#known.get(nodeId);
     if (known?.epoch === epoch && known.nonce === nonce && !kept) {
-      this.#seen(known, generation, host);
+      this.#seen(known, run, host);
       return false;
     }
     if (kept) this.#giveUp(run, known, host);
@@ -132,6 +137,7 @@ export class Witnesses {
       term: Math.max(sworn?.term ?? 0, opening.term),
       grant: sworn?.grant ?? null,
       heldIndex: sworn?.heldIndex ?? 0,
+      proof,
       durable,
     });
     this.#news = 'facts';
@@ -152,12 +158,12 @@ export class Witnesses {
     host: HostId,
     known: Incumbent | null = this.of(run.nodeId),
   ): boolean {
-    const { nodeId, generation, epoch, nonce } = run;
-    const tip = { epoch, nonce };
+    const { nodeId, generation, epoch } = run;
+    const last = tipOf(run, host);
     const standing = this.#refused.find((one) => isOfBranch(run, one));
     if (standing !== undefined) {
       if (standing.tip.epoch >= epoch) return false;
-      return this.#replace(standing, { ...standing, tip, host });
+      return this.#replace(standing, { ...standing, ...last });
     }
     // Whoever lacks what it swore may have opened honest runs before this one.
     const isFork =
@@ -166,9 +172,8 @@ export class Witnesses {
       nodeId,
       generation,
       code,
-      root: isFork ? forkOf(known, run) : tip,
-      tip,
-      host,
+      root: isFork ? forkOf(known, run) : last.tip,
+      ...last,
       instead: known === null ? null : { epoch: known.epoch, nonce: known.nonce },
       insteadHost: known?.host ?? null,
     });
@@ -176,11 +181,15 @@ export class Witnesses {
 
   /** Another voter refused a branch. True when that is news. */
   adopt(told: RefusedBranch): boolean {
-    const isKnown = this.#refused.some(
-      ({ nodeId, root }) =>
-        nodeId === told.nodeId && root.epoch === told.root.epoch && root.nonce === told.root.nonce,
+    return !this.isKnown(told) && this.#replace(null, told);
+  }
+
+  /** Is a branch with this root refused already? */
+  isKnown({ nodeId, root }: RefusedBranch): boolean {
+    return this.#refused.some(
+      (one) =>
+        nodeId === one.nodeId && root.epoch === one.root.epoch && root.nonce === one.root.nonce,
     );
-    return !isKnown && this.#replace(null, told);
   }
 
   /** A message of a run that was met: what it says of its sender's disk is remembered. */
@@ -206,9 +215,10 @@ export class Witnesses {
     if (this.#news === 'none') this.#news = 'progress';
   }
 
-  /** The run joined a cluster since it was met, or moved to another host. */
-  #seen(known: Known, generation: number, host: HostId): void {
+  /** The run joined a cluster since it was met, or moved to another host, and signed that it did. */
+  #seen(known: Known, { generation, proof }: WitnessedRun, host: HostId): void {
     known.host = host;
+    known.proof = proof;
     if (known.generation === generation) return;
     known.generation = generation;
     this.#news = 'facts';
@@ -218,14 +228,13 @@ export class Witnesses {
   #giveUp(run: WitnessedRun, known: Known | undefined, host: HostId): void {
     this.#refused = this.#refused.filter((one) => !isOfBranch(run, one));
     if (known === undefined || relationOf(known, run) !== 'fork') return;
-    const { nodeId, generation, epoch, nonce } = known;
+    const { nodeId, generation } = known;
     this.#replace(null, {
       nodeId,
       generation,
       code: 'REPLICA_CLONED',
       root: forkOf(run, known),
-      tip: { epoch, nonce },
-      host: known.host,
+      ...tipOf(known, known.host),
       instead: { epoch: run.epoch, nonce: run.nonce },
       insteadHost: host,
     });
@@ -298,6 +307,14 @@ export function counts(
   run: { readonly generation: number },
 ): boolean {
   return record.generation === 0 || record.generation >= run.generation;
+}
+
+/** The last run of a refused branch, and what shows that it is one (Z39). */
+function tipOf(
+  { epoch, nonce, past, proof }: WitnessedRun | Known,
+  host: HostId,
+): Pick<RefusedBranch, 'tip' | 'host' | 'before' | 'proof'> {
+  return { tip: { epoch, nonce }, host, before: past[0] ?? null, proof };
 }
 
 /** What is said of a run whose branch was refused before. */

@@ -117,7 +117,7 @@ function isRefusal(error: unknown): error is QuorateError {
   return isQuorateError(error) && isRefusalCode(error.code);
 }
 
-/** For what may fail without harm, in the ways that are foreseen. */
+/** For what is tried again or does without: anything but a failure of ours. */
 export function ignoreExpected(error: unknown): void {
   if (!isQuorateError(error)) throw error;
 }

@@ -9,6 +9,7 @@ import type {
   StateMachine,
   Transport,
 } from '@quorate/contracts';
+import type { SignedRuns } from '../links/signed-run.ts';
 import type { Neighbours } from '../replica/neighbours.ts';
 import type { RegisterCare } from '../formation/register-care.ts';
 import type { Policy, Runtime } from '../state/policy.ts';
@@ -33,6 +34,11 @@ export type MemberOptions = {
    * not opened (Z42). Asked once there is a store. Default: whatever the store was made with.
    */
   readonly topics?: () => readonly string[];
+  /**
+   * Where replicas have keys (Z39): a new one gets one, and runs that are not signed are not heard. Asked
+   * once there is a store. Default: none, and ids are random.
+   */
+  readonly signedRuns?: () => SignedRuns | null;
   /** Where the store lies, for a person who has two copies of it. */
   readonly place?: string;
   /** Called once, when the store is held: a second process on one store never reaches the network. */

@@ -272,10 +272,11 @@ export class Member implements Consensus, HostedReplica {
 
   facts(): RunFacts {
     if (this.#opened === null) throw new RangeError('Cannot describe this member: not open');
-    const { run, storage, opening } = this.#opened;
+    const { run, storage, opening, key } = this.#opened;
     return {
       ...run,
       opening,
+      proof: this.#options.signedRuns?.()?.proof(key, run, this.#host?.id ?? '') ?? null,
       clusterId: this.#replica === null ? null : (this.#genesis?.clusterId ?? null),
       generation: this.#genesis?.generation ?? 0,
       label: this.#options.label,
@@ -433,6 +434,7 @@ export class Member implements Consensus, HostedReplica {
       random,
       create,
       topics: this.#options.topics?.(),
+      signedRuns: this.#options.signedRuns?.() ?? null,
     });
     this.#opened = opened;
     this.#voters = votersIn(opened.loaded);
@@ -453,6 +455,7 @@ export class Member implements Consensus, HostedReplica {
       cipher: network.cipher,
       clock: this.#clock,
       random: this.#options.random,
+      signedRuns: this.#options.signedRuns?.() ?? null,
       rendezvous: network.rendezvous,
       onRefused: (_host, error) => {
         this.#status.count(error.code === 'BAD_SECRET' ? 'badSecret' : 'refusedFrames');

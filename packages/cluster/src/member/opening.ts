@@ -13,11 +13,14 @@ import {
   ReplicatedState,
 } from '../state/replicated-state.ts';
 import { openingOf } from '../links/witnesses.ts';
+import type { SignedRuns } from '../links/signed-run.ts';
 import type { Opening } from '../links/witness-records.ts';
 
 export type Opened = {
   readonly storage: LogStorage;
   readonly run: Run;
+  /** The secret half of the replica's key pair (Z39): for signing this run, and for nobody else. */
+  readonly key: string | null;
   readonly loaded: LoadedLog;
   readonly state: ReplicatedState;
   /** What this run found, whatever it writes later. */
@@ -39,13 +42,18 @@ export async function openReplica(
     readonly topics: readonly string[] | undefined;
     /** Opens a marked replica all the same (Z38): for a look at it that begins no run. Default false. */
     readonly keepThis?: boolean;
+    /** Default null. */
+    readonly signedRuns?: SignedRuns | null;
   },
 ): Promise<Opened> {
-  const { stateMachine, emptyState, random, create = true, topics, keepThis = false } = options;
+  const { stateMachine, emptyState, random, topics } = options;
+  const { create = true, keepThis = false, signedRuns = null } = options;
   try {
-    const run = await storage.open({
+    const fresh = signedRuns?.create(random) ?? { nodeId: hexFromBytes(random(16)), key: null };
+    const { key, ...run } = await storage.open({
       create,
-      newNodeId: hexFromBytes(random(16)),
+      newNodeId: fresh.nodeId,
+      newKey: fresh.key,
       nonce: hexFromBytes(random(8)),
       keepThis,
       ...(topics === undefined ? {} : { topics }),
@@ -60,7 +68,7 @@ export async function openReplica(
       }
     }
     state.flush();
-    return { storage, run, loaded, state, opening: openingOf(loaded) };
+    return { storage, run, key, loaded, state, opening: openingOf(loaded) };
   } catch (error) {
     await storage.close();
     throw error;

@@ -51,7 +51,12 @@ export type Restored = {
   /** Where the name was taken (Z9): a register's group, or `isolated`. */
   readonly register: string;
   /** The new cluster's only replica. */
-  readonly founder: { readonly nodeId: string; readonly facts: MemberFacts };
+  readonly founder: {
+    readonly nodeId: string;
+    /** Default: it has none (Z39). */
+    readonly key?: string;
+    readonly facts: MemberFacts;
+  };
   /** The state machine's part of a snapshot. */
   readonly machine: Chunks;
 };
@@ -89,7 +94,8 @@ export async function writeRestored(
   const membership = plainMembership({ voters: [founder.nodeId], learners: [] });
   try {
     const nonce = hexFromBytes(random(8));
-    await storage.open({ create: true, newNodeId: founder.nodeId, nonce, topics });
+    const { nodeId: newNodeId, key: newKey = null } = founder;
+    await storage.open({ create: true, newNodeId, newKey, nonce, topics });
     await storage.load();
     const meta = { term: 1, index: 1, membership, membershipIndex: 1 };
     await persistRestored(storage, meta, joined(head, machine));

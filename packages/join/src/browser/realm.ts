@@ -4,6 +4,7 @@
  */
 import { QuorateError } from '@quorate/contracts';
 import type { Cipher } from '@quorate/contracts';
+import type { SignedRuns } from '@quorate/cluster/signed';
 import type { MemberNetwork, Policy } from '@quorate/cluster';
 import { createPlainCipher } from '@quorate/contracts/memory';
 import { IndexedDbRegister } from '@quorate/storage-indexeddb';
@@ -26,6 +27,8 @@ export type Realm = {
   readonly policy: Partial<Policy>;
   /** Of the secrets this page has, the primary's first; what it keeps was made with one of them. */
   readonly topics: () => Promise<readonly string[]>;
+  /** Over relays replicas have keys; tabs of one origin trust each other, and need none (Z39). */
+  readonly signedRuns: () => Promise<SignedRuns | null>;
   /** A network of its own for each replica that a page runs. */
   readonly network: () => Promise<MemberNetwork>;
   /** Begins what the next `network` takes its time for. The returned function ends it if none came. */
@@ -52,6 +55,7 @@ export function tabsRealm(join: JoinOptions, environment: Environment): Realm {
     maySpareDisks: false,
     policy: { ...tabsPolicy, maxVoters: slotCount },
     topics: async () => ringTopics(await cipherOf(join, environment)),
+    signedRuns: () => Promise.resolve(null),
     prepare: () => {
       const making = parts();
       prepared = making;
@@ -92,6 +96,7 @@ export function relaysRealm(join: JoinOptions, environment: Environment): Realm 
     maySpareDisks: true,
     policy: {},
     topics: async () => ringTopics(await cipherOf(join, environment, true)),
+    signedRuns: async () => (await import('./relays.ts')).signedRuns,
     network: async () => {
       const [{ networkOverRelays }, cipher] = await Promise.all([
         import('./relays.ts'),

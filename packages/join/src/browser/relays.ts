@@ -1,10 +1,14 @@
-/** The network of a page with relays: loaded by those pages, and by no other. */
+/** What a page with relays needs beside all others, its network first: loaded by those pages alone. */
 import type { Cipher } from '@quorate/contracts';
 import type { MemberNetwork } from '@quorate/cluster';
 import { registerCare } from '@quorate/cluster/register';
+import { SignedRuns } from '@quorate/cluster/signed';
+import { runSigner } from '@quorate/crypto';
 import { createLibp2pHost } from '@quorate/transport-libp2p/browser';
 import type { Libp2pHostOptions } from '@quorate/transport-libp2p/browser';
 import type { Environment } from './environment.ts';
+
+export const signedRuns: SignedRuns = new SignedRuns(runSigner);
 
 export async function networkOverRelays(
   options: Libp2pHostOptions,

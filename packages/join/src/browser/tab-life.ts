@@ -10,6 +10,7 @@
 import { isQuorateError, isRefusalCode, madeWithAnotherSecret } from '@quorate/contracts';
 import { Member, Neighbours } from '@quorate/cluster';
 import type { LogStorage, QuorateError, StateMachine, Transport } from '@quorate/contracts';
+import type { SignedRuns } from '@quorate/cluster/signed';
 import type { ClusterStatus, MemberNetwork, MemberOptions } from '@quorate/cluster';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
 import { KvStateMachine } from '@quorate/kv';
@@ -42,6 +43,7 @@ export class TabLife {
   /** The primary's slot; null: it lives in memory. Undefined until that is known. */
   #slot: number | null | undefined;
   #topics: readonly string[] = [];
+  #signedRuns: SignedRuns | null = null;
   /** The primary's. */
   #transport: Transport | null = null;
   /** Ends what the realm prepared and nobody took. */
@@ -253,11 +255,17 @@ export class TabLife {
       // Hidden pages are slowed down and frozen: who is looked at goes first.
       priority: () => (this.#isVisible() ? 2 : this.#isSlow() ? 0 : 1),
       random: environment.random,
-      createStorage,
+      createStorage: async (at) => {
+        // Side by side: both may take a while.
+        const [store, signedRuns] = await Promise.all([createStorage(at), realm.signedRuns()]);
+        this.#signedRuns = signedRuns;
+        return store;
+      },
       beginsAnew: true,
       neighbours: this.#neighbours,
       // Known by now: a store is opened after the first slot was come by.
       topics: () => this.#topics,
+      signedRuns: () => this.#signedRuns,
       memoryMayFound: false,
       ...(realm.isOneProfile ? { isLogHere: () => this.#isLogHere() } : {}),
       network,

@@ -5,10 +5,11 @@ import { isQuorateError, systemClock, systemRandom } from '@quorate/contracts';
 import { Member } from '@quorate/cluster';
 import type { MemberNetwork } from '@quorate/cluster';
 import { registerCare } from '@quorate/cluster/register';
+import { SignedRuns } from '@quorate/cluster/signed';
 import { listeningKinds } from '@quorate/contracts/listening';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
 import { takeOptions } from '@quorate/contracts/options';
-import { createCipher } from '@quorate/crypto';
+import { createCipher, runSigner } from '@quorate/crypto';
 import { nodeAes } from '@quorate/crypto/node';
 import { FileStorage } from '@quorate/storage-fs';
 import type { Libp2pHost, Libp2pHostOptions, ListeningOptions } from '@quorate/transport-libp2p';
@@ -20,6 +21,8 @@ import type { Assemble } from '../runner.ts';
 import { makeHostKey, readHostFiles, refuseRelays, writePort } from './host-files.ts';
 import type { HostFiles } from './host-files.ts';
 import { askAsNewcomer } from './newcomer.ts';
+
+const signedRuns = new SignedRuns(runSigner);
 
 /** Makes a member of this process; nothing is opened before it is started. */
 export const assembleNode: Assemble = (options, machine) => {
@@ -66,6 +69,7 @@ export const assembleNode: Assemble = (options, machine) => {
       });
     },
     topics: () => ringTopics(cipher),
+    signedRuns: () => signedRuns,
     ...(directory === null ? {} : { place: `${directory} on ${hostname()}` }),
     network,
     stateMachine: machine,

@@ -2,13 +2,13 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { hexFromBytes, QuorateError, systemRandom } from '@quorate/contracts';
-import type { Run, StoredRun } from '@quorate/contracts';
+import type { Mark, Run } from '@quorate/contracts';
 import { FileStorage, storedRunIn } from '@quorate/storage-fs';
 
 export type FoundReplica = {
   /** Its store, as `keepThis` wants it. */
   readonly directory: string;
-  readonly run: StoredRun;
+  readonly run: Run & { readonly mark: Mark | null };
 };
 
 /**
@@ -42,7 +42,7 @@ export async function findReplica(directory: string): Promise<FoundReplica> {
  */
 export async function keepThis(directory: string): Promise<Run> {
   const storage = new FileStorage({ directory });
-  const run = await storage.open({
+  const { key: _, ...run } = await storage.open({
     create: false,
     newNodeId: hexFromBytes(systemRandom(16)),
     nonce: hexFromBytes(systemRandom(8)),

@@ -11,7 +11,7 @@ import type { Chunks } from '@quorate/contracts';
 import { checkValue } from '@quorate/contracts/options';
 import { writeRestored } from '@quorate/cluster/restoring';
 import type { ClaimRecord } from '@quorate/cluster/restoring';
-import { createCipher } from '@quorate/crypto';
+import { createCipher, runSigner } from '@quorate/crypto';
 import type { SecretSource } from '@quorate/crypto';
 import { generationMax, generationOf, inGeneration, rebased } from '@quorate/kv/backup';
 import type { BackupInfo } from '@quorate/kv/backup';
@@ -161,7 +161,7 @@ async function carryOut(
 ): Promise<void> {
   const { directory, clusterId, generation } = plan;
   const dataDir = dirname(directory);
-  const founder = hexFromBytes(systemRandom(16));
+  const { nodeId: founder, key } = runSigner.create(systemRandom);
   const made = await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const temporary = await mkdtemp(join(dataDir, `.${opened.info.namespace}-restoring-`));
   try {
@@ -174,6 +174,7 @@ async function carryOut(
         register: name?.group ?? 'isolated',
         founder: {
           nodeId: founder,
+          key,
           facts: {
             label: options.label ?? hostname().slice(0, 64),
             durable: true,

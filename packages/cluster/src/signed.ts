@@ -1,0 +1,1 @@
+export { SignedRuns } from './links/signed-run.ts';
