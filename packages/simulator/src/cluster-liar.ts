@@ -50,6 +50,7 @@ export class ClusterLiar implements HostedReplica {
       label: hostId,
       durable: true,
       opening: { term: 0, votedFor: null, lastIndex: 0 },
+      proof: null,
     };
     this.#clock = new ProcessClock(clock);
     this.#host = new Host({

@@ -59,6 +59,10 @@ export type ClusterWeather = {
   readonly witnessesRestart: boolean;
   /** A disk is copied, and opened beside the original (Z48). */
   readonly clones: boolean;
+  /** Replicas have keys, and are heard as the runs that they signed (Z39). */
+  readonly hasKeys: boolean;
+  /** Then: somebody without the key of a replica says that it is a run of it. */
+  readonly forges: boolean;
   /** Hellos of runs that are over are read later. */
   readonly lateWords: boolean;
   /** So many durable learners come and go (Z54). */
@@ -139,7 +143,13 @@ function withBackups(weather: ClusterWeather, prng: Prng): ClusterWeather {
     visitorCount: prng.chance(0.3) ? 300 : 0,
     cutEveryMs: 0,
   };
-  return prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
+  const drawn = prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
+  return withKeys(drawn, prng);
+}
+
+/** Whose word ends whom is another question where runs are signed. */
+function withKeys(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return { ...weather, hasKeys: prng.chance(0.5) };
 }
 
 /**
@@ -163,7 +173,7 @@ function withReverts(weather: ClusterWeather, prng: Prng): ClusterWeather {
  */
 function withImpostors(weather: ClusterWeather, prng: Prng): ClusterWeather {
   const clones = prng.chance(0.6);
-  return {
+  const impostors: ClusterWeather = {
     ...weather,
     ...noDeaths,
     ...promptDisks,
@@ -177,6 +187,8 @@ function withImpostors(weather: ClusterWeather, prng: Prng): ClusterWeather {
     freezeEveryMs: 0,
     resetEveryMs: 0,
   };
+  const forged = { clones: false, lateWords: false, liarComes: false, forges: true, hasKeys: true };
+  return prng.chance(0.35) ? { ...impostors, ...forged } : withKeys(impostors, prng);
 }
 
 /** What was learnt is on disk soon: a witness that restarts knows it. */
@@ -359,6 +371,8 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     reverts: false,
     witnessesRestart: false,
     clones: false,
+    hasKeys: false,
+    forges: false,
     lateWords: false,
     visitorCount: 0,
     liarComes: false,

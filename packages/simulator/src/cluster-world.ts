@@ -3,11 +3,12 @@
  * register. One seed draws everything. After the storm all faults heal, and then there must be one
  * cluster again, with everything acknowledged in it, once.
  */
-import { QuorateError, isRefusalCode } from '@quorate/contracts';
+import { QuorateError, hexFromBytes, isRefusalCode } from '@quorate/contracts';
 import { Member, createPolicy } from '@quorate/cluster';
-import type { Cipher, StateMachine } from '@quorate/contracts';
+import type { Cipher, RandomBytes, StateMachine, StoredRun } from '@quorate/contracts';
 import type { MemberInfo } from '@quorate/cluster';
-import { createPlainCipher } from '@quorate/contracts/memory';
+import { SignedRuns } from '@quorate/cluster/signed';
+import { createPlainCipher, createPlainSigner } from '@quorate/contracts/memory';
 import type { Message, NodeId, PersistBatch } from '@quorate/core';
 import { Cells } from './cells.ts';
 import { SafetyChecker } from './checker.ts';
@@ -27,6 +28,7 @@ import type { OtherSecretWorld } from './other-secret.ts';
 import { messagesIn } from './raft-frames.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimHostWorld, SimProcess } from './sim-host.ts';
+import { startsAt } from './start-pattern.ts';
 import { StateReport } from './state-report.ts';
 import { Storm } from './storm.ts';
 import type { StormWorld } from './storm.ts';
@@ -67,6 +69,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
   readonly network: VirtualNetwork;
   readonly register: VirtualRegister;
   readonly cipher: Cipher;
+  readonly signedRuns: SignedRuns = new SignedRuns(createPlainSigner());
   readonly weather: ClusterWeather;
   readonly #seed: number;
   readonly #prng: Prng;
@@ -374,7 +377,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
     machine: StateMachine,
     cipher: Cipher = this.cipher,
   ): Member {
-    const { network, register, weather } = this;
+    const { network, register, signedRuns, weather } = this;
     const prng = this.#prng.fork(`stranger ${id}`);
     return new Member({
       namespace: 'simulation',
@@ -382,6 +385,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
       clock,
       random: (count) => prng.bytes(count),
       topics: () => [cipher.topic],
+      ...(weather.hasKeys ? { signedRuns: () => signedRuns } : {}),
       createStorage: () => disk.storage(clock),
       network: () =>
         Promise.resolve({
@@ -399,9 +403,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
     this.#impostors.visit(count, withinMs);
   }
 
+  newReplica(random: RandomBytes): Pick<StoredRun, 'nodeId' | 'key'> {
+    if (this.weather.hasKeys) return this.signedRuns.create(random);
+    return { nodeId: hexFromBytes(random(16)), key: null };
+  }
+
   ghost(id: string): ReturnType<ImpostorsWorld['ghost']> {
-    const { clock, network, cipher } = this;
-    return { id, clock, network, cipher };
+    const { clock, network, cipher, signedRuns, weather } = this;
+    return { id, clock, network, cipher, signedRuns: weather.hasKeys ? signedRuns : null };
   }
 
   #checkSent(frame: Uint8Array): void {
@@ -436,7 +445,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
         () => {
           this.start(host);
         },
-        this.#startsAt(position, startPattern, startWindowMs),
+        startsAt(this.#prng, startPattern, position / this.hosts.length, startWindowMs),
       );
     });
     // F6: at any step of formation.
@@ -448,23 +457,6 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
         },
         this.#prng.between(0, this.#prng.pick([50, 400, 5_000])),
       );
-    }
-  }
-
-  #startsAt(position: number, pattern: ClusterWeather['startPattern'], windowMs: number): number {
-    switch (pattern) {
-      case 'at once':
-        return this.#prng.between(0, 5);
-      case 'one after another':
-        return (position * windowMs) / this.hosts.length;
-      case 'staggered':
-        return this.#prng.chance(0.3)
-          ? this.#prng.between(0.8, 1) * windowMs
-          : this.#prng.between(0, 1) * windowMs;
-      case 'late arrivals':
-        return position < this.hosts.length / 2
-          ? this.#prng.between(0, 50)
-          : this.#prng.between(100, windowMs);
     }
   }
 

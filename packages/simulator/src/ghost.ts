@@ -5,6 +5,7 @@
 import type { Cipher, StoredRun, Transport } from '@quorate/contracts';
 import { Host } from '@quorate/cluster/inside';
 import type { HostedReplica, RunFacts } from '@quorate/cluster/inside';
+import type { SignedRuns } from '@quorate/cluster/signed';
 import { ProcessClock } from './virtual-clock.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
@@ -14,7 +15,11 @@ export type GhostOptions = {
   readonly clock: VirtualClock;
   readonly network: VirtualNetwork;
   readonly cipher: Cipher;
-  readonly run: RunFacts;
+  /** Where replicas have keys. */
+  readonly signedRuns: SignedRuns | null;
+  /** Signed by the key that it has. */
+  readonly run: StoredRun;
+  readonly label: string;
   /** Whom it speaks to: nobody can call it back. */
   readonly to: readonly string[];
   /** It falls silent after its hello. */
@@ -28,7 +33,7 @@ export class Ghost {
   readonly #clock: ProcessClock;
 
   constructor(options: GhostOptions) {
-    const { id, clock, network, cipher, run, to, isOver = false, lies = [] } = options;
+    const { id, clock, network, cipher, to, isOver = false, lies = [] } = options;
     this.#options = options;
     this.#clock = new ProcessClock(clock);
     const said = (): void => {
@@ -49,7 +54,9 @@ export class Ghost {
       host.witnesses.refuse(lie, 'REPLICA_ROLLED_BACK', id);
       host.witnesses.holds(lie.nodeId, 2 ** 50);
     }
-    host.add(mute(run, said));
+    const { signedRuns, run, label } = options;
+    const proof = signedRuns?.proof(run.key, run, id) ?? null;
+    host.add(mute({ ...factsOf(run, label), proof }, said));
     const whom = to.map((one) => ({ host: one, addresses: [`virtual:${one}`] }));
     void host.start().then(() => host.meet(whom));
   }
@@ -62,9 +69,10 @@ export class Ghost {
 
 /** What a run of this replica said of itself, with all that anybody could ask for on its disk. */
 export function factsOf(stored: StoredRun, label: string): RunFacts {
-  const { mark: _, ...run } = stored;
+  const { mark: _, key: __, ...run } = stored;
   return {
     ...run,
+    proof: null,
     ...{ clusterId: null, generation: 0, label, durable: true },
     opening: { term: 2 ** 40, votedFor: null, lastIndex: 2 ** 40 },
   };
@@ -76,8 +84,8 @@ export function formerOf(stored: StoredRun): StoredRun | null {
   return nonce === undefined ? null : { ...stored, epoch: stored.epoch - 1, nonce, past };
 }
 
-export function freshRun(nodeId: string, nonce: string): StoredRun {
-  return { nodeId, epoch: 1, nonce, past: [], givenUp: [], mark: null };
+export function freshRun(nodeId: string, key: string | null, nonce: string): StoredRun {
+  return { nodeId, key, epoch: 1, nonce, past: [], givenUp: [], mark: null };
 }
 
 /** One that nobody dials again once it is gone. */

@@ -3,7 +3,8 @@
  * that are over, visitors by the hundred, and liars. None of them may be heard, and none of them may
  * stop or lock out anybody who is honest (Z38, Z48, Z54).
  */
-import type { StateMachine, StoredRun } from '@quorate/contracts';
+import { hexFromBytes, pastCountMax } from '@quorate/contracts';
+import type { RandomBytes, StateMachine, StoredRun } from '@quorate/contracts';
 import type { Member } from '@quorate/cluster';
 import { KvStateMachine } from '@quorate/kv';
 import { Ghost, factsOf, formerOf, freshRun } from './ghost.ts';
@@ -19,9 +20,13 @@ import type { Platter } from './virtual-disk.ts';
 export type ImpostorsWorld = StormWorld & {
   /** A member on `disk`, under a name that is nobody's. */
   stranger(id: string, disk: VirtualDisk, clock: ProcessClock, machine: StateMachine): Member;
+  newReplica(random: RandomBytes): Pick<StoredRun, 'nodeId' | 'key'>;
   ghost(
     id: string,
-  ): Pick<ConstructorParameters<typeof Ghost>[0], 'id' | 'clock' | 'network' | 'cipher'>;
+  ): Pick<
+    ConstructorParameters<typeof Ghost>[0],
+    'id' | 'clock' | 'network' | 'cipher' | 'signedRuns'
+  >;
 };
 
 export class Impostors {
@@ -41,6 +46,7 @@ export class Impostors {
     const { weather } = this.#world;
     const prng = this.#prng;
     if (weather.clones) this.#later(prng.between(2_000, 6_000), () => this.#cloneSomebody());
+    if (weather.forges) this.#later(prng.between(2_000, 6_000), () => this.#forge());
     if (weather.lateWords) this.#later(prng.between(1_000, 3_000), () => this.#lateWord());
     if (weather.liarComes) this.#later(prng.between(500, 5_000), () => this.#lie());
   }
@@ -137,6 +143,25 @@ export class Impostors {
     this.#later(pauseMs, () => this.#world.start(host));
   }
 
+  /**
+   * While somebody restarts, one who holds the secret and not its key says that it is the next run (Z39):
+   * whoever believed that would refuse the honest one as another branch.
+   */
+  #forge(): void {
+    const victim = this.#prng.pick(this.#world.hosts);
+    const { identity } = victim.disk.platter;
+    if (identity !== null && victim.process?.closing === false) {
+      this.#world.count('forgeries');
+      this.#restart(victim, 1_000);
+      const { key, nonce } = this.#freshRun();
+      const past = [identity.nonce, ...identity.past].slice(0, pastCountMax);
+      const next = { ...identity, epoch: identity.epoch + 1, nonce, past };
+      const run = { ...next, key: this.#prng.chance(0.5) ? key : null };
+      this.#later(100, () => this.#haunt(run, victim.id, {}));
+    }
+    this.#later(this.#prng.between(3_000, 6_000), () => this.#forge());
+  }
+
   /** What a run that is over had said before it died, read now: by one host at a time (Z48). */
   #lateWord(): void {
     const { hosts } = this.#world;
@@ -175,7 +200,7 @@ export class Impostors {
     this.#ghostCount += 1;
     const id = `${ghostPrefix}${this.#ghostCount}`;
     const to = this.#world.hosts.map((host) => host.id);
-    const common = { ...this.#world.ghost(id), run: factsOf(run, label), to };
+    const common = { ...this.#world.ghost(id), run, label, to };
     const ghost = new Ghost({ ...common, ...options });
     this.#ghosts.add(ghost);
     this.#later(this.#prng.between(300, 1_500), () => {
@@ -185,9 +210,8 @@ export class Impostors {
   }
 
   #freshRun(): StoredRun {
-    const hex = (count: number): string =>
-      [...this.#prng.bytes(count)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    return freshRun(hex(16), hex(8));
+    const { nodeId, key } = this.#world.newReplica((count) => this.#prng.bytes(count));
+    return freshRun(nodeId, key, hexFromBytes(this.#prng.bytes(8)));
   }
 
   #later(delayMs: number, callback: () => void): void {

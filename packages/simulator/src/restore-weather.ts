@@ -38,6 +38,7 @@ export function drawRestoreWeather(prng: Prng, members: number | undefined): Res
     clientsPerHost: 2,
     thinkMs: prng.pick([100, 300]),
     writeTimeoutMs: 5_000,
+    hasKeys: prng.chance(0.5),
     lagChance: 0.7,
     twoRestoreChance: 0.4,
     wipeChance: 0.3,

@@ -4,7 +4,8 @@
  */
 import { isQuorateError } from '@quorate/contracts';
 import type { Cipher } from '@quorate/contracts';
-import { createPlainCipher } from '@quorate/contracts/memory';
+import { SignedRuns } from '@quorate/cluster/signed';
+import { createPlainCipher, createPlainSigner } from '@quorate/contracts/memory';
 import { factsFromCbor, readClaim, takeName, writeRestored } from '@quorate/cluster/restoring';
 import type { ClaimRecord } from '@quorate/cluster/restoring';
 import type { NodeId } from '@quorate/core';
@@ -53,6 +54,7 @@ class RestoreWorld implements SimHostWorld {
   readonly network: VirtualNetwork;
   readonly register: VirtualRegister;
   readonly cipher: Cipher;
+  readonly signedRuns: SignedRuns = new SignedRuns(createPlainSigner());
   readonly weather: RestoreWeather;
   readonly hosts: SimHost[] = [];
   readonly #seed: number;
@@ -255,7 +257,10 @@ class RestoreWorld implements SimHostWorld {
     const register = this.register.client(host.id, clock);
     const generation = Math.max(source.info.generation, seen?.claim.generation ?? 0) + 1;
     const clusterId = this.#prng.hex(16);
-    const founder = this.#prng.hex(16);
+    const random = (count: number): Uint8Array => this.#prng.bytes(count);
+    const { nodeId: founder, key } = this.weather.hasKeys
+      ? this.signedRuns.create(random)
+      : { nodeId: this.#prng.hex(16), key: undefined };
     const { revision, keys } = source.info;
     const { blocks } = await readContainer(inPieces(bytes));
     const facts = { label: host.id, durable: true, runtime: 'node', domain: '' } as const;
@@ -266,10 +271,14 @@ class RestoreWorld implements SimHostWorld {
         clusterId,
         generation,
         register: register.group,
-        founder: { nodeId: founder, facts: { ...facts, mayVote: true } },
+        founder: {
+          nodeId: founder,
+          ...(key === undefined ? {} : { key }),
+          facts: { ...facts, mayVote: true },
+        },
         machine: rebased(blocks, { keys, revision }, generation),
       },
-      { random: (count) => this.#prng.bytes(count), topics: [this.cipher.topic] },
+      { random, topics: [this.cipher.topic] },
     );
     await this.#pause(this.#prng.between(0, 50));
     const successor = { clusterId, generation, founder };

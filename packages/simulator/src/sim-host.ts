@@ -7,6 +7,7 @@ import type { Policy } from '@quorate/cluster';
 import { Member, createPolicy } from '@quorate/cluster';
 import { decodeEntry } from '@quorate/cluster/inside';
 import { registerCare } from '@quorate/cluster/register';
+import type { SignedRuns } from '@quorate/cluster/signed';
 import type { NodeId, PersistBatch, SnapshotMeta } from '@quorate/core';
 import type { KeyValue } from '@quorate/kv';
 import { KvStateMachine, createKv } from '@quorate/kv';
@@ -51,6 +52,8 @@ export type SimHostWorld = {
   readonly network: VirtualNetwork;
   readonly register: VirtualRegister;
   readonly cipher: Cipher;
+  /** Of worlds in which replicas have keys. */
+  readonly signedRuns: SignedRuns;
   readonly weather: ClusterWeather;
   /** The checker of the cluster that a replica belongs to; null while that is not known. */
   checkerOf(nodeId: NodeId): SafetyChecker | null;
@@ -122,7 +125,7 @@ export class SimHost {
   /** `sameRun`: the first life of this process goes on as the run that is on the disk (Z72). */
   start(sameRun: boolean = false): SimProcess {
     let isFirst = sameRun;
-    const { clock: worldClock, network, register, cipher, weather } = this.#world;
+    const { clock: worldClock, network, register, cipher, weather, signedRuns } = this.#world;
     const prng = this.#prng.fork(`process ${this.#processCount}`);
     const { drift } = weather;
     const clock = new ProcessClock(
@@ -137,6 +140,7 @@ export class SimHost {
       clock,
       random: (count) => prng.bytes(count),
       topics: () => [cipher.topic],
+      ...(weather.hasKeys ? { signedRuns: () => signedRuns } : {}),
       createStorage: () => {
         const storage = this.disk.storage(clock, isFirst);
         isFirst = false;

@@ -10,6 +10,7 @@ import type {
   LogStorage,
   Mark,
   OpenOptions,
+  OpenedRun,
   Run,
   StoredRun,
 } from '@quorate/contracts';
@@ -166,7 +167,7 @@ class VirtualStorage implements LogStorage {
     return this.#disk.durable;
   }
 
-  open(options: OpenOptions): Promise<Run> {
+  open(options: OpenOptions): Promise<OpenedRun> {
     const disk = this.#disk;
     // It died before it came to this.
     if (!this.#process.alive) return new Promise(() => undefined);

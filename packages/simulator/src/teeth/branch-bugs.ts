@@ -147,6 +147,24 @@ export const branchBugs: readonly Bug[] = [
     ],
   },
   {
+    id: 'count-an-unsigned-run',
+    what: 'a run counts that its replica did not sign',
+    breaks: 'Z39',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/links/signed-run.ts',
+        find: 'if (proof === null) return false;',
+        replace: 'if (proof === null) return true;',
+      },
+      {
+        file: 'cluster/src/links/signed-run.ts',
+        find: 'return this.#signer.verify(run.nodeId, statementOf(run, before, host), proof);',
+        replace: 'return proof.length > 0;',
+      },
+    ],
+  },
+  {
     id: 'tell-nobody-of-a-refusal',
     what: 'a refusal is known to those alone who saw the copy',
     breaks: 'Z38',
@@ -154,8 +172,8 @@ export const branchBugs: readonly Bug[] = [
     edits: [
       {
         file: 'cluster/src/links/admission.ts',
-        find: 'for (const branch of isVoters ? hello.refused : []) {',
-        replace: 'for (const branch of isVoters ? [] : hello.refused.slice(0, 0)) {',
+        find: 'for (const told of isVoters ? hello.refused : []) {',
+        replace: 'for (const told of isVoters ? [] : hello.refused.slice(0, 0)) {',
       },
     ],
   },
