@@ -33,7 +33,6 @@ export const later = {
   T23: 'not built yet',
   T25: 'not built yet',
   T27: 'not built yet',
-  T28: 'not built yet',
   T30: 'not built yet',
   T31: 'not built yet',
   T32: 'not built yet',

@@ -4,6 +4,18 @@ import type { Flag } from './flags.ts';
 
 const json: Flag = { name: 'json', type: 'boolean', help: 'Print JSON, for programs' };
 
+const insecureFile: Flag = {
+  name: 'insecure-file',
+  type: 'boolean',
+  help: 'Use files of secrets and tokens although others can read them',
+};
+
+const publicly: Flag = {
+  name: 'public',
+  type: 'boolean',
+  help: 'Although it is reached from beyond this machine, anybody may read and write it',
+};
+
 const gateway: readonly Flag[] = [
   {
     name: 'gateway',
@@ -17,6 +29,7 @@ const gateway: readonly Flag[] = [
     value: 'FILE',
     help: 'File with the bearer token, where the gateway asks for one',
   },
+  insecureFile,
   {
     name: 'timeout-ms',
     type: 'number',
@@ -136,6 +149,8 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'The secret of the namespace, one a line, the first one is used to seal',
       },
+      insecureFile,
+      publicly,
       {
         name: 'listen',
         type: 'list',
@@ -403,6 +418,8 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'The secret of the namespace, as for quorate node',
       },
+      insecureFile,
+      publicly,
       {
         name: 'namespace',
         type: 'text',
@@ -520,11 +537,33 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'secret',
-    parameters: 'generate',
-    summary: 'Make a new secret for a namespace',
-    details: 'Whoever holds it can join the namespace, and read and write everything in it.',
-    flags: [json],
-    examples: ['quorate secret generate > shop.secret'],
+    parameters: 'generate|topic',
+    summary: 'Make a new secret for a namespace, or show by which name relays know one',
+    details:
+      'generate  whoever holds it can join the namespace, and read and write everything in it\n' +
+      'topic     the topic that follows from --namespace and --secret-file, one a line for each secret\n' +
+      '          of the file: what `quorate relay --allow` takes. It gives nothing of the secret away',
+    flags: [
+      {
+        name: 'out',
+        type: 'text',
+        value: 'FILE',
+        help: 'Of generate: write it to a new file that only its owner can read',
+      },
+      { name: 'namespace', type: 'text', value: 'N', help: 'Of topic: the namespace' },
+      {
+        name: 'secret-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'Of topic: its secret (default: it is public)',
+      },
+      insecureFile,
+      json,
+    ],
+    examples: [
+      'quorate secret generate --out shop.secret',
+      'quorate secret topic --namespace shop --secret-file shop.secret',
+    ],
     longRunning: false,
     load: async () => (await import('./commands/secret.ts')).runSecret,
   },

@@ -1,19 +1,25 @@
 /** What a command reads from files and pipes, each failure in words of the flag that named it. */
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { UsageError } from './flags.ts';
+import type { Flags } from './flags.ts';
 
 /**
- * A small file of secrets or tokens: one to a line, blank lines and lines with # are skipped. Throws
- * `UsageError` where it cannot be read, holds nothing, or holds one of them twice.
+ * The small file of secrets or tokens that a flag names: one to a line, blank lines and lines with # are
+ * skipped; null where the flag is not given. Throws `UsageError` where it cannot be read, holds nothing,
+ * holds one of them twice, or may be read by others and `--insecure-file` does not say that this is meant.
  */
-export async function readLines(
+export async function readSecretLines(
+  flags: Flags,
   flag: string,
-  path: string,
   what: string,
-): Promise<readonly string[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw unreadable(flag, path, error);
-  });
+): Promise<readonly string[] | null> {
+  const path = flags.text(flag);
+  if (path === undefined) return null;
+  const text = await readSecretText(flag, path, flags.boolean('insecure-file')).catch(
+    (error: unknown) => {
+      throw error instanceof UsageError ? error : unreadable(flag, path, error);
+    },
+  );
   const lines = text
     .split(/\r?\n/)
     .map((line, at) => ({ text: line.trim(), number: at + 1 }))
@@ -32,6 +38,35 @@ export async function readLines(
     seen.set(line.text, line.number);
   }
   return lines.map((line) => line.text);
+}
+
+/** What is no file, such as a pipe of the shell, is as its maker opened it. */
+async function readSecretText(flag: string, path: string, isInsecure: boolean): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const stats = await file.stat();
+    const mode = stats.isFile() && !isInsecure ? exposing(stats) : null;
+    if (mode !== null) {
+      throw new UsageError(
+        `Cannot use --${flag} ${path}: its permissions ${mode} let others read it; ` +
+          `chmod 600 ${path}, and make a new one if somebody may have (--insecure-file: use it all the same)`,
+      );
+    }
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The permissions of a file that others can read, else null. A group's are its owner's decision where
+ * that is somebody else, such as the administrator of a service. Windows has none.
+ */
+function exposing({ mode, uid }: { readonly mode: number; readonly uid: number }): string | null {
+  const me = process.getuid?.();
+  if (me === undefined) return null;
+  const forbidden = uid === me ? 0o077 : 0o007;
+  return (mode & forbidden) === 0 ? null : (mode & 0o777).toString(8).padStart(4, '0');
 }
 
 /** The text of a value: a whole file. Throws `UsageError`. */

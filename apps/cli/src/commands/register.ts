@@ -1,14 +1,13 @@
 /** `quorate register show`, `restore`, `release`: what the relays' register says of a namespace. */
 import type { RegisterInfo } from '@quorate/client';
-import { createCipher, verifyRecord } from '@quorate/crypto';
-import { randomBytes } from 'node:crypto';
+import { verifyRecord } from '@quorate/crypto';
 import { dialAddress } from '../addresses.ts';
 import type { Context, Run } from '../command.ts';
-import { readLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
 import { clientOf } from '../gateway-client.ts';
 import { table } from '../output.ts';
+import { secretOf, topicsOf } from '../secrets.ts';
 
 export const runRegister: Run = async (flags, context) => {
   const [verb, topic] = positionals(flags, ['show, restore or release', 'TOPIC'], 1);
@@ -98,7 +97,7 @@ async function askRelays(flags: Flags): Promise<RegisterInfo> {
   return lookAtRegister({
     namespace,
     relays: flags.list('relay').map(dialAddress),
-    secret: await secretOf(flags),
+    secret: (await secretOf(flags)).secrets,
     timeoutMs: flags.number('timeout-ms', 1) ?? 10_000,
   });
 }
@@ -106,13 +105,7 @@ async function askRelays(flags: Flags): Promise<RegisterInfo> {
 async function topicOf(flags: Flags): Promise<string | undefined> {
   const namespace = flags.text('namespace');
   if (namespace === undefined) return undefined;
-  const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
-  return createCipher({ namespace, secrets: await secretOf(flags), random }).topic;
-}
-
-async function secretOf(flags: Flags): Promise<'public' | readonly string[]> {
-  const file = flags.text('secret-file');
-  return file === undefined ? 'public' : readLines('secret-file', file, 'a secret');
+  return topicsOf(namespace, await secretOf(flags))[0];
 }
 
 function textOf({ group, record, trouble, announced }: RegisterInfo): string {
