@@ -94,6 +94,18 @@ export const commands: readonly Command[] = [
         value: 'ADDR',
         help: 'How others reach it, such as wss://relay.example.com',
       },
+      {
+        name: 'allow',
+        type: 'list',
+        value: 'TOPIC',
+        help: 'Serve only this namespace, by its `quorate secret topic`; may repeat',
+      },
+      {
+        name: 'allow-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'Serve only the topics of this file, one a line; read again on SIGHUP',
+      },
       ...listening,
       {
         name: 'data',

@@ -1,5 +1,5 @@
 /** What a command reads from files and pipes, each failure in words of the flag that named it. */
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { UsageError } from './flags.ts';
 import type { Flags } from './flags.ts';
 
@@ -20,13 +20,8 @@ export async function readSecretLines(
       throw error instanceof UsageError ? error : unreadable(flag, path, error);
     },
   );
-  const lines = text
-    .split(/\r?\n/)
-    .map((line, at) => ({ text: line.trim(), number: at + 1 }))
-    .filter((line) => line.text !== '' && !line.text.startsWith('#'));
-  if (lines.length === 0) {
-    throw new UsageError(`Cannot use --${flag} ${path}: wanted ${what}, found nothing`);
-  }
+  const lines = linesOf(text);
+  if (lines.length === 0) throw nothingIn(flag, path, what);
   const seen = new Map<string, number>();
   for (const line of lines) {
     const first = seen.get(line.text);
@@ -38,6 +33,31 @@ export async function readSecretLines(
     seen.set(line.text, line.number);
   }
   return lines.map((line) => line.text);
+}
+
+/** Lines of a file of anything else, each with its number. Throws `UsageError`, also where there is none. */
+export async function readLines(
+  flag: string,
+  path: string,
+  what: string,
+): Promise<readonly { readonly text: string; readonly number: number }[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw unreadable(flag, path, error);
+  });
+  const lines = linesOf(text);
+  if (lines.length === 0) throw nothingIn(flag, path, what);
+  return lines;
+}
+
+function linesOf(text: string): readonly { readonly text: string; readonly number: number }[] {
+  return text
+    .split(/\r?\n/)
+    .map((line, at) => ({ text: line.trim(), number: at + 1 }))
+    .filter((line) => line.text !== '' && !line.text.startsWith('#'));
+}
+
+function nothingIn(flag: string, path: string, what: string): UsageError {
+  return new UsageError(`Cannot use --${flag} ${path}: wanted ${what}, found nothing`);
 }
 
 /** What is no file, such as a pipe of the shell, is as its maker opened it. */

@@ -20,7 +20,7 @@ export type CompareAndSetResult =
 /**
  * Errors: `UNREACHABLE` (no answer; a compareAndSet may have been carried out: read again),
  * `BAD_SECRET` (the namespace exists under another secret), `REGISTER_LOST`, `FORMATION_WAITING`
- * (what was asked holds no register), `OVERLOADED` (asked too often).
+ * (what was asked holds no register), `NOT_ALLOWED` (it serves other namespaces only), `OVERLOADED` (asked too often).
  */
 export interface Register {
   /** Tells where claims are decided; the genesis records it. Empty until the first answer came. */

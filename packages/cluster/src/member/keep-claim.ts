@@ -2,7 +2,7 @@
 import type { NodeId } from '@quorate/core';
 import type { Clock, LogStorage, Register } from '@quorate/contracts';
 import { ClaimKeeper } from '../formation/claim.ts';
-import type { Claim } from '../formation/claim.ts';
+import type { Claim, LostCode } from '../formation/claim.ts';
 import type { RegisterCare } from '../formation/register-care.ts';
 import type { Genesis } from '../state/policy.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
@@ -16,7 +16,7 @@ export type KeepClaimOptions = {
   readonly care: RegisterCare | null;
   readonly state: ReplicatedState;
   readonly storage: LogStorage;
-  readonly lost: (what: string | null) => void;
+  readonly lost: (what: string | null, code?: LostCode) => void;
   readonly pinnedElsewhere: () => void;
   readonly superseded: (by: Claim) => void;
   readonly refused: (count: number) => void;

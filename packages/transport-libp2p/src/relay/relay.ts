@@ -43,6 +43,7 @@ import { RelayDirectory } from './directory.ts';
 import type { RelayIdentity } from './directory.ts';
 import { MeetingPoint } from './meeting-point.ts';
 import { RegisterStore } from './register-store.ts';
+import { ServedTopics, topic } from './served-topics.ts';
 import { RelaySession } from './session.ts';
 
 export type RelayOptions = ListeningOptions & {
@@ -62,6 +63,8 @@ export type RelayOptions = ListeningOptions & {
    * register was lost are announced before somebody founds beside them (Z58).
    */
   readonly fresh?: boolean;
+  /** Topics of the namespaces that it serves, of 64 hex digits; others hear `NOT_ALLOWED`. Default: all. */
+  readonly allow?: readonly string[];
   /** Checks signatures; from the crypto package. */
   readonly verify: VerifyRecord;
   readonly onEvent?: (event: RelayEvent) => void;
@@ -90,6 +93,11 @@ export interface Relay {
   /** How long first claims are refused from its start on, in milliseconds (Z58). */
   readonly heldMs: number;
   addresses(): readonly string[];
+  /**
+   * Serves these topics from now on, null: all. What the register holds of others stays there. Throws
+   * TypeError for what is no topic.
+   */
+  allow(topics: readonly string[] | null): void;
   /** Finishes what it is writing, then stops. Idempotent. */
   close(): Promise<void>;
 }
@@ -138,6 +146,7 @@ const kinds: Kinds = {
   announce: list(address),
   init: flag,
   fresh: flag,
+  allow: list(topic),
   verify: needed(callback),
   onEvent: callback,
   clock: object,
@@ -150,6 +159,7 @@ class RunningRelay implements Relay {
   readonly #directory: RelayDirectory | null;
   readonly #clock: Clock;
   readonly #meetingPoint: MeetingPoint;
+  readonly #served: ServedTopics;
   readonly #sessions = new Set<RelaySession>();
   readonly #listening: Listening;
   #store: RegisterStore | null;
@@ -165,6 +175,7 @@ class RunningRelay implements Relay {
     this.#directory = directory;
     this.#clock = options.clock ?? systemClock;
     this.#meetingPoint = new MeetingPoint(this.#clock);
+    this.#served = new ServedTopics(options.allow);
     this.#listening = new Listening(options, {
       names: namesOf(options.announce ?? []),
       clock: this.#clock,
@@ -205,6 +216,11 @@ class RunningRelay implements Relay {
     return this.#closed === null
       ? (this.#node?.getMultiaddrs() ?? []).map((address) => address.toString())
       : [];
+  }
+
+  allow(topics: readonly string[] | null): void {
+    this.#served.change(topics);
+    this.#meetingPoint.keep((one) => this.#served.serves(one));
   }
 
   async start(): Promise<void> {
@@ -301,6 +317,7 @@ class RunningRelay implements Relay {
           store: this.#store,
           refusal: this.#refusal(),
           meetingPoint: this.#meetingPoint,
+          served: this.#served,
           verify: this.#options.verify,
           clock: this.#clock,
           onEnd: () => this.#sessions.delete(session),

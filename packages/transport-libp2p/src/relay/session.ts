@@ -8,6 +8,7 @@ import { decodeRequest, encodeMessage, requestBytesMax } from '../wire/relay-mes
 import type { Answer, Greeting, Request, StoredAnnouncement } from '../wire/relay-messages.ts';
 import type { MeetingPoint, Watcher } from './meeting-point.ts';
 import type { RegisterStore } from './register-store.ts';
+import type { ServedTopics } from './served-topics.ts';
 
 export type SessionOptions = {
   readonly stream: ByteStream;
@@ -20,6 +21,7 @@ export type SessionOptions = {
   readonly store: RegisterStore | null;
   readonly refusal: Extract<Answer, { type: 'error' }>;
   readonly meetingPoint: MeetingPoint;
+  readonly served: ServedTopics;
   readonly verify: VerifyRecord;
   readonly clock: Clock;
   onEnd(): void;
@@ -110,6 +112,7 @@ export class RelaySession implements Watcher {
   async #carryOut(request: Request): Promise<Answer> {
     const { host, store, refusal, meetingPoint, verify } = this.#options;
     const { id } = request;
+    if (request.type !== 'ping') this.#options.served.check(request.topic);
     switch (request.type) {
       case 'ping':
         return { type: 'done', id };
