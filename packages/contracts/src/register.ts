@@ -35,6 +35,8 @@ export interface Register {
   readonly restorable?: boolean;
   /** True where the application names the group: `follow` then changes nothing. Default false. */
   readonly pinned?: boolean;
+  /** What a person should hear of it, to follow "Ready, …"; null or left out: nothing. */
+  readonly notice?: string | null;
   read(signal: AbortSignal): Promise<RegisterRecord | null>;
   /**
    * Sets `value` if the current version is `expectedVersion` (0: no value yet). At most

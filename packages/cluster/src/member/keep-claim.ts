@@ -20,11 +20,12 @@ export type KeepClaimOptions = {
   readonly pinnedElsewhere: () => void;
   readonly superseded: (by: Claim) => void;
   readonly refused: (count: number) => void;
+  readonly notice: (words: string | undefined) => void;
 };
 
 /** Null where no register knows this cluster. */
 export function keepClaim(options: KeepClaimOptions): ClaimKeeper | null {
-  const { register, clock, genesis, state, storage, ...events } = options;
+  const { register, clock, genesis, state, storage, notice, refused, ...events } = options;
   if (register === null || genesis.register === 'isolated') return null;
   return new ClaimKeeper(
     {
@@ -37,6 +38,10 @@ export function keepClaim(options: KeepClaimOptions): ClaimKeeper | null {
       activated: () => state.activated,
       mayRestore: () => isStillThere(storage),
       ...events,
+      refused: (count) => {
+        refused(count);
+        notice(register.notice ?? undefined);
+      },
     },
     state.activated,
   );

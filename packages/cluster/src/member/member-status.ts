@@ -136,6 +136,7 @@ export class MemberStatus {
 
   /** Empty: no longer. */
   say(about: string, notice = ''): void {
+    if ((this.#notices.get(about) ?? '') === notice) return;
     if (notice === '') this.#notices.delete(about);
     else this.#notices.set(about, notice);
     this.changed();

@@ -575,6 +575,7 @@ export class Member implements Consensus, HostedReplica {
       pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
       superseded: (by) => void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
       refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
+      notice: (words) => this.#status.say('register', words),
     });
     // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
     if (genesis.founder === run.nodeId && this.#running.isWanted) void this.#claim?.activate();

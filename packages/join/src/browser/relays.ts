@@ -5,13 +5,14 @@ import { registerCare } from '@quorate/cluster/register';
 import { createLibp2pHost } from '@quorate/transport-libp2p/browser';
 import type { Libp2pHostOptions } from '@quorate/transport-libp2p/browser';
 import type { Environment } from './environment.ts';
+import { knownRelays } from './known-relays.ts';
 
 export async function networkOverRelays(
   options: Libp2pHostOptions,
   cipher: Cipher,
   { clock, random }: Environment,
 ): Promise<MemberNetwork> {
-  const host = await createLibp2pHost({ ...options, clock, random });
+  const host = await createLibp2pHost({ ...options, ...knownRelays(), clock, random });
   const [register, rendezvous] = [host.register(cipher), host.rendezvous(cipher)];
   return {
     transport: host.transport(cipher.topic),

@@ -1,10 +1,11 @@
 /**
  * The registers of a relay: per topic a version and the record that holders of the secret sealed
  * and signed. What becomes of a change says `apply` (register-rules.ts); here it is made durable, in one
- * file per topic, before it is answered. Changes are carried out one after another.
+ * file per topic, before it is answered. Changes are carried out one after another, and each raises the
+ * register's revision, which stands in what it wrote.
  *
  * A file that is gone says nothing by itself, so `topics` lists which there must be, below a line with
- * the floor: no topic that is new begins at or below that version. A record is written first and listed
+ * revision and floor: no topic that is new begins at or below that version. A record is written first and listed
  * then, both before the answer; what is given up leaves the list first, in the write that raises the
  * floor. So a file that is not listed is what a crash left: of a namespace given up where its version is
  * not above the floor, else the one that was about to be listed.
@@ -52,8 +53,8 @@ export type RegisterStoreOptions = {
   readonly limits?: RegisterLimits;
 };
 
-const format = 2;
-/** A topic in hex, and the end of its line; the floor is as long. */
+const format = 3;
+/** A topic in hex, and the end of its line; revision and floor are half as long each. */
 const lineBytes = 65;
 /** A record, and what stands around it. */
 const storedFileBytesMax = recordBytesMax + 1024;
@@ -86,6 +87,11 @@ export class RegisterStore {
   /** Files that cannot be read; their namespaces answer `REGISTER_LOST`. */
   get damagedTopics(): readonly string[] {
     return [...this.#damaged];
+  }
+
+  /** See `RegisterState.revision`. */
+  get revision(): number {
+    return this.#state.revision;
   }
 
   /** Nobody ever claimed anything here, as far as can be told. */
@@ -150,7 +156,7 @@ export class RegisterStore {
       if (this.#damaged.has(topic)) {
         const floor = this.#state.floor + unknownVersionsMax;
         await this.#make([
-          { type: 'floor', floor },
+          { type: 'floor', floor, revision: this.#state.revision + 1 },
           { type: 'drop', topic },
         ]);
         return true;
@@ -276,11 +282,12 @@ export class RegisterStore {
   /** Durable first, then in memory. */
   async #make(changes: readonly RegisterChange[]): Promise<void> {
     const drops = changes.flatMap((change) => (change.type === 'drop' ? [change.topic] : []));
-    const floor = changes.find((change) => change.type === 'floor')?.floor;
-    if (floor !== undefined) {
+    const raised = changes.find((change) => change.type === 'floor');
+    if (raised !== undefined) {
       const dropped = new Set(drops);
       await this.#rewriteList(
-        Math.max(floor, this.#state.floor),
+        raised.revision,
+        Math.max(raised.floor, this.#state.floor),
         this.topics.filter((topic) => !dropped.has(topic)),
       );
     }
@@ -304,9 +311,9 @@ export class RegisterStore {
     if (isNew) await this.#list(topic);
   }
 
-  async #rewriteList(floor: number, topics: readonly string[]): Promise<void> {
-    const lines = [floor.toString(16).padStart(64, '0'), ...topics].map((line) => `${line}\n`);
-    const bytes = new TextEncoder().encode(lines.join(''));
+  async #rewriteList(revision: number, floor: number, topics: readonly string[]): Promise<void> {
+    const head = [revision, floor].map((count) => count.toString(16).padStart(32, '0')).join('');
+    const bytes = new TextEncoder().encode([head, ...topics].map((line) => `${line}\n`).join(''));
     await this.#durably(async (path) => writeDurably(path, topicsFile, bytes));
     this.#listBytes = bytes.length;
   }
@@ -333,9 +340,12 @@ export class RegisterStore {
     if (!whole.endsWith('\n')) return null;
     const lines = whole.slice(0, -1).split('\n');
     if (!lines.every((line) => /^[0-9a-f]{64}$/.test(line))) return null;
-    const floor = Number.parseInt(lines[0] ?? '', 16);
-    if (!Number.isSafeInteger(floor)) return null;
-    this.#state.take({ type: 'floor', floor });
+    const head = lines[0] ?? '';
+    const [revision, floor] = [head.slice(0, 32), head.slice(32)].map((digits) =>
+      Number.parseInt(digits, 16),
+    ) as [number, number];
+    if (!Number.isSafeInteger(revision) || !Number.isSafeInteger(floor)) return null;
+    this.#state.take({ type: 'floor', floor, revision });
     return new Set(lines.slice(1));
   }
 
@@ -387,14 +397,15 @@ function decodeEntry(bytes: Buffer): RegisterEntry | null {
   try {
     const raw = decode(body, { strict: true, rejectDuplicateMapKeys: true }) as unknown;
     const { format: found, ...fields } = raw as Record<string, unknown>;
-    const { nameTag, version, record, active, peer, address, setAtMs } = fields;
+    const { nameTag, version, record, active, revision, peer, address, setAtMs } = fields;
     if (found !== format || typeof nameTag !== 'string' || !(record instanceof Uint8Array)) {
       return null;
     }
     if (typeof version !== 'number' || typeof setAtMs !== 'number') return null;
+    if (typeof revision !== 'number') return null;
     if (typeof peer !== 'string' || typeof address !== 'string') return null;
-    const source = { peer, address };
-    return { nameTag, version, record: record.slice(), active: active === true, source, setAtMs };
+    const set = { revision, source: { peer, address }, setAtMs };
+    return { nameTag, version, record: record.slice(), active: active === true, ...set };
   } catch {
     return null;
   }

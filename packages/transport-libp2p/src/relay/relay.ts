@@ -4,7 +4,7 @@
  */
 import '../node/polyfills.ts';
 import { identify } from '@libp2p/identify';
-import { QuorateError, assert, systemClock, systemRandom } from '@quorate/contracts';
+import { QuorateError, assert, systemClock } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { address } from '@quorate/contracts/addresses';
 import { listeningKinds } from '@quorate/contracts/listening';
@@ -33,7 +33,7 @@ import type { ListeningOptions } from '../listening/listening.ts';
 import { sourceOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
-import { toHex } from '../host/link-protocol.ts';
+import { groupOf } from '../wire/certificate.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
 import { boundedCircuitServer } from './circuits.ts';
@@ -41,6 +41,7 @@ import { serveControl } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { RelayDirectory } from './directory.ts';
 import type { RelayIdentity } from './directory.ts';
+import { GroupProof } from './group-proof.ts';
 import { MeetingPoint } from './meeting-point.ts';
 import { RegisterStore } from './register-store.ts';
 import { ServedTopics, topic } from './served-topics.ts';
@@ -163,6 +164,7 @@ class RunningRelay implements Relay {
   readonly #sessions = new Set<RelaySession>();
   readonly #listening: Listening;
   #store: RegisterStore | null;
+  #proof: GroupProof | null = null;
   #lost: string | null;
   #heldMs = 0;
   #node: Libp2p | null = null;
@@ -306,6 +308,7 @@ class RunningRelay implements Relay {
       );
     }
     this.#keepForgetting(this.#node);
+    await this.#startProving(this.#node.peerId.toString());
     await this.#node.handle(
       relayProtocol,
       (stream, connection) => {
@@ -328,6 +331,19 @@ class RunningRelay implements Relay {
     );
   }
 
+  async #startProving(peer: string): Promise<void> {
+    const { groupKey } = this.#identity;
+    if (groupKey === null) return;
+    this.#proof = new GroupProof({
+      groupKey: await readPrivateKey(groupKey),
+      ...{ peer, clock: this.#clock, counter: () => this.#store?.revision ?? 0 },
+      onRenewed: () => {
+        for (const session of [...this.#sessions]) session.greet(this.#greeting());
+      },
+    });
+    await this.#proof.start();
+  }
+
   #keepForgetting(node: Libp2p): void {
     void forgetAbsentPeers(node);
     this.#cancelForgetting = this.#clock.setTimeout(() => this.#keepForgetting(node), forgetMs);
@@ -346,7 +362,8 @@ class RunningRelay implements Relay {
   }
 
   #greeting(): Greeting {
-    return { type: 'greeting', group: this.group, registerLost: this.lost !== null };
+    const certificate = this.#proof?.certificate ?? null;
+    return { type: 'greeting', group: this.group, registerLost: this.lost !== null, certificate };
   }
 
   /** What a claim hears where there is no register. */
@@ -362,6 +379,7 @@ class RunningRelay implements Relay {
 
   async #close(): Promise<void> {
     this.#meetingPoint.close();
+    this.#proof?.stop();
     this.#cancelForgetting();
     for (const session of [...this.#sessions]) session.close();
     await this.#store?.settle();
@@ -378,10 +396,7 @@ function addressOf({ remoteAddr, remotePeer }: Connection): string {
 }
 
 async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {
-  return {
-    privateKey: await generatePrivateKey(),
-    group: init ? toHex(systemRandom(16)) : null,
-    lost: null,
-    made: init,
-  };
+  const groupKey = init ? await generatePrivateKey() : null;
+  const group = groupKey === null ? null : groupOf(await readPrivateKey(groupKey));
+  return { privateKey: await generatePrivateKey(), groupKey, group, lost: null, made: init };
 }

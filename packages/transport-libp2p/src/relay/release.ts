@@ -6,13 +6,13 @@ import type { VerifyRecord } from '@quorate/contracts';
 import { askRelay } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { readChecked } from '@quorate/contracts/files';
-import { RelayDirectory } from './directory.ts';
+import { RelayDirectory, groupKeyFile } from './directory.ts';
 import { RegisterStore } from './register-store.ts';
 
 /** The topics that the register in `directory` has a file of. Errors: `REGISTER_LOST`, `STORAGE_CORRUPT`. */
 export async function registeredTopics(directory: string): Promise<readonly string[]> {
   const path = resolve(directory);
-  for (const name of ['group.json', join('register', 'GROUP')]) {
+  for (const name of [groupKeyFile, join('register', 'GROUP')]) {
     if ((await readChecked(join(path, name))) !== null) continue;
     throw new QuorateError('REGISTER_LOST', `Cannot find a register in ${path}: no ${name}`);
   }

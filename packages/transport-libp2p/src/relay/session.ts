@@ -61,6 +61,11 @@ export class RelaySession implements Watcher {
     this.#stream.send(encodeMessage(options.greeting));
   }
 
+  /** Once more, for something of it changed. */
+  greet(greeting: Greeting): void {
+    this.#send(greeting);
+  }
+
   tell(topic: string, host: StoredAnnouncement): void {
     if (host.host !== this.#options.host) this.#send({ type: 'announced', topic, host });
   }

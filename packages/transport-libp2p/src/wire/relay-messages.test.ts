@@ -26,8 +26,13 @@ const requests: readonly Request[] = [
 ];
 
 const messages: readonly RelayMessage[] = [
-  { type: 'greeting', group: null, registerLost: false },
-  { type: 'greeting', group: 'ef'.repeat(16), registerLost: true },
+  { type: 'greeting', group: null, registerLost: false, certificate: null },
+  {
+    type: 'greeting',
+    group: 'ef'.repeat(16),
+    registerLost: true,
+    certificate: Uint8Array.of(1, 2),
+  },
   { type: 'done', id: 1 },
   { type: 'value', id: 2, current: null, floor: 7 },
   { type: 'value', id: 2, current: { version: 3, record, refusedCount: 1 }, floor: 0 },

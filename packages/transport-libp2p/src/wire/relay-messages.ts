@@ -6,6 +6,7 @@
 import { rfc8949EncodeOptions, encode } from 'cborg';
 import { isErrorCode } from '@quorate/contracts';
 import type { ErrorCode } from '@quorate/contracts';
+import { certificateBytesMax } from './certificate.ts';
 import { Fields, MessageError, readMap } from './fields.ts';
 
 export const relayProtocol = '/quorate/relay/1';
@@ -18,11 +19,15 @@ export const answerBytesMax: number = 2 * 1024 * 1024;
 export const recordBytesMax: number = 1024;
 export const announceBytesMax: number = 4 * 1024;
 
-/** `group` is null for a relay that holds no register. */
+/**
+ * `group` is null for a relay that holds no register; `certificate` proves it (certificate.ts). Said again
+ * when something of it changed.
+ */
 export type Greeting = {
   readonly type: 'greeting';
   readonly group: string | null;
   readonly registerLost: boolean;
+  readonly certificate: Uint8Array | null;
 };
 
 export type Request =
@@ -159,7 +164,9 @@ export function decodeRelayMessage(bytes: Uint8Array): RelayMessage {
   switch (type) {
     case 'greeting': {
       const group = map.raw('group') === null ? null : map.text('group', 64);
-      return { type, group, registerLost: map.truth('registerLost') };
+      const proof = map.raw('certificate');
+      const certificate = proof === null ? null : map.bytes('certificate', certificateBytesMax);
+      return { type, group, registerLost: map.truth('registerLost'), certificate };
     }
     case 'done':
       return { type, id: map.count('id') };

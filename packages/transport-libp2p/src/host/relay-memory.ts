@@ -1,0 +1,74 @@
+/**
+ * What a host remembers of relays beyond its run, for who kept it: the group that answered at each
+ * address first, so that another one there is news, and the highest counter seen of each group, so that
+ * a register that was put back to an earlier state is not believed (Z59).
+ */
+export type RelayRecords = {
+  /** Address → group. */
+  readonly groups: Readonly<Record<string, string>>;
+  /** Group → counter of its newest certificate. */
+  readonly counters: Readonly<Record<string, number>>;
+};
+
+/** Of each kind so many; a host has a handful of relays. */
+const recordsMax = 64;
+
+export class RelayMemory {
+  readonly #groups: Map<string, string>;
+  readonly #counters: Map<string, number>;
+  readonly #keep: (records: RelayRecords) => void;
+  /** Address → the group that was there before, of this run. */
+  readonly #changed = new Map<string, string>();
+
+  /** `known` is checked: what does not fit is as if it were not there. */
+  constructor(known: unknown, keep: (records: RelayRecords) => void = () => {}) {
+    const { groups, counters } = (known ?? {}) as Partial<Record<string, unknown>>;
+    this.#groups = mapOf(groups, isGroup);
+    this.#counters = mapOf(counters, isCounter);
+    this.#keep = keep;
+  }
+
+  /** The group that was met at this address before another one was; null where that never happened. */
+  changedFrom(address: string): string | null {
+    return this.#changed.get(address) ?? null;
+  }
+
+  counterOf(group: string): number {
+    return this.#counters.get(group) ?? 0;
+  }
+
+  /** A relay proved that it is of this group. */
+  met(address: string, group: string, counter: number): void {
+    const before = this.#groups.get(address);
+    if (before === group && this.counterOf(group) >= counter) return;
+    if (before !== undefined && before !== group) this.#changed.set(address, before);
+    set(this.#groups, address, group);
+    set(this.#counters, group, Math.max(counter, this.counterOf(group)));
+    this.#keep({
+      groups: Object.fromEntries(this.#groups),
+      counters: Object.fromEntries(this.#counters),
+    });
+  }
+}
+
+/** The newest stands last; the oldest goes. */
+function set<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > recordsMax && oldest !== undefined) map.delete(oldest);
+}
+
+function mapOf<Value>(raw: unknown, fits: (value: unknown) => value is Value): Map<string, Value> {
+  if (typeof raw !== 'object' || raw === null) return new Map();
+  const entries = Object.entries(raw).filter((entry): entry is [string, Value] => fits(entry[1]));
+  return new Map(entries.slice(0, recordsMax));
+}
+
+function isGroup(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{32}$/.test(value);
+}
+
+function isCounter(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
