@@ -83,6 +83,12 @@ export const commands: readonly Command[] = [
         help: 'With a new register: no cluster of it can be alive, so take the first claim at once',
       },
       {
+        name: 'peer',
+        type: 'list',
+        value: 'ADDR',
+        help: 'Other relays that members are given: --init refuses while one of them has a register',
+      },
+      {
         name: 'listen',
         type: 'list',
         value: 'ADDR',
@@ -490,12 +496,14 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'register',
-    parameters: 'show|restore|release [TOPIC]',
+    parameters: 'show|restore|complete|release [TOPIC]',
     summary: 'Look at what a relay’s register says of a namespace, write it back, or give it up',
     details:
       'show     what it holds and who is announced: through a member’s --gateway, or with --relay,\n' +
       '         --namespace and --secret-file from anywhere\n' +
       'restore  at a member’s --gateway: writes its cluster into a register that has forgotten it\n' +
+      'complete at the relay’s own machine, with its --data: nothing is missing in a register that was\n' +
+      '         put back to an earlier state\n' +
       'release  at the relay’s own machine, with its --data: takes a namespace out of the register,\n' +
       '         so that whoever comes next founds; typed by TOPIC, or by --namespace and\n' +
       '         --secret-file; --force TOPIC while hosts of it are announced',
@@ -509,7 +517,12 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'The secret of the namespace (default: it is public)',
       },
-      { name: 'data', type: 'text', value: 'DIR', help: 'Of release: the relay’s directory' },
+      {
+        name: 'data',
+        type: 'text',
+        value: 'DIR',
+        help: 'Of release and complete: the relay’s directory',
+      },
       {
         name: 'force',
         type: 'text',

@@ -55,6 +55,11 @@ export interface Register {
    */
   follow?(group: string): void;
   /**
+   * Whether what is read and set now writes a member's cluster back into a register that may have
+   * forgotten it. Where it may, a name that it does not know is `REGISTER_LOST` otherwise.
+   */
+  writeBack?(isOn: boolean): void;
+  /**
    * A person said so: from now on the namespace is read and claimed although others use its name under
    * another secret.
    */

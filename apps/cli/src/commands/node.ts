@@ -64,6 +64,9 @@ export const runNode: Run = async (flags, { output, stop }) => {
           },
         );
   const reporter = new NodeReporter(output);
+  // At once: with too few of them in reach there is no member that could say it later.
+  const pin = pinNote(relays);
+  if (pin !== null) output.note(pin);
   let stopListening = (): void => {};
   try {
     const { joinCluster } = await import('@quorate/join');
@@ -142,6 +145,15 @@ function targetOf(cluster: () => NodeCluster | null): GatewayTarget {
 function placeNote(dataDir: string | undefined, flags: Flags): string | null {
   if (dataDir === undefined || flags.text('data') !== undefined) return null;
   return `Keeping data in ${dataDir} (--data names another place)`;
+}
+
+/** Which of several relays decides is worth a word; two of different groups decide nothing. */
+function pinNote(relays: readonly string[]): string | null {
+  if (relays.length < 2 || relays.some((relay) => relay.includes('#'))) return null;
+  return (
+    `Given ${relays.length} relays, and of none the group: a cluster is founded only while most of them are of ` +
+    'one group and none of another; ADDR#GROUP says which one decides (quorate register show has it)'
+  );
 }
 
 /** Calls `see` now and at each change; resolves once the member has ended by itself. */

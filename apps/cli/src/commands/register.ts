@@ -1,4 +1,4 @@
-/** `quorate register show`, `restore`, `release`: what the relays' register says of a namespace. */
+/** `quorate register show`, `restore`, `complete`, `release`: what the relays' register says of a namespace. */
 import type { RegisterInfo } from '@quorate/client';
 import { verifyRecord } from '@quorate/crypto';
 import { dialAddress } from '../addresses.ts';
@@ -10,7 +10,7 @@ import { table } from '../output.ts';
 import { secretOf, topicsOf } from '../secrets.ts';
 
 export const runRegister: Run = async (flags, context) => {
-  const [verb, topic] = positionals(flags, ['show, restore or release', 'TOPIC'], 1);
+  const [verb, topic] = positionals(flags, ['show, restore, complete or release', 'TOPIC'], 1);
   if (topic !== undefined && verb !== 'release') {
     throw new UsageError(`Unexpected argument ${topic}`);
   }
@@ -19,10 +19,12 @@ export const runRegister: Run = async (flags, context) => {
       return show(flags, context);
     case 'restore':
       return restore(flags, context);
+    case 'complete':
+      return complete(flags, context);
     case 'release':
       return release(flags, topic, context);
     default:
-      throw new UsageError(`Unknown verb ${verb}, wanted show, restore or release`);
+      throw new UsageError(`Unknown verb ${verb}, wanted show, restore, complete or release`);
   }
 };
 
@@ -45,14 +47,32 @@ async function restore(flags: Flags, { output }: Context): Promise<number> {
   return 0;
 }
 
+async function complete(flags: Flags, { output }: Context): Promise<number> {
+  const directory = relayDirectoryOf(flags);
+  const { completeRegister } = await import('@quorate/transport-libp2p/relay');
+  const completed = await completeRegister({ directory, verify: verifyRecord });
+  output.result(
+    { completed },
+    completed
+      ? 'The register counts as complete: whoever it does not know may found'
+      : 'The register was complete all the time',
+  );
+  return 0;
+}
+
+function relayDirectoryOf(flags: Flags): string {
+  const directory = flags.text('data');
+  if (directory === undefined) throw new UsageError('--data is missing: the relay’s directory');
+  return directory;
+}
+
 /** The topic is typed: there is no way back, and whoever comes next founds. */
 async function release(
   flags: Flags,
   given: string | undefined,
   { output }: Context,
 ): Promise<number> {
-  const directory = flags.text('data');
-  if (directory === undefined) throw new UsageError('--data is missing: the relay’s directory');
+  const directory = relayDirectoryOf(flags);
   const { registeredTopics, releaseTopic } = await import('@quorate/transport-libp2p/relay');
   const topics = await registeredTopics(directory);
   const topic = given ?? (await topicOf(flags));

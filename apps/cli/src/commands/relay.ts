@@ -22,16 +22,20 @@ export const runRelay: Run = async (flags, { output, stop }) => {
   const given = listen.length === 0 ? ['ws://127.0.0.1:7700'] : listen;
   const allow = await allowedTopics(flags);
   const listening = await listeningOf(flags, output);
-  const { startRelay } = await import('@quorate/transport-libp2p/relay');
+  const { revertedMessage, startRelay } = await import('@quorate/transport-libp2p/relay');
   const relay = await startRelay({
     ...(ephemeral ? { ephemeral } : { directory }),
     init: flags.boolean('init'),
     fresh: flags.boolean('fresh'),
     listen: given,
     ...listening.options,
+    peers: flags.list('peer').map(dialAddress),
     ...(allow === null ? {} : { allow }),
     ...(announce.length === 0 ? {} : { announce }),
     verify: verifyRecord,
+    onEvent: (event) => {
+      if (event.type === 'reverted') lost(event.message, output);
+    },
   });
   const stopHearing =
     flags.text('allow-file') === undefined
@@ -46,8 +50,9 @@ export const runRelay: Run = async (flags, { output, stop }) => {
     const note = proxyNote(given, announce, listening.options);
     if (note !== null) output.note(note);
     if (relay.lost !== null) {
-      const message = `The register is lost: ${relay.lost}`;
-      output.result({ event: 'error', code: 'REGISTER_LOST', message }, `Error: ${message}`);
+      lost(`The register is lost: ${relay.lost}`, output);
+    } else if (relay.isIncomplete) {
+      lost(revertedMessage, output);
     } else if (relay.group === null) {
       output.note(
         'This relay only carries traffic: it has no register, so nobody can found or join a cluster ' +
@@ -68,6 +73,10 @@ export const runRelay: Run = async (flags, { output, stop }) => {
   output.result({ event: 'stopped' }, 'Stopped');
   return 0;
 };
+
+function lost(message: string, output: Output): void {
+  output.result({ event: 'error', code: 'REGISTER_LOST', message }, `Error: ${message}`);
+}
 
 /** Never rejects: whatever the file holds now, the list of before goes on. */
 async function allowAgain(relay: Relay, flags: Flags, output: Output): Promise<void> {

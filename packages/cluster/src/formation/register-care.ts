@@ -88,7 +88,14 @@ export function registerCare(options: RegisterCareOptions): RegisterCare {
       ...(await look(options.register, signal)),
       announced: await living(signal),
     }),
-    restore: (member, signal) => restore({ ...options, living }, member, signal),
+    restore: async (member, signal) => {
+      options.register.writeBack?.(true);
+      try {
+        return await restore({ ...options, living }, member, signal);
+      } finally {
+        options.register.writeBack?.(false);
+      }
+    },
   };
 }
 

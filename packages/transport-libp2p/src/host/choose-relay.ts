@@ -107,17 +107,19 @@ function whyNone(
     );
   }
   const liar = answered.find(({ standing }) => standing.unproven !== null);
-  if (liar !== undefined) {
-    const { group, unproven } = liar.standing;
-    return new QuorateError(
-      'REGISTER_LOST',
-      `Cannot use the register of ${liar.client.relay.text}: it does not prove to be of group ${group}, for ${unproven}`,
-    );
-  }
+  if (liar !== undefined) return unproven(liar);
   const [carrier] = answered;
   return new QuorateError(
     'FORMATION_WAITING',
     `Cannot use relay ${carrier?.client.relay.text ?? ''} as register: it only carries traffic, wanted one started once with --init`,
+  );
+}
+
+function unproven({ client, standing }: Answered): QuorateError {
+  return new QuorateError(
+    'REGISTER_LOST',
+    `Cannot use the register of ${client.relay.text}: it does not prove to be of group ` +
+      `${standing.group}, for ${standing.unproven}`,
   );
 }
 

@@ -67,6 +67,8 @@ export type HostOptions = {
   readonly timing?: Partial<LinkTiming>;
 };
 
+export type RelayGroup = { readonly relay: string; readonly group: string | null };
+
 /** The network of one process or page, shared by its namespaces. */
 export interface Libp2pHost {
   readonly peerId: HostId;
@@ -78,6 +80,8 @@ export interface Libp2pHost {
   register(cipher: Cipher): Register;
   /** The namespace's rendezvous on all relays. */
   rendezvous(cipher: Cipher): Rendezvous;
+  /** Of which group each relay says that it is; null where it does not answer, or is of none. */
+  relayGroups(signal: AbortSignal): Promise<readonly RelayGroup[]>;
   /** Closes every transport and the node. Idempotent. */
   close(): Promise<void>;
 }
@@ -289,6 +293,14 @@ class Host implements Libp2pHost {
     }
     const clients = this.#relays.map(({ client }) => client);
     return new RelayRegister(clients, cipher, (address) => this.#memory.changedFrom(address));
+  }
+
+  async relayGroups(signal: AbortSignal): Promise<readonly RelayGroup[]> {
+    const asking = this.#relays.map(async ({ client }) => {
+      const standing = await client.standing(signal).catch(() => null);
+      return { relay: client.relay.text, group: standing?.group ?? null };
+    });
+    return Promise.all(asking);
   }
 
   rendezvous(cipher: Cipher): Rendezvous {

@@ -87,6 +87,12 @@ export class RelayClient {
     return this.#session?.standing ?? null;
   }
 
+  /** The newest certificate seen of the group that it says it is of: it may be behind itself. */
+  get receipt(): Uint8Array | null {
+    const group = this.present?.group ?? null;
+    return group === null ? null : this.#options.memory.receiptOf(group);
+  }
+
   /** Whether this host is the relay's peer: such connections are kept. */
   isPeer(host: string): boolean {
     return this.#session?.connection.remotePeer.toString() === host;
@@ -135,6 +141,11 @@ export class RelayClient {
     });
     if (answer === null) throw this.#unreachable('no answer');
     if (answer.type === 'error') throw refusal(answer);
+    if ((answer.type === 'value' || answer.type === 'set') && answer.certificate !== null) {
+      const { certificate } = answer;
+      const { group } = session.standing;
+      this.#improve(session, await this.#standingOf({ group, certificate }, session.connection));
+    }
     return answer;
   }
 
@@ -220,7 +231,7 @@ export class RelayClient {
             const message = readMessage(frame);
             if (message?.type === 'greeting' && session !== null) {
               const present = session;
-              void standing(message).then((now) => (present.standing = now));
+              void standing(message).then((now) => this.#improve(present, now));
             } else if (session !== null && message !== null) this.#heard(message);
             else if (!isGreeted && message?.type === 'greeting') {
               isGreeted = true;
@@ -240,7 +251,15 @@ export class RelayClient {
     });
   }
 
-  async #standingOf(greeting: Greeting, { remotePeer }: Connection): Promise<Standing> {
+  /** A relay is not put back while it talks: an older certificate was only overtaken on its way. */
+  #improve(session: Session, now: Standing): void {
+    if (now.unproven === null) session.standing = now;
+  }
+
+  async #standingOf(
+    greeting: Pick<Greeting, 'group' | 'certificate'>,
+    { remotePeer }: Connection,
+  ): Promise<Standing> {
     const { memory } = this.#options;
     const from = { peer: remotePeer.toString(), address: this.relay.text, memory };
     return standingOf(greeting, from, Date.now());

@@ -12,7 +12,7 @@ export type Standing = {
 
 /** `nowMs`: Unix time, by this machine's clock. */
 export async function standingOf(
-  { group, certificate }: Greeting,
+  { group, certificate }: Pick<Greeting, 'group' | 'certificate'>,
   { peer, address, memory }: { peer: string; address: string; memory: RelayMemory },
   nowMs: number,
 ): Promise<Standing> {
@@ -25,6 +25,6 @@ export async function standingOf(
     const unproven = `its register was put back: it counts ${shown.counter}, and had come to ${seen}`;
     return { group, unproven };
   }
-  memory.met(address, group, shown.counter);
+  if (certificate !== null) memory.met(address, group, shown.counter, certificate);
   return { group, unproven: null };
 }

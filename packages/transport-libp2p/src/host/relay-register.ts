@@ -20,6 +20,7 @@ export class RelayRegister implements Register {
   /** What the relay calls the present version where there is no record. */
   #floor = 0;
   #beside = false;
+  #writesBack = false;
 
   /** `changedFrom`: the group that was met at an address before, if it was another one. */
   constructor(
@@ -59,6 +60,10 @@ export class RelayRegister implements Register {
     this.#beside = true;
   }
 
+  writeBack(isOn: boolean): void {
+    this.#writesBack = isOn;
+  }
+
   get #pin(): string | null {
     return this.#clients.find(({ relay }) => relay.group !== null)?.relay.group ?? null;
   }
@@ -72,7 +77,7 @@ export class RelayRegister implements Register {
     this.#met = group;
     const { topic, nameTag } = this.#cipher;
     const answer = await client.call(
-      { type: 'read', topic, nameTag, beside: this.#beside },
+      { type: 'read', topic, nameTag, beside: this.#beside, writesBack: this.#writesBack },
       signal,
     );
     if (answer.type !== 'value') throw unexpected(answer.type);

@@ -69,6 +69,11 @@ export class RelayDirectory {
     return join(this.path, 'register');
   }
 
+  /** Is there a group already? */
+  async hasGroup(): Promise<boolean> {
+    return (await namesIn(this.path)).includes(groupKeyFile);
+  }
+
   /**
    * Takes the directory for this process and reads who this relay is, or makes it so: with `init`
    * a group, a key and an empty register, unless there is a group already. Errors: `STORAGE_LOCKED`

@@ -17,6 +17,8 @@ export type GroupProofOptions = {
 export class GroupProof {
   readonly #options: GroupProofOptions;
   #fromMs = 0;
+  #counter = 0;
+  #signing: Promise<void> | null = null;
   #cancel: () => void = () => {};
   certificate: Uint8Array = new Uint8Array();
 
@@ -27,6 +29,15 @@ export class GroupProof {
   async start(): Promise<void> {
     await this.#sign();
     this.#schedule();
+  }
+
+  /** One that says what the register has come to by now. */
+  async current(): Promise<Uint8Array> {
+    if (this.#options.counter() > this.#counter) {
+      this.#signing ??= this.#sign().finally(() => (this.#signing = null));
+      await this.#signing;
+    }
+    return this.certificate;
   }
 
   /** Signs another one now, such as after the counter was raised. */
@@ -40,12 +51,14 @@ export class GroupProof {
   }
 
   async #sign(): Promise<void> {
-    const { groupKey, peer, counter } = this.#options;
-    this.#fromMs = this.#nowMs();
-    const untilMs = this.#fromMs + certificateMs;
-    this.certificate = await signCertificate(groupKey, {
-      ...{ peer, counter: counter(), fromMs: this.#fromMs, untilMs },
-    });
+    const { groupKey, peer } = this.#options;
+    const fromMs = this.#nowMs();
+    const counter = this.#options.counter();
+    const content = { peer, counter, fromMs, untilMs: fromMs + certificateMs };
+    const certificate = await signCertificate(groupKey, content);
+    // Two may be under way, and the later one ends first.
+    if (counter < this.#counter) return;
+    [this.#fromMs, this.#counter, this.certificate] = [fromMs, counter, certificate];
   }
 
   /** Looks often: a machine that slept, or whose clock was set, is late or early. */

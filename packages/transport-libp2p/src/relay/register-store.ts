@@ -21,7 +21,7 @@ import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
-import { readSmall, writeDurably } from '@quorate/contracts/files';
+import { checkedBytes, checkedBytesMax, readSmall, writeDurably } from '@quorate/contracts/files';
 import { topicsFile } from './directory.ts';
 import { RegisterState, apply, refuseTaken, registerLimits } from './register-rules.ts';
 import type {
@@ -59,6 +59,10 @@ const lineBytes = 65;
 /** A record, and what stands around it. */
 const storedFileBytesMax = recordBytesMax + 1024;
 const crcBytes = 4;
+/** In the register's folder while it may have forgotten something. */
+const incompleteFile = 'INCOMPLETE';
+/** Z50: those of a later one are above all of an earlier one. */
+const revisionsOfGeneration = 2 ** 40;
 /** A file that cannot be read names no version; nobody sets a name so often. */
 const unknownVersionsMax = 2 ** 20;
 
@@ -73,6 +77,8 @@ export class RegisterStore {
   /** Topics whose record was read from a file and has not been asked for yet. */
   readonly #unchecked = new Set<string>();
   #failed = false;
+  /** It was put back to an earlier state (Z53). */
+  #isIncomplete = false;
   /** Length of the list, without what a crash left half-written behind it. */
   #listBytes = 0;
   /** First claims are refused until then, by the clock. */
@@ -92,6 +98,11 @@ export class RegisterStore {
   /** See `RegisterState.revision`. */
   get revision(): number {
     return this.#state.revision;
+  }
+
+  /** It may have forgotten namespaces: of those it does not know it says `REGISTER_LOST`. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete;
   }
 
   /** Nobody ever claimed anything here, as far as can be told. */
@@ -117,6 +128,7 @@ export class RegisterStore {
     const listBytesMax = (this.#limits.topics + 2) * lineBytes;
     const list = await readSmall(join(path, topicsFile), listBytesMax);
     if (list === null) return `register/${topicsFile} is missing`;
+    this.#isIncomplete = (await readSmall(join(path, incompleteFile), checkedBytesMax)) !== null;
     const listed = this.#parseList(list);
     if (listed === null) return `register/${topicsFile} cannot be read`;
     const read: (readonly [string, RegisterEntry])[] = [];
@@ -150,6 +162,43 @@ export class RegisterStore {
     return null;
   }
 
+  /**
+   * The register has once come to `revision`, as somebody showed: if it is behind, it was put back, by a
+   * backup or a machine's snapshot, and may have forgotten who founded since (Z53). Then it goes on in a
+   * generation above, and names that were only claimed go: they may be somebody else's by now. False where it
+   * is not behind.
+   */
+  async revert(revision: number): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const state = this.#state;
+      if (revision <= state.revision) return false;
+      const mark = checkedBytes({ format: 1, shown: revision, had: state.revision });
+      await this.#durably(async (path) => writeDurably(path, incompleteFile, mark));
+      this.#isIncomplete = true;
+      const generation = Math.floor(revision / revisionsOfGeneration) + 1;
+      await this.#make([
+        // What was claimed since had versions that nobody knows.
+        {
+          type: 'floor',
+          floor: state.floor + unknownVersionsMax,
+          revision: generation * revisionsOfGeneration,
+        },
+        ...[...state.claimed()].map((topic): RegisterChange => ({ type: 'drop', topic })),
+      ]);
+      return true;
+    });
+  }
+
+  /** A person says that nothing is missing (any more); false where nothing was. */
+  async complete(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (!this.#isIncomplete) return false;
+      await this.#durably(async (path) => rm(join(path, incompleteFile), { force: true }));
+      this.#isIncomplete = false;
+      return true;
+    });
+  }
+
   /** Forgets a namespace for good; false where there was nothing of it. */
   async release(topic: string): Promise<boolean> {
     return this.#inTurn(async () => {
@@ -171,9 +220,13 @@ export class RegisterStore {
     return [...new Set([...this.#state.topics, ...this.#damaged])];
   }
 
-  /** Errors: `BAD_SECRET` `REGISTER_LOST`. */
-  read(name: RegisterName): ReadResult {
+  /**
+   * `writesBack`: a member asks, to write its cluster into what may have forgotten it.
+   * Errors: `BAD_SECRET` `REGISTER_LOST`.
+   */
+  read(name: RegisterName, writesBack = false): ReadResult {
     this.#admit(name);
+    if (!writesBack) this.#refuseForgotten(name.topic);
     this.#counted(name, () => refuseTaken(this.#state, name, this.#options.isAnnounced ?? nowhere));
     return this.#standing(name.topic);
   }
@@ -204,6 +257,8 @@ export class RegisterStore {
         );
       }
       this.#admit(name);
+      // Active at once is what a person writes back, or takes over; a claim begins as one.
+      if (!change.active) this.#refuseForgotten(topic);
       const isFirst = this.#state.get(topic) === null;
       const command: RegisterCommand = { ...name, ...change, type: 'set', record };
       const { ok, changes } = this.#counted(name, () => this.#apply(command, from));
@@ -276,6 +331,16 @@ export class RegisterStore {
     throw new QuorateError(
       'REGISTER_LOST',
       `Cannot use the register of this namespace: its file ${topic}.cbor is damaged, wanted it restored`,
+    );
+  }
+
+  #refuseForgotten(topic: string): void {
+    if (!this.#isIncomplete || this.#state.get(topic) !== null) return;
+    throw new QuorateError(
+      'REGISTER_LOST',
+      'Cannot answer for this namespace: the register was put back to an earlier state and may have ' +
+        'forgotten it. "quorate register restore" at a member writes it back; where nothing is missing, ' +
+        '"quorate register complete" at the relay says so',
     );
   }
 

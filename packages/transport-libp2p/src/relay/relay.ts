@@ -6,7 +6,7 @@ import '../node/polyfills.ts';
 import { identify } from '@libp2p/identify';
 import { QuorateError, assert, systemClock } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
-import { address } from '@quorate/contracts/addresses';
+import { address, relayAddress } from '@quorate/contracts/addresses';
 import { listeningKinds } from '@quorate/contracts/listening';
 import type { Metric } from '@quorate/contracts/metrics-text';
 import {
@@ -33,7 +33,7 @@ import type { ListeningOptions } from '../listening/listening.ts';
 import { sourceOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
-import { groupOf } from '../wire/certificate.ts';
+import { counterIn, groupOf, readCertificate } from '../wire/certificate.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
 import { boundedCircuitServer } from './circuits.ts';
@@ -43,6 +43,7 @@ import { RelayDirectory } from './directory.ts';
 import type { RelayIdentity } from './directory.ts';
 import { GroupProof } from './group-proof.ts';
 import { MeetingPoint } from './meeting-point.ts';
+import { refuseSecondGroup } from './other-relays.ts';
 import { RegisterStore } from './register-store.ts';
 import { ServedTopics, topic } from './served-topics.ts';
 import { RelaySession } from './session.ts';
@@ -64,6 +65,8 @@ export type RelayOptions = ListeningOptions & {
    * register was lost are announced before somebody founds beside them (Z58).
    */
   readonly fresh?: boolean;
+  /** Other relays of the lists that members are given: while one of them is of a group, `init` makes none. */
+  readonly peers?: readonly string[];
   /** Topics of the namespaces that it serves, of 64 hex digits; others hear `NOT_ALLOWED`. Default: all. */
   readonly allow?: readonly string[];
   /** Checks signatures; from the crypto package. */
@@ -82,6 +85,8 @@ export type RelayEvent =
       /** For so long from now it takes no first claim (Z58). */
       readonly heldMs: number;
     }
+  /** A host showed that the register was put back to an earlier state; see `isIncomplete`. */
+  | { readonly type: 'reverted'; readonly message: string }
   | { readonly type: 'stopped' };
 
 export interface Relay {
@@ -89,6 +94,11 @@ export interface Relay {
   readonly group: string | null;
   /** Why its register is lost (Z11); null when it is not. */
   readonly lost: string | null;
+  /**
+   * The register was put back to an earlier state, and may have forgotten namespaces: of those that it
+   * does not know it says `REGISTER_LOST`, until a member writes them back or a person says that nothing is missing.
+   */
+  readonly isIncomplete: boolean;
   /** Connections that ended because of what the other side sent on them. */
   readonly brokenConnections: number;
   /** How long first claims are refused from its start on, in milliseconds (Z58). */
@@ -103,6 +113,9 @@ export interface Relay {
   close(): Promise<void>;
 }
 
+export const revertedMessage: string =
+  'The register was put back to an earlier state: namespaces founded since are not in it. Their members ' +
+  'write them back (quorate register restore); when all are there, quorate register complete --data DIR';
 /** How often peers that have no connection any more are forgotten. */
 const forgetMs = 10_000;
 /** Longer than members take to come back (RelayClient's attempts), and to be announced. */
@@ -113,7 +126,7 @@ const circuitStreamsMax = 1_024;
 
 /**
  * Starts a relay. Errors: `UNREACHABLE` where it cannot listen, `STORAGE_LOCKED` for a directory in
- * use, `STORAGE_CORRUPT` for one that cannot be read. A lost register is no error: the relay
+ * use, `STORAGE_CORRUPT` for one that cannot be read, `CONFLICT` where `init` would make a second group. A lost register is no error: the relay
  * carries traffic, refuses claims with `REGISTER_LOST`, and says so.
  */
 export async function startRelay(given: RelayOptions): Promise<Relay> {
@@ -125,6 +138,8 @@ export async function startRelay(given: RelayOptions): Promise<Relay> {
   const directory =
     options.ephemeral === true || path === undefined ? null : new RelayDirectory(path);
   try {
+    const isToMake = options.init === true && (await directory?.hasGroup()) !== true;
+    if (isToMake) await refuseSecondGroup(options.peers ?? []);
     const identity =
       directory === null
         ? await ephemeralIdentity(options.init === true)
@@ -147,6 +162,7 @@ const kinds: Kinds = {
   announce: list(address),
   init: flag,
   fresh: flag,
+  peers: list(relayAddress),
   allow: list(topic),
   verify: needed(callback),
   onEvent: callback,
@@ -205,6 +221,10 @@ class RunningRelay implements Relay {
     return this.#heldMs;
   }
 
+  get isIncomplete(): boolean {
+    return this.#store?.isIncomplete ?? false;
+  }
+
   get peerId(): string {
     assert(this.#node !== null, 'a relay that was handed out has started');
     return this.#node.peerId.toString();
@@ -241,7 +261,11 @@ class RunningRelay implements Relay {
     this.#hold();
     const directory = this.#directory;
     if (directory !== null) {
-      directory.onAsked = (socket) => serveControl(socket, (request) => this.#release(request));
+      directory.onAsked = (socket) =>
+        serveControl(socket, {
+          release: (request) => this.#release(request),
+          complete: async () => (await this.#store?.complete()) ?? false,
+        });
     }
   }
 
@@ -321,6 +345,8 @@ class RunningRelay implements Relay {
           refusal: this.#refusal(),
           meetingPoint: this.#meetingPoint,
           served: this.#served,
+          receipt: async () => (await this.#proof?.current()) ?? null,
+          shown: async (receipt) => this.#shown(receipt),
           verify: this.#options.verify,
           clock: this.#clock,
           onEnd: () => this.#sessions.delete(session),
@@ -344,6 +370,18 @@ class RunningRelay implements Relay {
     await this.#proof.start();
   }
 
+  /** A host has seen that the register had come further than it is: it was put back (Z53). */
+  async #shown(receipt: Uint8Array): Promise<void> {
+    const store = this.#store;
+    const named = counterIn(receipt);
+    if (store === null || named === null || named <= store.revision) return;
+    const seen = await readCertificate(receipt);
+    if (seen === null || seen.group !== this.group) return;
+    if (!(await store.revert(seen.counter))) return;
+    await this.#proof?.renew();
+    this.#options.onEvent?.({ type: 'reverted', message: revertedMessage });
+  }
+
   #keepForgetting(node: Libp2p): void {
     void forgetAbsentPeers(node);
     this.#cancelForgetting = this.#clock.setTimeout(() => this.#keepForgetting(node), forgetMs);
@@ -358,6 +396,11 @@ class RunningRelay implements Relay {
       gauge('relay_sessions', 'Hosts that talk to this relay.', this.#sessions.size),
       gauge('relay_decides', '1 if this relay keeps a register.', this.#store === null ? 0 : 1),
       gauge('relay_register_lost', '1 if its register is lost.', isLost),
+      gauge(
+        'relay_register_incomplete',
+        '1 if its register was put back to an earlier state.',
+        this.isIncomplete ? 1 : 0,
+      ),
     ];
   }
 

@@ -71,6 +71,15 @@ export async function readCertificate(bytes: Uint8Array): Promise<Certificate | 
   }
 }
 
+/** The counter that `bytes` name, whoever wrote them; null where they name none. */
+export function counterIn(bytes: Uint8Array): number | null {
+  try {
+    return readMap(readMap(bytes).bytes('body', certificateBytesMax)).count('counter');
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Why `certificate` does not prove that `peer` is a relay of `group` now; null: it does. `nowMs` is this
  * machine's time: one that is behind sees certificates of tomorrow, which are fine for so long as they
