@@ -67,6 +67,8 @@ export type ClusterWeather = {
   readonly liarComes: boolean;
   /** A member of another cluster is within reach, and sends its log to everybody (Z12). */
   readonly strangerComes: boolean;
+  /** Somebody starts a member on its own disk with another secret (Z42). */
+  readonly otherSecretEveryMs: number;
   /** Somebody who has the secret, and is no member, lies to everybody (T8). */
   readonly lieEveryMs: number;
   readonly registerDownEveryMs: number;
@@ -90,13 +92,17 @@ export function drawClusterWeather(prng: Prng, members: number | undefined): Clu
   if (weather.hostCount >= 3 && kind < 0.15) return withImpostors(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
-  if (kind < 0.4) return { ...weather, strangerComes: true };
+  if (kind < 0.4) return { ...withOtherSecrets(weather, prng), strangerComes: true };
   if (weather.hostCount >= 2 && kind < 0.5) return withExpectedCopies(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.6) return withForgetfulRegister(weather, prng);
   if (kind >= 0.9) return prng.chance(0.5) ? withLonePage(weather, prng) : withPage(weather, prng);
   // A lease rests on everybody's honesty: whoever may say that a leader handed over ends it.
-  if (kind >= 0.75 || weather.policy.leaseReads === true) return weather;
+  if (kind >= 0.75 || weather.policy.leaseReads === true) return withOtherSecrets(weather, prng);
   return { ...weather, lieEveryMs: prng.between(200, 3_000) };
+}
+
+function withOtherSecrets(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return { ...weather, otherSecretEveryMs: prng.between(3_000, 15_000) };
 }
 
 /** A lost register, and nobody left who is announced, are two faults (Z41): here there is one. */
@@ -357,6 +363,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     visitorCount: 0,
     liarComes: false,
     strangerComes: false,
+    otherSecretEveryMs: 0,
     lieEveryMs: 0,
     registerDownEveryMs: perhaps(3_000, 15_000),
     registerForgets: false,

@@ -22,6 +22,8 @@ import { ForgetfulRegister, namedIn } from './forgetful-register.ts';
 import { LogModel } from './log-model.ts';
 import { Impostors } from './impostors.ts';
 import type { ImpostorsWorld } from './impostors.ts';
+import { OtherSecret } from './other-secret.ts';
+import type { OtherSecretWorld } from './other-secret.ts';
 import { messagesIn } from './raft-frames.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimHostWorld, SimProcess } from './sim-host.ts';
@@ -60,7 +62,7 @@ export async function runClusterWorld(options: WorldOptions): Promise<WorldResul
   return world.result();
 }
 
-class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
+class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSecretWorld {
   readonly clock: VirtualClock = new VirtualClock();
   readonly network: VirtualNetwork;
   readonly register: VirtualRegister;
@@ -74,6 +76,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
   readonly #workload: Workload;
   readonly #storm: Storm;
   readonly #impostors: Impostors;
+  readonly #otherSecret: OtherSecret;
   readonly #cells: Cells;
   readonly #watches: readonly WanderingWatch[];
   /** By cluster, named by its founder; replicas are enrolled when they first write. */
@@ -144,6 +147,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
       ? new ForgetfulRegister(this, this.#prng.fork('forgetful'))
       : null;
     this.#impostors = new Impostors(this, this.#prng.fork('impostors'));
+    this.#otherSecret = new OtherSecret(this, new Prng(options.seed ^ 0x5ec7e7));
     const fail = (error: unknown): void => {
       this.fail(error);
     };
@@ -186,6 +190,9 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.#scheduleStarts();
     this.#storm.begin();
     this.#impostors.begin();
+    if (this.weather.otherSecretEveryMs > 0) {
+      this.#otherSecret.begin(this.weather.otherSecretEveryMs);
+    }
     if (this.weather.strangerComes) this.#meetStranger(this.weather.stormMs * 0.2);
     if (this.weather.lieEveryMs > 0) this.#meetLiar();
     this.#cells.begin();
@@ -359,15 +366,22 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     violated('mark', `${host.id} ends as refused, and is not marked (Z38)`);
   }
 
-  /** For impostors: whatever runs under another name is none of this world's members. */
-  stranger(id: string, disk: VirtualDisk, clock: ProcessClock, machine: StateMachine): Member {
-    const { network, register, cipher, weather } = this;
+  /** Whatever runs under another name is none of this world's members. */
+  stranger(
+    id: string,
+    disk: VirtualDisk,
+    clock: ProcessClock,
+    machine: StateMachine,
+    cipher: Cipher = this.cipher,
+  ): Member {
+    const { network, register, weather } = this;
     const prng = this.#prng.fork(`stranger ${id}`);
     return new Member({
       namespace: 'simulation',
       label: id,
       clock,
       random: (count) => prng.bytes(count),
+      topics: () => [cipher.topic],
       createStorage: () => disk.storage(clock),
       network: () =>
         Promise.resolve({
@@ -525,6 +539,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld {
     this.#forgetful?.end();
     this.#page?.end();
     this.#impostors.end();
+    this.#otherSecret.end();
     this.#stranger?.end();
     this.#stranger = null;
     this.#liar?.end();

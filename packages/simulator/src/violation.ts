@@ -26,6 +26,7 @@ export const checks = [
   'sessions',
   'identity',
   'mark',
+  'secret',
   'founding',
   'register',
   'copies',

@@ -72,8 +72,10 @@ export class Admission {
           return this.#late(peer, facts);
         case 'known': {
           const error = this.#forgetful(peer, facts);
-          if (error !== null) return this.#askAnew(peer, error);
-          break;
+          if (error === null) break;
+          // It may remember of a run here what that has not either: whoever only asks anew never hears so.
+          if (peer.hello !== null && this.#isReverted(peer, peer.hello)) return;
+          return this.#askAnew(peer, error);
         }
         case 'successor':
         case 'kept': {

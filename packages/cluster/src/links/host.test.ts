@@ -503,6 +503,19 @@ describe('Host', () => {
     });
   });
 
+  test('Z72 two that remember of each other what neither has: each is told, and neither waits for the other', async () => {
+    const bench = new Bench();
+    const [a, b] = [new FakeReplica('a'), new FakeReplica('b')];
+    const hostA = await bench.host('A', [a]);
+    const hostB = await bench.host('B', [b]);
+    await bench.clock.advance(50);
+    hostA.refuse(b.nodeId, 'a rejection below its acknowledgement', true);
+    hostB.refuse(a.nodeId, 'a rejection below its acknowledgement', true);
+    await bench.clock.advance(5_000);
+    expect(a.events).toContain('reverted REPLICA_ROLLED_BACK');
+    expect(b.events).toContain('reverted REPLICA_ROLLED_BACK');
+  });
+
   test('Z48 a host that runs a replica of this one is a copy: nothing ends here, and others are told', async () => {
     const bench = new Bench();
     const [original, clone] = [new FakeReplica('a', 'xx'), new FakeReplica('a', 'xxy')];

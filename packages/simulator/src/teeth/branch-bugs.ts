@@ -134,6 +134,19 @@ export const branchBugs: readonly Bug[] = [
     ],
   },
   {
+    id: 'open-with-any-secret',
+    what: 'a replica is opened whatever secret its host was started with',
+    breaks: 'Z42, T4',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/member/member.ts',
+        find: 'topics: this.#options.topics?.(),',
+        replace: 'topics: undefined,',
+      },
+    ],
+  },
+  {
     id: 'tell-nobody-of-a-refusal',
     what: 'a refusal is known to those alone who saw the copy',
     breaks: 'Z38',
