@@ -36,8 +36,10 @@ export function publicNote(
         'Wanted --secret-file with a secret (quorate secret generate --out FILE), or --public if that is meant',
     );
   }
+  const name = flags.text('namespace');
+  const namespace = name === undefined ? 'The namespace' : `Namespace ${name}`;
   return (
-    'This namespace is public: whoever reaches the relay can read and write it. ' +
+    `${namespace} is public: whoever reaches the relay can read and write it. ` +
     'Give members a --secret-file to keep it to yourself (quorate secret generate --out FILE)'
   );
 }
