@@ -15,6 +15,9 @@ export type Ether = Pick<Surroundings, 'clock' | 'prng'> & {
   attempt(from: VirtualTransport, to: HostId, done: (up: boolean) => void): void;
 };
 
+/** A link that lives less long was refused. */
+const shortMs = 100;
+
 /** The transport of one host in the life of one process. */
 export class VirtualTransport implements Transport, LinkEnd {
   readonly host: HostId;
@@ -22,6 +25,8 @@ export class VirtualTransport implements Transport, LinkEnd {
   readonly process: ProcessClock;
   readonly #network: Ether;
   readonly #wanted = new Set<HostId>();
+  /** When the last link was made from this side. */
+  readonly #linkedAt = new Map<HostId, number>();
   /** Hosts with an attempt or a pause under way. */
   readonly #trying = new Set<HostId>();
   handler: TransportHandler | null = null;
@@ -87,7 +92,10 @@ export class VirtualTransport implements Transport, LinkEnd {
   }
 
   wantAgain(host: HostId): void {
-    if (this.#wanted.has(host)) this.#try(host, 0);
+    if (!this.#wanted.has(host)) return;
+    // As real ones do: whoever is refused at once does not come back at once, again and again.
+    const ageMs = this.process.now() - (this.#linkedAt.get(host) ?? -Infinity);
+    this.#try(host, ageMs < shortMs ? 1 : 0);
   }
 
   #try(host: HostId, failures: number): void {
@@ -104,7 +112,8 @@ export class VirtualTransport implements Transport, LinkEnd {
         }
         this.#network.attempt(this, host, (up) => {
           this.#trying.delete(host);
-          if (!up && !over()) this.#try(host, failures + 1);
+          if (up) this.#linkedAt.set(host, this.process.now());
+          else if (!over()) this.#try(host, failures + 1);
         });
       },
       pauseMs * this.#network.prng.between(0.5, 1),
