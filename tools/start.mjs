@@ -12,7 +12,7 @@
 //   --built           take what is installed and built as it is
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildPage, servePage } from './lib/demo-page.mjs';
@@ -140,8 +140,7 @@ function takeSecret() {
       say(`The cluster in ${short(home)} has no secret: remove that directory for one that has.`);
       return 'public';
     }
-    const made = execFileSync(process.execPath, [command, 'secret', 'generate']);
-    writeFileSync(secretFile, made, { mode: 0o600 });
+    execFileSync(process.execPath, [command, 'secret', 'generate', '--out', secretFile]);
   }
   return readFileSync(secretFile, 'utf8').trim();
 }

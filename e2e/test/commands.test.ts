@@ -413,7 +413,7 @@ describe('the gateway', () => {
       message: expect.stringContaining('token') as string,
     });
 
-    await writeFile(world.path('token'), '0123456789abcdef0123\n');
+    await writeFile(world.path('token'), '0123456789abcdef0123\n', { mode: 0o600 });
     const daemon = world.daemon('tokens', [
       ...common,
       ...['--gateway-token-file', world.path('token')],

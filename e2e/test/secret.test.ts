@@ -1,5 +1,5 @@
 /** A namespace with a secret: who holds it takes part, nobody else does. */
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { quorateJson } from '../src/command.ts';
 import { demand, entry, metric } from '../src/gateway.ts';
@@ -19,9 +19,8 @@ sharedWorld(async (created) => {
 });
 
 async function newSecret(name: string): Promise<string> {
-  const { secret } = await quorateJson<{ secret: string }>(['secret', 'generate']);
   const file = world.path(`${name}.secret`);
-  await writeFile(file, `${secret}\n`);
+  await quorateJson(['secret', 'generate', '--out', file]);
   return file;
 }
 

@@ -100,7 +100,7 @@ it.each<[string, () => readonly string[], number, RegExp]>([
 it('T29 a ring file with a secret twice names both lines', async () => {
   const { stdout } = await quorate(['secret', 'generate']);
   const file = join(directory, 'ring');
-  await writeFile(file, `# new\n${stdout}# old\n${stdout}`);
+  await writeFile(file, `# new\n${stdout}# old\n${stdout}`, { mode: 0o600 });
   const ended = await quorate(node('--namespace', 'shop', '--secret-file', file));
   expect(ended).toMatchObject({ code: 2, stdout: '' });
   expect(ended.stderr).toContain('line 4 repeats line 2, wanted each once');

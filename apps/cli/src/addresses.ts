@@ -17,6 +17,13 @@ export function listenAddress(text: string): string {
   return dialAddress(text).replace(/^(wss?:\/\/)localhost(?=:|$)/, '$1127.0.0.1');
 }
 
+/** Whether only programs of this machine are there. */
+export function isHere(address: string): boolean {
+  return /^(wss?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(?=[:/#]|$)|\/ip4\/127\.|\/ip6\/::1\/|\/dns[46]?\/localhost\/)/.test(
+    address,
+  );
+}
+
 function badAddress(text: string): UsageError {
   return new UsageError(
     `Cannot use the address ${JSON.stringify(text)}: wanted HOST:PORT, ws://HOST:PORT, wss://HOST or a multiaddr`,

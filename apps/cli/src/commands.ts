@@ -4,6 +4,18 @@ import type { Flag } from './flags.ts';
 
 const json: Flag = { name: 'json', type: 'boolean', help: 'Print JSON, for programs' };
 
+const insecureFile: Flag = {
+  name: 'insecure-file',
+  type: 'boolean',
+  help: 'Use files of secrets and tokens although others can read them',
+};
+
+const publicly: Flag = {
+  name: 'public',
+  type: 'boolean',
+  help: 'Although it is reached from beyond this machine, anybody may read and write it',
+};
+
 const gateway: readonly Flag[] = [
   {
     name: 'gateway',
@@ -17,6 +29,7 @@ const gateway: readonly Flag[] = [
     value: 'FILE',
     help: 'File with the bearer token, where the gateway asks for one',
   },
+  insecureFile,
   {
     name: 'timeout-ms',
     type: 'number',
@@ -70,6 +83,12 @@ export const commands: readonly Command[] = [
         help: 'With a new register: no cluster of it can be alive, so take the first claim at once',
       },
       {
+        name: 'peer',
+        type: 'list',
+        value: 'ADDR',
+        help: 'Other relays that members are given: --init refuses while one of them has a register',
+      },
+      {
         name: 'listen',
         type: 'list',
         value: 'ADDR',
@@ -80,6 +99,18 @@ export const commands: readonly Command[] = [
         type: 'list',
         value: 'ADDR',
         help: 'How others reach it, such as wss://relay.example.com',
+      },
+      {
+        name: 'allow',
+        type: 'list',
+        value: 'TOPIC',
+        help: 'Serve only this namespace, by its `quorate secret topic`; may repeat',
+      },
+      {
+        name: 'allow-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'Serve only the topics of this file, one a line; read again on SIGHUP',
       },
       ...listening,
       {
@@ -136,6 +167,8 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'The secret of the namespace, one a line, the first one is used to seal',
       },
+      insecureFile,
+      publicly,
       {
         name: 'listen',
         type: 'list',
@@ -403,6 +436,8 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'The secret of the namespace, as for quorate node',
       },
+      insecureFile,
+      publicly,
       {
         name: 'namespace',
         type: 'text',
@@ -461,12 +496,14 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'register',
-    parameters: 'show|restore|release [TOPIC]',
+    parameters: 'show|restore|complete|release [TOPIC]',
     summary: 'Look at what a relay’s register says of a namespace, write it back, or give it up',
     details:
       'show     what it holds and who is announced: through a member’s --gateway, or with --relay,\n' +
       '         --namespace and --secret-file from anywhere\n' +
       'restore  at a member’s --gateway: writes its cluster into a register that has forgotten it\n' +
+      'complete at the relay’s own machine, with its --data: nothing is missing in a register that was\n' +
+      '         put back to an earlier state\n' +
       'release  at the relay’s own machine, with its --data: takes a namespace out of the register,\n' +
       '         so that whoever comes next founds; typed by TOPIC, or by --namespace and\n' +
       '         --secret-file; --force TOPIC while hosts of it are announced',
@@ -480,7 +517,12 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'The secret of the namespace (default: it is public)',
       },
-      { name: 'data', type: 'text', value: 'DIR', help: 'Of release: the relay’s directory' },
+      {
+        name: 'data',
+        type: 'text',
+        value: 'DIR',
+        help: 'Of release and complete: the relay’s directory',
+      },
       {
         name: 'force',
         type: 'text',
@@ -520,11 +562,33 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'secret',
-    parameters: 'generate',
-    summary: 'Make a new secret for a namespace',
-    details: 'Whoever holds it can join the namespace, and read and write everything in it.',
-    flags: [json],
-    examples: ['quorate secret generate > shop.secret'],
+    parameters: 'generate|topic',
+    summary: 'Make a new secret for a namespace, or show by which name relays know one',
+    details:
+      'generate  whoever holds it can join the namespace, and read and write everything in it\n' +
+      'topic     the topic that follows from --namespace and --secret-file, one a line for each secret\n' +
+      '          of the file: what `quorate relay --allow` takes. It gives nothing of the secret away',
+    flags: [
+      {
+        name: 'out',
+        type: 'text',
+        value: 'FILE',
+        help: 'Of generate: write it to a new file that only its owner can read',
+      },
+      { name: 'namespace', type: 'text', value: 'N', help: 'Of topic: the namespace' },
+      {
+        name: 'secret-file',
+        type: 'text',
+        value: 'FILE',
+        help: 'Of topic: its secret (default: it is public)',
+      },
+      insecureFile,
+      json,
+    ],
+    examples: [
+      'quorate secret generate --out shop.secret',
+      'quorate secret topic --namespace shop --secret-file shop.secret',
+    ],
     longRunning: false,
     load: async () => (await import('./commands/secret.ts')).runSecret,
   },

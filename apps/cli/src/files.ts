@@ -1,26 +1,27 @@
 /** What a command reads from files and pipes, each failure in words of the flag that named it. */
 import { open, readFile } from 'node:fs/promises';
 import { UsageError } from './flags.ts';
+import type { Flags } from './flags.ts';
 
 /**
- * A small file of secrets or tokens: one to a line, blank lines and lines with # are skipped. Throws
- * `UsageError` where it cannot be read, holds nothing, or holds one of them twice.
+ * The small file of secrets or tokens that a flag names: one to a line, blank lines and lines with # are
+ * skipped; null where the flag is not given. Throws `UsageError` where it cannot be read, holds nothing,
+ * holds one of them twice, or may be read by others and `--insecure-file` does not say that this is meant.
  */
-export async function readLines(
+export async function readSecretLines(
+  flags: Flags,
   flag: string,
-  path: string,
   what: string,
-): Promise<readonly string[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw unreadable(flag, path, error);
-  });
-  const lines = text
-    .split(/\r?\n/)
-    .map((line, at) => ({ text: line.trim(), number: at + 1 }))
-    .filter((line) => line.text !== '' && !line.text.startsWith('#'));
-  if (lines.length === 0) {
-    throw new UsageError(`Cannot use --${flag} ${path}: wanted ${what}, found nothing`);
-  }
+): Promise<readonly string[] | null> {
+  const path = flags.text(flag);
+  if (path === undefined) return null;
+  const text = await readSecretText(flag, path, flags.boolean('insecure-file')).catch(
+    (error: unknown) => {
+      throw error instanceof UsageError ? error : unreadable(flag, path, error);
+    },
+  );
+  const lines = linesOf(text);
+  if (lines.length === 0) throw nothingIn(flag, path, what);
   const seen = new Map<string, number>();
   for (const line of lines) {
     const first = seen.get(line.text);
@@ -32,6 +33,60 @@ export async function readLines(
     seen.set(line.text, line.number);
   }
   return lines.map((line) => line.text);
+}
+
+/** Lines of a file of anything else, each with its number. Throws `UsageError`, also where there is none. */
+export async function readLines(
+  flag: string,
+  path: string,
+  what: string,
+): Promise<readonly { readonly text: string; readonly number: number }[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw unreadable(flag, path, error);
+  });
+  const lines = linesOf(text);
+  if (lines.length === 0) throw nothingIn(flag, path, what);
+  return lines;
+}
+
+function linesOf(text: string): readonly { readonly text: string; readonly number: number }[] {
+  return text
+    .split(/\r?\n/)
+    .map((line, at) => ({ text: line.trim(), number: at + 1 }))
+    .filter((line) => line.text !== '' && !line.text.startsWith('#'));
+}
+
+function nothingIn(flag: string, path: string, what: string): UsageError {
+  return new UsageError(`Cannot use --${flag} ${path}: wanted ${what}, found nothing`);
+}
+
+/** What is no file, such as a pipe of the shell, is as its maker opened it. */
+async function readSecretText(flag: string, path: string, isInsecure: boolean): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const stats = await file.stat();
+    const mode = stats.isFile() && !isInsecure ? exposing(stats) : null;
+    if (mode !== null) {
+      throw new UsageError(
+        `Cannot use --${flag} ${path}: its permissions ${mode} let others read it; ` +
+          `chmod 600 ${path}, and make a new one if somebody may have (--insecure-file: use it all the same)`,
+      );
+    }
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The permissions of a file that others can read, else null. A group's are its owner's decision where
+ * that is somebody else, such as the administrator of a service. Windows has none.
+ */
+function exposing({ mode, uid }: { readonly mode: number; readonly uid: number }): string | null {
+  const me = process.getuid?.();
+  if (me === undefined) return null;
+  const forbidden = uid === me ? 0o077 : 0o007;
+  return (mode & forbidden) === 0 ? null : (mode & 0o777).toString(8).padStart(4, '0');
 }
 
 /** The text of a value: a whole file. Throws `UsageError`. */

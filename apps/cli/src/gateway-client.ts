@@ -1,16 +1,14 @@
 /** The client that the commands talk through, from their common flags. */
 import { connectClient } from '@quorate/client';
 import type { Client } from '@quorate/client';
-import { readLines } from './files.ts';
+import { readSecretLines } from './files.ts';
 import { UsageError } from './flags.ts';
 import type { Flags } from './flags.ts';
 
 /** Throws `UsageError` without `--gateway`. */
 export async function clientOf(flags: Flags): Promise<Client> {
   const urls = gatewayUrls(flags);
-  const tokenFile = flags.text('gateway-token-file');
-  const [token] =
-    tokenFile === undefined ? [] : await readLines('gateway-token-file', tokenFile, 'a token');
+  const [token] = (await readSecretLines(flags, 'gateway-token-file', 'a token')) ?? [];
   const timeoutMs = flags.number('timeout-ms', 1);
   return connectClient({
     urls,

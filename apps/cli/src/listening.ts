@@ -1,6 +1,7 @@
 /** The flags of whoever is dialled: who may come, and how. */
 import { listeningKinds } from '@quorate/contracts/listening';
 import type { Certificate } from '@quorate/transport-libp2p/certificate';
+import { isHere } from './addresses.ts';
 import { UsageError } from './flags.ts';
 import type { Flags } from './flags.ts';
 import type { Output } from './output.ts';
@@ -49,8 +50,6 @@ export function proxyNote(
   announce: readonly string[],
   { trustedProxies }: ListeningFlags,
 ): string | null {
-  const isHere = (address: string): boolean =>
-    /^(wss?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])|\/ip4\/127\.|\/ip6\/::1\/)/.test(address);
   const isBehind = announce.some((address) => !isHere(address)) && listen.every(isHere);
   if (!isBehind || trustedProxies !== undefined) return null;
   return (

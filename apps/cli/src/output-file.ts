@@ -1,6 +1,7 @@
 /** A file that appears whole or not at all; `-` is stdout. */
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { UsageError } from './flags.ts';
 
 /** Takes one chunk; resolves when the next one may come. */
 export type WriteChunk = (chunk: Uint8Array) => Promise<void>;
@@ -25,13 +26,33 @@ export async function writeFileWhole<T>(
       await file.close();
     }
     await rename(temporary, path);
-    const directory = await open(dirname(path), 'r');
-    await directory.sync().finally(() => directory.close());
+    await syncDirectory(path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
   return result;
+}
+
+/**
+ * A new file that only its owner can read, durable once it resolves. Throws `UsageError` where there is
+ * one already: a secret that is written over is lost.
+ */
+export async function createSecretFile(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'EEXIST' ? 'it is there already' : (error.code ?? String(error));
+    throw new UsageError(`Cannot write --out ${path}: ${reason}, wanted a new file`);
+  });
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  await syncDirectory(path);
 }
 
 /** The same chunks, each handed on after `pass` took it. */
@@ -43,6 +64,12 @@ export async function* passing(
     await pass(chunk);
     yield chunk;
   }
+}
+
+/** So that the name of a file in it outlives a power failure. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r');
+  await directory.sync().finally(() => directory.close());
 }
 
 async function writeStdout(chunk: Uint8Array): Promise<void> {

@@ -183,6 +183,6 @@ export function linksOf({ members }: Status): Links {
 export async function newSecret(processes: Processes, name = 'right'): Promise<Secret> {
   const { secret: text } = await quorateJson<{ secret: string }>(['secret', 'generate']);
   const file = processes.path(`${name}.secret`);
-  await writeFile(file, `${text}\n`);
+  await writeFile(file, `${text}\n`, { mode: 0o600 });
   return { text, file };
 }

@@ -117,6 +117,7 @@ function isWireError(error: unknown): error is WireError {
 const localTrouble: ReadonlySet<string> = new Set([
   'CLOSED',
   'FORMATION_WAITING',
+  'NOT_ALLOWED',
   'NO_LEADER',
   'NO_QUORUM',
   'OUTDATED',

@@ -70,6 +70,8 @@ const codes = {
   BAD_REQUEST: { outcome: 'not-applied', retryable: false, acts: 'application' },
   /** A relay or a member could not be reached. */
   UNREACHABLE: { outcome: 'not-applied', retryable: true, acts: 'wait' },
+  /** A relay serves other namespaces only; its operator can add this one. */
+  NOT_ALLOWED: { outcome: 'not-applied', retryable: true, acts: 'operator' },
   /** A token was missing or wrong. */
   UNAUTHORIZED: { outcome: 'not-applied', retryable: false, acts: 'operator' },
 } as const;

@@ -20,7 +20,7 @@ export type CompareAndSetResult =
 /**
  * Errors: `UNREACHABLE` (no answer; a compareAndSet may have been carried out: read again),
  * `BAD_SECRET` (the namespace exists under another secret), `REGISTER_LOST`, `FORMATION_WAITING`
- * (what was asked holds no register), `OVERLOADED` (asked too often).
+ * (what was asked holds no register), `NOT_ALLOWED` (it serves other namespaces only), `OVERLOADED` (asked too often).
  */
 export interface Register {
   /** Tells where claims are decided; the genesis records it. Empty until the first answer came. */
@@ -35,6 +35,8 @@ export interface Register {
   readonly restorable?: boolean;
   /** True where the application names the group: `follow` then changes nothing. Default false. */
   readonly pinned?: boolean;
+  /** What a person should hear of it, to follow "Ready, …"; null or left out: nothing. */
+  readonly notice?: string | null;
   read(signal: AbortSignal): Promise<RegisterRecord | null>;
   /**
    * Sets `value` if the current version is `expectedVersion` (0: no value yet). At most
@@ -52,6 +54,11 @@ export interface Register {
    * that answers is `REGISTER_LOST` with `details.group`.
    */
   follow?(group: string): void;
+  /**
+   * Whether what is read and set now writes a member's cluster back into a register that may have
+   * forgotten it. Where it may, a name that it does not know is `REGISTER_LOST` otherwise.
+   */
+  writeBack?(isOn: boolean): void;
   /**
    * A person said so: from now on the namespace is read and claimed although others use its name under
    * another secret.

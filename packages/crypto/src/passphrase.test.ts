@@ -1,6 +1,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { describe, expect, test } from 'vitest';
 import { deriveSecret } from './passphrase.ts';
+import { differentMin, varietyMin, varietyOf } from './variety.ts';
 
 const passphrase = 'sixteen letters!';
 
@@ -30,6 +31,34 @@ describe('deriveSecret()', () => {
     await expect(deriveSecret('\u{1f511}'.repeat(8), 'alpha')).rejects.toThrow(/8 characters/);
     await expect(deriveSecret(7 as unknown as string, 'alpha')).rejects.toThrow(TypeError);
     await expect(deriveSecret(passphrase, 'No Such Name')).rejects.toThrow(TypeError);
+  });
+
+  test.each([
+    'aaaaaaaaaaaaaaaaaaaa',
+    'abababababababababab',
+    'abcdefghijklmnopqrst',
+    '1234567812345678',
+    '11223344556677889900',
+    'qwertyuiopasdfghjkl',
+    'password12345678',
+    'PasswordPassword1',
+    'correct correct correct',
+    'shop-shop-shop-shop',
+    '\u{1f511}'.repeat(20),
+  ])('T28 refuses %j: it is long and easily guessed', async (guessed) => {
+    const refused = deriveSecret(guessed, 'shop');
+    await expect(refused).rejects.toThrow(TypeError);
+    await expect(refused).rejects.toThrow(/easily guessed.*five words drawn by chance/);
+  });
+
+  test.each([
+    'correct horse battery staple',
+    'vingt-cinq \u00e9l\u00e8ves',
+    '8301947265013846',
+    'hunter2 sold my blue bicycle',
+  ])('T28 takes %j', (good) => {
+    expect(varietyOf(good, 'shop').characters).toBeGreaterThanOrEqual(varietyMin);
+    expect(varietyOf(good, 'shop').different).toBeGreaterThanOrEqual(differentMin);
   });
 
   test('rejects with ABORTED before it begins and in the middle', async () => {

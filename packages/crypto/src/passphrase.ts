@@ -3,6 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { QuorateError } from '@quorate/contracts';
 import { utf8 } from './bytes.ts';
 import { checkNamespace } from './namespace.ts';
+import { differentMin, varietyMin, varietyOf } from './variety.ts';
 
 export type DeriveOptions = {
   /** Ends the work at its next slice of some 10 ms. */
@@ -17,8 +18,9 @@ export type DeriveOptions = {
  * passphrase is the weaker choice: a namespace's topic and a member that dials both let a stranger
  * try passphrases offline, and only this work slows them. Prefer `generateSecret`.
  *
- * The passphrase is taken in normal form NFKC and has at least 16 characters, else TypeError; the
- * namespace is the salt. Rejects with `ABORTED`.
+ * The passphrase is taken in normal form NFKC and has at least 16 characters, of which 12 do not follow
+ * from others (repeated, in a row, one of a few words that everybody tries), else TypeError; the namespace
+ * is the salt. Rejects with `ABORTED`.
  */
 export async function deriveSecret(
   passphrase: string,
@@ -34,6 +36,14 @@ export async function deriveSecret(
   if (characters < passphraseCharactersMin) {
     throw new TypeError(
       `Cannot derive a secret: a passphrase of ${characters} characters, wanted at least ${passphraseCharactersMin}`,
+    );
+  }
+  const variety = varietyOf(normal, namespace);
+  if (variety.characters < varietyMin || variety.different < differentMin) {
+    throw new TypeError(
+      `Cannot derive a secret: the passphrase is easily guessed, for all but ${variety.characters} of its ` +
+        `characters follow from the others; wanted ${varietyMin} that do not, such as five words drawn by ` +
+        'chance, or a secret of `quorate secret generate`',
     );
   }
   const { signal, onProgress } = options;

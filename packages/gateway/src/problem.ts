@@ -73,6 +73,7 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   NO_LEADER: 503,
   NO_QUORUM: 503,
   FORMATION_WAITING: 503,
+  NOT_ALLOWED: 503,
   CLOSED: 503,
   REMOVED: 503,
   OUTDATED: 503,

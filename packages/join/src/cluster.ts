@@ -389,4 +389,9 @@ function eventOf(
 }
 
 /** What goes on, and somebody should know of. */
-const worthTelling: ReadonlySet<string> = new Set(['NO_QUORUM', 'STORAGE_FULL', 'REGISTER_LOST']);
+const worthTelling: ReadonlySet<string> = new Set([
+  'NO_QUORUM',
+  'NOT_ALLOWED',
+  'REGISTER_LOST',
+  'STORAGE_FULL',
+]);

@@ -20,7 +20,7 @@ export function explainStatus(status: ClusterStatus, now: number = Date.now()): 
     sentences.push(`Writes go on once ${whoIsBack(needed, missing)}.`);
   }
   if (status.registerLost !== null && status.phase !== 'ready') {
-    sentences.push(`The register has forgotten this cluster (${status.registerLost}).`);
+    sentences.push(`The register does not name this cluster (${status.registerLost}).`);
   }
   if (status.archived !== undefined) {
     const { clusterId, generation } = status.archived;

@@ -26,8 +26,10 @@ export type JoinOptions = {
    */
   readonly namespace: string;
   /**
-   * `wss://host[:port]`, `ws://host[:port]` or multiaddrs. Members meet there, and the first one's
-   * register decides which cluster the namespace is (Z9). Not needed with formation `isolated`.
+   * `wss://host[:port]`, `ws://host[:port]` or multiaddrs. Members meet there, and the register of one
+   * group decides which cluster the namespace is: the one named behind `#` (`wss://host#group`, 32 hex
+   * digits), which the relay has to prove; without, for a newcomer, the one that most of them are of.
+   * Relays of two groups decide nothing. Not needed with formation `isolated`.
    */
   readonly relays?: readonly (string | URL)[];
   /**

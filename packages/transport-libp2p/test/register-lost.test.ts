@@ -71,8 +71,8 @@ const files: readonly {
   readonly cut: readonly string[];
 }[] = [
   {
-    file: (directory) => join(directory, 'group.json'),
-    named: 'group.json',
+    file: (directory) => join(directory, 'group.key'),
+    named: 'group.key',
     missing: lost,
     empty: ['STORAGE_CORRUPT'],
     cut: ['STORAGE_CORRUPT'],
@@ -140,7 +140,7 @@ describe('a register of which something is lost', () => {
 
   test('T3 an emptied directory is a new group with --init, and carries traffic without', async () => {
     const directory = await founded();
-    const before = (await readFile(join(directory, 'group.json'), 'utf8')).trim();
+    const before = (await readFile(join(directory, 'register', 'GROUP'), 'utf8')).trim();
     await rm(directory, { recursive: true });
     await mkdir(directory);
     expect((await answersOf(directory)).codes).toEqual([
@@ -153,14 +153,23 @@ describe('a register of which something is lost', () => {
     expect(before).not.toContain(relay.group);
   });
 
-  test('T3 a group whose mark alone is lost is the same group again with --init', async () => {
+  test('T3 T27 a group whose key is lost stays lost, with --init too: nobody can prove to be it', async () => {
     const directory = await founded();
-    const before = (await readFile(join(directory, 'register', 'GROUP'), 'utf8')).trim();
-    await unlink(join(directory, 'group.json'));
+    await unlink(join(directory, 'group.key'));
     const relay = await relayIn(directory, { init: true, fresh: true });
-    expect(before).toContain(`"${relay.group ?? ''}"`);
+    expect(relay.lost).toContain('group.key is missing');
     await relay.close();
-    expect((await answersOf(directory)).codes).toEqual(kept);
+    expect((await answersOf(directory)).codes).toEqual(lost);
+  });
+
+  test('T3 T27 a crash while the group was made: --init completes it, for nobody knows it yet', async () => {
+    const directory = await folder();
+    await (await relayIn(directory, { init: true })).close();
+    await unlink(join(directory, 'group.key'));
+    const carrier = await relayIn(directory);
+    expect(carrier.lost).toContain('group.key is missing');
+    await carrier.close();
+    expect((await relayIn(directory, { init: true })).lost).toBeNull();
   });
 
   test('T3 what a crash left of a line of the list is written over', async () => {

@@ -6,11 +6,12 @@ import type { GatewayTarget } from '@quorate/gateway';
 import type { Run } from '../command.ts';
 import { dialAddress, listenAddress } from '../addresses.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
-import { readLines } from '../files.ts';
+import { readSecretLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
 import { NodeReporter } from '../node-events.ts';
 import { listeningOf, proxyNote } from '../listening.ts';
+import { publicNote, secretOf } from '../secrets.ts';
 import { whenAborted } from '../signals.ts';
 
 /** What this command needs of the member that `joinCluster()` hands out. */
@@ -35,18 +36,15 @@ export const runNode: Run = async (flags, { output, stop }) => {
   if (namespace === undefined) throw new UsageError('--namespace is missing');
   if (relays.length === 0) throw new UsageError('--relay is missing');
   const dataDir = dataDirOf(flags);
-  const secretFile = flags.text('secret-file');
-  const secret =
-    secretFile === undefined ? 'public' : await readLines('secret-file', secretFile, 'a secret');
+  const given = await secretOf(flags);
   const listenAt = gatewayAddressOf(flags);
-  const tokenFile = flags.text('gateway-token-file');
-  const tokens =
-    tokenFile === undefined ? [] : await readLines('gateway-token-file', tokenFile, 'a token');
+  const tokens = (await readSecretLines(flags, 'gateway-token-file', 'a token')) ?? [];
   const label = flags.text('label');
   const zone = flags.text('zone');
   const expect = flags.number('expect', 1);
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
+  const open = publicNote(given, flags, [...relays.map(dialAddress), ...listen, ...announce]);
   const listening = await listeningOf(flags, output);
 
   let cluster: NodeCluster | null = null;
@@ -66,13 +64,16 @@ export const runNode: Run = async (flags, { output, stop }) => {
           },
         );
   const reporter = new NodeReporter(output);
+  // At once: with too few of them in reach there is no member that could say it later.
+  const pin = pinNote(relays);
+  if (pin !== null) output.note(pin);
   let stopListening = (): void => {};
   try {
     const { joinCluster } = await import('@quorate/join');
     const member: NodeCluster = joinCluster({
       namespace,
       relays: relays.map(dialAddress),
-      secret,
+      secret: given.secrets,
       ...(dataDir === undefined ? { storage: 'memory' as const } : { dataDir }),
       ...(label === undefined ? {} : { label }),
       ...(zone === undefined ? {} : { zone }),
@@ -85,13 +86,12 @@ export const runNode: Run = async (flags, { output, stop }) => {
     });
     cluster = member;
     stopListening = member.on('error', ({ code, message }) => {
-      const needsSecret = code === 'BAD_SECRET' && secretFile === undefined;
+      const needsSecret = code === 'BAD_SECRET' && flags.text('secret-file') === undefined;
       const hint = needsSecret ? `; --secret-file names the file that holds it` : '';
       reporter.error({ code, message: `${message}${hint}` });
     });
     const proxy = proxyNote(listen, announce, listening.options);
-    const notes = notesOf({ namespace, isPublic: secretFile === undefined, dataDir, flags });
-    if (proxy !== null) notes.push(proxy);
+    const notes = [open, placeNote(dataDir, flags), proxy].filter((note) => note !== null);
     const url = gateway?.url ?? null;
     const stopped = watchStatus(member, (status) => {
       if (isFinal(status)) {
@@ -142,24 +142,18 @@ function targetOf(cluster: () => NodeCluster | null): GatewayTarget {
   };
 }
 
-function notesOf(options: {
-  readonly namespace: string;
-  readonly isPublic: boolean;
-  readonly dataDir: string | undefined;
-  readonly flags: Flags;
-}): string[] {
-  const { namespace, isPublic, dataDir, flags } = options;
-  const notes: string[] = [];
-  if (dataDir !== undefined && flags.text('data') === undefined) {
-    notes.push(`Keeping data in ${dataDir} (--data names another place)`);
-  }
-  if (isPublic) {
-    notes.push(
-      `Namespace ${namespace} is public: whoever reaches the relay can read and write it. ` +
-        'Give members a --secret-file to keep it to yourself (quorate secret generate)',
-    );
-  }
-  return notes;
+function placeNote(dataDir: string | undefined, flags: Flags): string | null {
+  if (dataDir === undefined || flags.text('data') !== undefined) return null;
+  return `Keeping data in ${dataDir} (--data names another place)`;
+}
+
+/** Which of several relays decides is worth a word; two of different groups decide nothing. */
+function pinNote(relays: readonly string[]): string | null {
+  if (relays.length < 2 || relays.some((relay) => relay.includes('#'))) return null;
+  return (
+    `Given ${relays.length} relays, and of none the group: a cluster is founded only while most of them are of ` +
+    'one group and none of another; ADDR#GROUP says which one decides (quorate register show has it)'
+  );
 }
 
 /** Calls `see` now and at each change; resolves once the member has ended by itself. */

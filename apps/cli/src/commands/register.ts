@@ -1,17 +1,16 @@
-/** `quorate register show`, `restore`, `release`: what the relays' register says of a namespace. */
+/** `quorate register show`, `restore`, `complete`, `release`: what the relays' register says of a namespace. */
 import type { RegisterInfo } from '@quorate/client';
-import { createCipher, verifyRecord } from '@quorate/crypto';
-import { randomBytes } from 'node:crypto';
+import { verifyRecord } from '@quorate/crypto';
 import { dialAddress } from '../addresses.ts';
 import type { Context, Run } from '../command.ts';
-import { readLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
 import { clientOf } from '../gateway-client.ts';
 import { table } from '../output.ts';
+import { secretOf, topicsOf } from '../secrets.ts';
 
 export const runRegister: Run = async (flags, context) => {
-  const [verb, topic] = positionals(flags, ['show, restore or release', 'TOPIC'], 1);
+  const [verb, topic] = positionals(flags, ['show, restore, complete or release', 'TOPIC'], 1);
   if (topic !== undefined && verb !== 'release') {
     throw new UsageError(`Unexpected argument ${topic}`);
   }
@@ -20,10 +19,12 @@ export const runRegister: Run = async (flags, context) => {
       return show(flags, context);
     case 'restore':
       return restore(flags, context);
+    case 'complete':
+      return complete(flags, context);
     case 'release':
       return release(flags, topic, context);
     default:
-      throw new UsageError(`Unknown verb ${verb}, wanted show, restore or release`);
+      throw new UsageError(`Unknown verb ${verb}, wanted show, restore, complete or release`);
   }
 };
 
@@ -46,14 +47,32 @@ async function restore(flags: Flags, { output }: Context): Promise<number> {
   return 0;
 }
 
+async function complete(flags: Flags, { output }: Context): Promise<number> {
+  const directory = relayDirectoryOf(flags);
+  const { completeRegister } = await import('@quorate/transport-libp2p/relay');
+  const completed = await completeRegister({ directory, verify: verifyRecord });
+  output.result(
+    { completed },
+    completed
+      ? 'The register counts as complete: whoever it does not know may found'
+      : 'The register was complete all the time',
+  );
+  return 0;
+}
+
+function relayDirectoryOf(flags: Flags): string {
+  const directory = flags.text('data');
+  if (directory === undefined) throw new UsageError('--data is missing: the relay’s directory');
+  return directory;
+}
+
 /** The topic is typed: there is no way back, and whoever comes next founds. */
 async function release(
   flags: Flags,
   given: string | undefined,
   { output }: Context,
 ): Promise<number> {
-  const directory = flags.text('data');
-  if (directory === undefined) throw new UsageError('--data is missing: the relay’s directory');
+  const directory = relayDirectoryOf(flags);
   const { registeredTopics, releaseTopic } = await import('@quorate/transport-libp2p/relay');
   const topics = await registeredTopics(directory);
   const topic = given ?? (await topicOf(flags));
@@ -98,7 +117,7 @@ async function askRelays(flags: Flags): Promise<RegisterInfo> {
   return lookAtRegister({
     namespace,
     relays: flags.list('relay').map(dialAddress),
-    secret: await secretOf(flags),
+    secret: (await secretOf(flags)).secrets,
     timeoutMs: flags.number('timeout-ms', 1) ?? 10_000,
   });
 }
@@ -106,13 +125,7 @@ async function askRelays(flags: Flags): Promise<RegisterInfo> {
 async function topicOf(flags: Flags): Promise<string | undefined> {
   const namespace = flags.text('namespace');
   if (namespace === undefined) return undefined;
-  const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
-  return createCipher({ namespace, secrets: await secretOf(flags), random }).topic;
-}
-
-async function secretOf(flags: Flags): Promise<'public' | readonly string[]> {
-  const file = flags.text('secret-file');
-  return file === undefined ? 'public' : readLines('secret-file', file, 'a secret');
+  return topicsOf(namespace, await secretOf(flags))[0];
 }
 
 function textOf({ group, record, trouble, announced }: RegisterInfo): string {

@@ -1,10 +1,14 @@
 /** `quorate relay`: one relay in one process, told as events. */
 import { verifyRecord } from '@quorate/crypto';
+import type { Relay } from '@quorate/transport-libp2p/relay';
 import { dialAddress, listenAddress } from '../addresses.ts';
+import { allowedTopics } from '../allowed-topics.ts';
 import type { Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
+import type { Flags } from '../flags.ts';
 import { listeningOf, proxyNote } from '../listening.ts';
-import { whenAborted } from '../signals.ts';
+import type { Output } from '../output.ts';
+import { onHangUp, whenAborted } from '../signals.ts';
 
 export const runRelay: Run = async (flags, { output, stop }) => {
   positionals(flags, [], 0);
@@ -16,17 +20,27 @@ export const runRelay: Run = async (flags, { output, stop }) => {
   const listen = flags.list('listen').map(listenAddress);
   const announce = flags.list('announce').map(dialAddress);
   const given = listen.length === 0 ? ['ws://127.0.0.1:7700'] : listen;
+  const allow = await allowedTopics(flags);
   const listening = await listeningOf(flags, output);
-  const { startRelay } = await import('@quorate/transport-libp2p/relay');
+  const { revertedMessage, startRelay } = await import('@quorate/transport-libp2p/relay');
   const relay = await startRelay({
     ...(ephemeral ? { ephemeral } : { directory }),
     init: flags.boolean('init'),
     fresh: flags.boolean('fresh'),
     listen: given,
     ...listening.options,
+    peers: flags.list('peer').map(dialAddress),
+    ...(allow === null ? {} : { allow }),
     ...(announce.length === 0 ? {} : { announce }),
     verify: verifyRecord,
+    onEvent: (event) => {
+      if (event.type === 'reverted') lost(event.message, output);
+    },
   });
+  const stopHearing =
+    flags.text('allow-file') === undefined
+      ? () => {}
+      : onHangUp(() => void allowAgain(relay, flags, output));
   try {
     if (!ephemeral && data === undefined) {
       output.note(`Keeping key and register in ${directory} (--data names another place)`);
@@ -36,8 +50,9 @@ export const runRelay: Run = async (flags, { output, stop }) => {
     const note = proxyNote(given, announce, listening.options);
     if (note !== null) output.note(note);
     if (relay.lost !== null) {
-      const message = `The register is lost: ${relay.lost}`;
-      output.result({ event: 'error', code: 'REGISTER_LOST', message }, `Error: ${message}`);
+      lost(`The register is lost: ${relay.lost}`, output);
+    } else if (relay.isIncomplete) {
+      lost(revertedMessage, output);
     } else if (relay.group === null) {
       output.note(
         'This relay only carries traffic: it has no register, so nobody can found or join a cluster ' +
@@ -52,8 +67,25 @@ export const runRelay: Run = async (flags, { output, stop }) => {
     await whenAborted(stop);
   } finally {
     listening.stopHearing();
+    stopHearing();
     await relay.close();
   }
   output.result({ event: 'stopped' }, 'Stopped');
   return 0;
 };
+
+function lost(message: string, output: Output): void {
+  output.result({ event: 'error', code: 'REGISTER_LOST', message }, `Error: ${message}`);
+}
+
+/** Never rejects: whatever the file holds now, the list of before goes on. */
+async function allowAgain(relay: Relay, flags: Flags, output: Output): Promise<void> {
+  try {
+    const topics = await allowedTopics(flags);
+    relay.allow(topics);
+    output.note(`Serving ${topics?.length ?? 'all'} topics now`);
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    output.note(`${words}; the list of before stays in use`);
+  }
+}

@@ -4,10 +4,10 @@ import type { RestoreOptions, RestorePlan } from '@quorate/join/node';
 import { dialAddress } from '../addresses.ts';
 import { ask } from '../ask.ts';
 import type { Run } from '../command.ts';
-import { readLines } from '../files.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
 import type { Output } from '../output.ts';
+import { publicNote, secretOf } from '../secrets.ts';
 import { describeBackup } from './backup.ts';
 
 export const runRestore: Run = async (flags, { output }) => {
@@ -68,29 +68,20 @@ async function optionsOf(flags: Flags, output: Output): Promise<Omit<RestoreOpti
   if (dataDir === undefined) throw new UsageError('--data is missing');
   const namespace = flags.text('namespace');
   const relays = flags.list('relay').map(dialAddress);
-  const secretFile = flags.text('secret-file');
   const replace = flags.text('replace');
   const above = flags.number('above');
   const label = flags.text('label');
   const zone = flags.text('zone');
-  if (relays.length === 0 && secretFile !== undefined) {
+  if (relays.length === 0 && flags.text('secret-file') !== undefined) {
     throw new UsageError('--relay is missing: --secret-file is for a namespace on a relay');
   }
-  if (relays.length > 0 && secretFile === undefined) {
-    output.note('The namespace is public: whoever reaches the relay can read and write it');
-  }
+  const given = await secretOf(flags);
+  const open = relays.length === 0 ? null : publicNote(given, flags, relays);
+  if (open !== null) output.note(open);
   return {
     dataDir,
     ...(namespace === undefined ? {} : { namespace }),
-    ...(relays.length === 0
-      ? {}
-      : {
-          relays,
-          secret:
-            secretFile === undefined
-              ? 'public'
-              : await readLines('secret-file', secretFile, 'a secret'),
-        }),
+    ...(relays.length === 0 ? {} : { relays, secret: given.secrets }),
     ...(replace === undefined ? {} : { replace }),
     ...(above === undefined ? {} : { above }),
     ...(label === undefined ? {} : { label }),

@@ -78,6 +78,9 @@ function decodeRecord(record: RegisterRecord | null): ClaimRecord | null {
   };
 }
 
+/** Forgotten, or another namespace's relay by now. */
+export type LostCode = 'REGISTER_LOST' | 'NOT_ALLOWED';
+
 export type ClaimKeeperOptions = {
   readonly register: Register;
   readonly clock: Clock;
@@ -94,8 +97,8 @@ export type ClaimKeeperOptions = {
   readonly activated: () => boolean;
   /** Is this member's own log still where it was? Asked before a lost record is set again. */
   readonly mayRestore: () => Promise<boolean>;
-  /** The register has forgotten this cluster, in words; null: it has not (Z41). */
-  readonly lost: (what: string | null) => void;
+  /** The register does not name this cluster any more, or not to us, in words; null: it does (Z41). */
+  readonly lost: (what: string | null, code?: LostCode) => void;
   /** The application names another group than the log: a person has decided (Z58). */
   readonly pinnedElsewhere: () => void;
   /** The register names another cluster, `by`: this one acknowledges nothing (any more). */
@@ -192,6 +195,7 @@ export class ClaimKeeper {
       return this.#judge(record);
     } catch (error) {
       if (!isQuorateError(error)) throw error;
+      if (error.code === 'NOT_ALLOWED') return this.#lose(error.message, error.code);
       return forgetful.has(error.code) ? this.#lose(error.message) : null;
     }
   }
@@ -217,9 +221,9 @@ export class ClaimKeeper {
     return null;
   }
 
-  #lose(what: string): null {
+  #lose(what: string, code: LostCode = 'REGISTER_LOST'): null {
     // A cluster in the making has nothing to lose, and one that joins does not know its group yet.
-    if (this.#active && !this.#stopped.signal.aborted) this.#options.lost(what);
+    if (this.#active && !this.#stopped.signal.aborted) this.#options.lost(what, code);
     return null;
   }
 

@@ -190,6 +190,26 @@ describe('form()', () => {
     expect(forming.result).toEqual(foundedAs(idOf('ac')));
   });
 
+  test('T21 a relay that serves other namespaces only: NOT_ALLOWED, and founded once it serves this one', async () => {
+    const bench = new Bench();
+    let isServed = false;
+    const register: Register = {
+      group: 'test',
+      read: (signal) =>
+        isServed
+          ? bench.register.read(signal)
+          : Promise.reject(new QuorateError('NOT_ALLOWED', 'serves a list')),
+      compareAndSet: (...change) => bench.register.compareAndSet(...change),
+    };
+    const forming = bench.form('a', { register });
+    await bench.clock.advance(20_000);
+    expect(forming).toMatchObject({ result: null, error: null });
+    expect(forming.reports.at(-1)).toMatchObject({ reason: 'NOT_ALLOWED' });
+    isServed = true;
+    await bench.clock.advance(5_000);
+    expect(forming.result).toMatchObject({ type: 'found' });
+  });
+
   test('Z9 F6 a register that falls silent between two questions: wait, and found later', async () => {
     const bench = new Bench();
     let isSilent = true;
@@ -688,6 +708,20 @@ describe('ClaimKeeper', () => {
       expect(bench.lost.length > 0).toBe(isLost);
       keeper.stop();
     }
+  });
+
+  test('T21 a relay that stopped serving the namespace is said by its own code', async () => {
+    const bench = new Bench();
+    bench.register.read = () => Promise.reject(new QuorateError('NOT_ALLOWED', 'serves a list'));
+    const said: unknown[] = [];
+    const options = {
+      ...bench.keeperOptions(idOf('ab')),
+      lost: (...it: unknown[]) => said.push(it),
+    };
+    const keeper = new ClaimKeeper(options, true);
+    await bench.clock.advance(15_000);
+    expect(said[0]).toEqual(['serves a list', 'NOT_ALLOWED']);
+    keeper.stop();
   });
 
   test('Z41 once the register names it again, nothing is lost any more', async () => {

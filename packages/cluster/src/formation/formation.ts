@@ -32,7 +32,7 @@ export type FormationResult =
 /** Where formation stands, for the status. */
 export type FormationProgress = {
   readonly phase: 'discovering' | 'joining';
-  readonly reason: 'FORMATION_WAITING' | null;
+  readonly reason: 'FORMATION_WAITING' | 'NOT_ALLOWED' | null;
   readonly message: string;
 };
 
@@ -174,7 +174,8 @@ function reportWaiting(options: FormationOptions, error: QuorateError): void {
   const place = options.register?.place ?? (isSilent ? 'a relay' : 'the register');
   // Whoever does not answer says which one it is, why, and since when.
   const message = `Waiting for ${place}: ${error.message}`;
-  options.report({ phase: 'discovering', reason: 'FORMATION_WAITING', message });
+  const reason = error.code === 'NOT_ALLOWED' ? error.code : 'FORMATION_WAITING';
+  options.report({ phase: 'discovering', reason, message });
 }
 
 async function tryToFound(
@@ -290,6 +291,7 @@ const waitable: ReadonlySet<ErrorCode> = new Set([
   'ABORTED',
   'OVERLOADED',
   'FORMATION_WAITING',
+  'NOT_ALLOWED',
   'STORAGE_FULL',
 ]);
 const retryMs = 500;

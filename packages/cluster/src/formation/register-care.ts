@@ -8,7 +8,7 @@
 import { isQuorateError, QuorateError, sleep } from '@quorate/contracts';
 import type { ActiveCluster, Clock, Register, Rendezvous } from '@quorate/contracts';
 import { readClaim, setClaim } from './claim.ts';
-import type { Claim, ClaimRecord } from './claim.ts';
+import type { Claim, ClaimRecord, LostCode } from './claim.ts';
 import { encodeBody } from '../state/envelope.ts';
 
 /** What the register holds, and who is announced beside it. */
@@ -47,8 +47,8 @@ export type RegisterCare = {
   living(signal: AbortSignal): Promise<readonly ActiveCluster[]>;
   /** Why a fresh replica waits, and who can end that. */
   waiting(living: readonly ActiveCluster[]): string;
-  /** What a member says whose cluster it has forgotten, for `what` stands there instead. */
-  forgotten(what: string): string;
+  /** What a member says whose cluster it does not name any more, for `what` stands there instead. */
+  forgotten(what: string, code?: LostCode): string;
   /** What somebody did who founded all the same. */
   beside(living: readonly ActiveCluster[]): string;
   show(signal: AbortSignal): Promise<RegisterView>;
@@ -78,15 +78,24 @@ export function registerCare(options: RegisterCareOptions): RegisterCare {
       'Run "quorate register restore" where one of them runs. If that cluster is given up: stop ' +
       'them, or say "quorate register release" at the relay, or found another one here with --new ' +
       "(formation: 'new')",
-    forgotten: (what) =>
-      `but nobody new can join: the register has forgotten this cluster (${what}); ` +
-      '"quorate register restore" at a member writes it back',
+    forgotten: (what, code) =>
+      code === 'NOT_ALLOWED'
+        ? `but nobody new can join (${what})`
+        : `but nobody new can join: the register has forgotten this cluster (${what}); ` +
+          '"quorate register restore" at a member writes it back',
     beside: (members) => `founded in spite of ${namesOf(members)}`,
     show: async (signal) => ({
       ...(await look(options.register, signal)),
       announced: await living(signal),
     }),
-    restore: (member, signal) => restore({ ...options, living }, member, signal),
+    restore: async (member, signal) => {
+      options.register.writeBack?.(true);
+      try {
+        return await restore({ ...options, living }, member, signal);
+      } finally {
+        options.register.writeBack?.(false);
+      }
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 import type { NodeId } from '@quorate/core';
 import type { Clock, LogStorage, Register } from '@quorate/contracts';
 import { ClaimKeeper } from '../formation/claim.ts';
-import type { Claim } from '../formation/claim.ts';
+import type { Claim, LostCode } from '../formation/claim.ts';
 import type { RegisterCare } from '../formation/register-care.ts';
 import type { Genesis } from '../state/policy.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
@@ -16,15 +16,16 @@ export type KeepClaimOptions = {
   readonly care: RegisterCare | null;
   readonly state: ReplicatedState;
   readonly storage: LogStorage;
-  readonly lost: (what: string | null) => void;
+  readonly lost: (what: string | null, code?: LostCode) => void;
   readonly pinnedElsewhere: () => void;
   readonly superseded: (by: Claim) => void;
   readonly refused: (count: number) => void;
+  readonly notice: (words: string | undefined) => void;
 };
 
 /** Null where no register knows this cluster. */
 export function keepClaim(options: KeepClaimOptions): ClaimKeeper | null {
-  const { register, clock, genesis, state, storage, ...events } = options;
+  const { register, clock, genesis, state, storage, notice, refused, ...events } = options;
   if (register === null || genesis.register === 'isolated') return null;
   return new ClaimKeeper(
     {
@@ -37,6 +38,10 @@ export function keepClaim(options: KeepClaimOptions): ClaimKeeper | null {
       activated: () => state.activated,
       mayRestore: () => isStillThere(storage),
       ...events,
+      refused: (count) => {
+        refused(count);
+        notice(register.notice ?? undefined);
+      },
     },
     state.activated,
   );

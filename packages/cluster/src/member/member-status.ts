@@ -5,6 +5,7 @@
 import type { NodeId, Status } from '@quorate/core';
 import type { Clock, Run } from '@quorate/contracts';
 import { onAbort, QuorateError } from '@quorate/contracts';
+import type { LostCode } from '../formation/claim.ts';
 import type { FormationProgress } from '../formation/formation.ts';
 import type { Host } from '../links/host.ts';
 import type { Fork } from '../links/hosted-replica.ts';
@@ -54,6 +55,7 @@ export class MemberStatus {
   #forming: FormationProgress | null = null;
   #isFull = false;
   #registerLost: string | null = null;
+  #lostCode: LostCode = 'REGISTER_LOST';
   /** What is said beside "Ready", by what it is about. */
   readonly #notices = new Map<string, string>();
   #archived: ClusterStatus['archived'] = undefined;
@@ -125,14 +127,16 @@ export class MemberStatus {
   }
 
   /** `notice` says it in words for a person. */
-  setRegisterLost(what: string | null, notice = ''): void {
+  setRegisterLost(what: string | null, notice = '', code: LostCode = 'REGISTER_LOST'): void {
     if (this.#registerLost === what) return;
     this.#registerLost = what;
+    this.#lostCode = code;
     this.say('lost', notice);
   }
 
   /** Empty: no longer. */
   say(about: string, notice = ''): void {
+    if ((this.#notices.get(about) ?? '') === notice) return;
     if (notice === '') this.#notices.delete(about);
     else this.#notices.set(about, notice);
     this.changed();
@@ -265,7 +269,7 @@ export class MemberStatus {
     if (phase === 'electing') return 'NO_LEADER';
     if (this.#isFull) return 'STORAGE_FULL';
     if (phase === 'joining' && view.state?.formed === false) return 'FORMATION_WAITING';
-    if (phase === 'ready') return this.#registerLost === null ? null : 'REGISTER_LOST';
+    if (phase === 'ready') return this.#registerLost === null ? null : this.#lostCode;
     return this.#forming?.reason ?? null;
   }
 

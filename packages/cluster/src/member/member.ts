@@ -14,7 +14,7 @@ import {
   QuorateError,
   withDeadline,
 } from '@quorate/contracts';
-import type { Claim, ClaimKeeper } from '../formation/claim.ts';
+import type { Claim, ClaimKeeper, LostCode } from '../formation/claim.ts';
 import type {
   ActiveCluster,
   Applied,
@@ -548,9 +548,9 @@ export class Member implements Consensus, HostedReplica {
     return genesis;
   }
 
-  #registerLost(what: string | null): void {
-    const notice = what === null ? '' : this.#network?.care?.forgotten(what);
-    if (notice !== undefined) this.#status.setRegisterLost(what, notice);
+  #registerLost(what: string | null, code?: LostCode): void {
+    const notice = what === null ? '' : this.#network?.care?.forgotten(what, code);
+    if (notice !== undefined) this.#status.setRegisterLost(what, notice, code);
   }
 
   #facts(storage: LogStorage): MemberFacts {
@@ -574,10 +574,11 @@ export class Member implements Consensus, HostedReplica {
       care: this.#network?.care ?? null,
       state,
       storage,
-      lost: (what) => this.#registerLost(what),
+      lost: (what, code) => this.#registerLost(what, code),
       pinnedElsewhere: () => void this.restoreRegister().catch(ignoreExpected),
       superseded: (by) => void this.#superseded(by).catch((error: unknown) => this.#fail(error)),
       refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
+      notice: (words) => this.#status.say('register', words),
     });
     // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
     if (genesis.founder === run.nodeId && this.#running.isWanted) void this.#claim?.activate();

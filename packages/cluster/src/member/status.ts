@@ -87,7 +87,7 @@ export type ClusterStatus = {
   /** Replicas known to hold everything committed; where another member leads, the voters in reach. */
   readonly copies: number;
   readonly pendingWrites: number;
-  /** What the register holds in place of this cluster, in words; null while it names it (Z41). */
+  /** What the register says in place of naming this cluster, in words; null while it names it (Z41). */
   readonly registerLost: string | null;
   readonly members: readonly MemberInfo[];
   /** Copies and backups of replicas that somebody opened, as far as this member has seen. */

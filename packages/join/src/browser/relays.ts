@@ -7,6 +7,7 @@ import { runSigner } from '@quorate/crypto';
 import { createLibp2pHost } from '@quorate/transport-libp2p/browser';
 import type { Libp2pHostOptions } from '@quorate/transport-libp2p/browser';
 import type { Environment } from './environment.ts';
+import { knownRelays } from './known-relays.ts';
 
 export const signedRuns: SignedRuns = new SignedRuns(runSigner);
 
@@ -15,7 +16,7 @@ export async function networkOverRelays(
   cipher: Cipher,
   { clock, random }: Environment,
 ): Promise<MemberNetwork> {
-  const host = await createLibp2pHost({ ...options, clock, random });
+  const host = await createLibp2pHost({ ...options, ...knownRelays(), clock, random });
   const [register, rendezvous] = [host.register(cipher), host.rendezvous(cipher)];
   return {
     transport: host.transport(cipher.topic),

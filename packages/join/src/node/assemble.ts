@@ -18,7 +18,7 @@ import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
 import { ringTopics } from '../ring-topics.ts';
 import type { Assemble } from '../runner.ts';
-import { makeHostKey, readHostFiles, refuseRelays, writePort } from './host-files.ts';
+import { keepRelays, makeHostKey, readHostFiles, refuseRelays, writePort } from './host-files.ts';
 import type { HostFiles } from './host-files.ts';
 import { askAsNewcomer } from './newcomer.ts';
 
@@ -38,7 +38,7 @@ export const assembleNode: Assemble = (options, machine) => {
   });
   const memory = new MemoryDisk();
   let host: Libp2pHost | null = null;
-  let files: HostFiles = { key: null, port: 0 };
+  let files: HostFiles = { key: null, port: 0, relays: null };
   const network = async (): Promise<MemberNetwork> => {
     const opened = await orBadAddress(openHost(options, directory, files));
     host = opened;
@@ -97,7 +97,7 @@ function listeningOf(options: JoinOptions): ListeningOptions {
 async function openHost(
   options: JoinOptions,
   directory: string | null,
-  { key, port }: HostFiles,
+  { key, port, relays: knownRelays }: HostFiles,
 ): Promise<Libp2pHost> {
   // Loaded only here: a server that merely renders a page loads no libp2p.
   const { createLibp2pHost, generatePrivateKey, parseAddress } =
@@ -110,6 +110,8 @@ async function openHost(
     ...(privateKey === undefined ? {} : { privateKey }),
     relays: (options.relays ?? []).map(String),
     announce: options.announce ?? [],
+    knownRelays,
+    ...(directory === null ? {} : { onRelays: keepRelays(directory) }),
     ...listeningOf(options),
   };
   if (options.listen !== undefined) {

@@ -1,17 +1,20 @@
 /**
  * What a Node member keeps beside its log, so that it comes back as the same host: its network key
- * and the port it listened on. A key that is not the one that was written would make another host of
+ * and the port it listened on; and of which groups its relays were. A key that is not the one that was written would make another host of
  * it, which the others look for in vain: so both carry checksums.
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
+import type { RelayRecords } from '@quorate/transport-libp2p';
 import { checkDirectory, corrupt, readChecked, writeChecked } from '@quorate/contracts/files';
 
 export type HostFiles = {
   readonly key: Uint8Array | null;
   /** Of the last run, 0 if there was none. */
   readonly port: number;
+  /** What the last run remembered of relays; null: nothing. */
+  readonly relays: unknown;
 };
 
 /**
@@ -22,13 +25,17 @@ export async function readHostFiles(directory: string): Promise<HostFiles> {
   await checkDirectory(directory);
   const keyPath = join(directory, keyName);
   const portPath = join(directory, portName);
-  const [key, port] = await Promise.all([readChecked(keyPath), readChecked(portPath)]);
+  const relaysPath = join(directory, relaysName);
+  const [key, port, relays] = await Promise.all(
+    [keyPath, portPath, relaysPath].map(async (path) => readChecked(path)),
+  );
   const files = {
-    key: key === null ? null : keyOf(key, keyPath),
-    port: port === null ? 0 : portOf(port, portPath),
+    key: isNothing(key) ? null : keyOf(key, keyPath),
+    port: isNothing(port) ? 0 : portOf(port, portPath),
+    relays: isNothing(relays) ? null : relays,
   };
   // The port is written after it.
-  if (files.key === null && port !== null) throw corrupt(keyPath, 'it is missing');
+  if (files.key === null && !isNothing(port)) throw corrupt(keyPath, 'it is missing');
   return files;
 }
 
@@ -47,17 +54,29 @@ export async function writePort(directory: string, port: number): Promise<void> 
   await writeChecked(directory, portName, { format, port });
 }
 
+/** One after another, and only for the better: what cannot be kept is met again. */
+export function keepRelays(directory: string): (records: RelayRecords) => void {
+  let last: Promise<void> = Promise.resolve();
+  return (records) => {
+    last = last.then(() => writeChecked(directory, relaysName, records)).catch(() => {});
+  };
+}
+
 /** Rejects with `BAD_REQUEST` where a relay keeps its key and register. */
 export async function refuseRelays(dataDir: string): Promise<void> {
   const names = await readdir(dataDir).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  if (!names.includes('relay.key') && !names.includes('group.json')) return;
+  if (!names.includes('relay.key') && !names.includes('group.key')) return;
   throw new QuorateError(
     'BAD_REQUEST',
     `Cannot use ${dataDir} for a member: a relay keeps its data there, wanted a directory of its own`,
   );
+}
+
+function isNothing(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
 }
 
 function keyOf(value: unknown, path: string): Uint8Array {
@@ -79,3 +98,4 @@ function portOf(value: unknown, path: string): number {
 const format = 1;
 const keyName = 'host-key';
 const portName = 'port';
+const relaysName = 'relays';

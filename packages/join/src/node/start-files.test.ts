@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeChecked } from '@quorate/contracts/files';
 import { verifyRecord } from '@quorate/crypto';
 import { startRelay } from '@quorate/transport-libp2p/relay';
 import { joinCluster } from './join-cluster.ts';
@@ -193,6 +194,47 @@ describe('a member', () => {
     },
   );
 
+  test.each(Object.keys(mishaps))(
+    'T5 T27 what it remembers of relays, %s: STORAGE_CORRUPT naming it, and nothing changed',
+    async (mishap) => {
+      expect(await memberOnce()).toMatchObject({ code: null });
+      const path = join(dataDir, 'test', 'relays');
+      await writeChecked(join(dataDir, 'test'), 'relays', { groups: {}, counters: {} });
+      expect(await memberOnce()).toMatchObject({ code: null });
+      mishaps[mishap]?.(path);
+      await isCorruptAt(path);
+    },
+  );
+
+  test('T27 it remembers the group of its relay; that another one is there now is said', async () => {
+    const first = await startRelay({
+      ...relayOptions(),
+      ...{ directory: join(dataDir, 'relay one'), init: true, fresh: true },
+    });
+    const relays = first.addresses().map((address) => address.split('/p2p/')[0] ?? '');
+    const options = { namespace: 'test', relays, secret: 'public' } as const;
+    const member = joinCluster({ ...options, dataDir: join(dataDir, 'one') });
+    await member.ready();
+    expect(member.status.message).toBe('Ready');
+    await member.close();
+    await first.close();
+    const kept = readFileSync(join(dataDir, 'one/test/relays'), 'utf8');
+    expect(kept).toContain(first.group);
+
+    const listen = relays;
+    const second = await startRelay({
+      ...relayOptions(),
+      ...{ directory: join(dataDir, 'relay two'), listen, init: true, fresh: true },
+    });
+    mkdirSync(join(dataDir, 'two/test'), { recursive: true });
+    writeFileSync(join(dataDir, 'two/test/relays'), kept);
+    const another = joinCluster({ ...options, dataDir: join(dataDir, 'two') });
+    await another.kv.put('a', 1);
+    expect(another.status.message).toContain(`${relays[0]} was of group ${first.group} before`);
+    await another.close();
+    await second.close();
+  });
+
   test.each(['a link', 'a FIFO', 'sparse, of gigabytes', 'a directory'])(
     'T5 a segment of the log that is %s: STORAGE_CORRUPT naming it',
     async (mishap) => {
@@ -243,7 +285,7 @@ function relayOptions(): Parameters<typeof startRelay>[0] {
 }
 
 describe('a relay', () => {
-  const files = ['relay.key', 'group.json', 'register/GROUP'];
+  const files = ['relay.key', 'group.key', 'register/GROUP'];
 
   test.each(files.flatMap((file) => Object.keys(mishaps).map((mishap) => [file, mishap] as const)))(
     'T5 %s, %s: STORAGE_CORRUPT naming it, and nothing changed',

@@ -19,6 +19,7 @@ import { createLibp2p } from 'libp2p';
 import type { Libp2p, Libp2pOptions } from 'libp2p';
 import { boundedNoise, boundedYamux } from './bounded-stack.ts';
 import { parseAddress, parseRelay, withWebRtc, withoutWebRtc } from './addresses.ts';
+import { refuseTwoPins } from './choose-relay.ts';
 import { ConnectionWire, Libp2pStream } from './connection-wire.ts';
 import { Connections } from './connections.ts';
 import { IncomingLinks } from './incoming-links.ts';
@@ -26,6 +27,8 @@ import { channels, isTopic, protocolOf } from './link-protocol.ts';
 import { defaultTiming } from './options.ts';
 import type { LinkTiming } from './options.ts';
 import { RelayClient } from './relay-client.ts';
+import { RelayMemory } from './relay-memory.ts';
+import type { RelayRecords } from './relay-memory.ts';
 import { RelayRegister } from './relay-register.ts';
 import { RelayRendezvous } from './relay-rendezvous.ts';
 import { Reservation } from './reservation.ts';
@@ -42,7 +45,7 @@ export type HostOptions = {
   readonly listen: readonly string[];
   /** Addresses to tell others instead of those it listens on. */
   readonly announce: readonly string[];
-  /** `ws://host[:port]`, `wss://host[:port]` or multiaddrs; the first one's register decides. */
+  /** `ws://host[:port]`, `wss://host[:port]` or multiaddrs; see `RelayRegister` for which decides. */
   readonly relays: readonly string[];
   /** Whether to be reachable through the relays. */
   readonly reserve: boolean;
@@ -57,8 +60,14 @@ export type HostOptions = {
   readonly createPeerConnection: (() => RTCPeerConnection) | null;
   /** Whether the transports reach a direct address at all. */
   readonly canDial: (address: string) => boolean;
+  /** What `onRelays` was given last, by the run before; anything else counts as nothing. */
+  readonly knownRelays?: unknown;
+  /** There is more to remember of relays. */
+  readonly onRelays?: (records: RelayRecords) => void;
   readonly timing?: Partial<LinkTiming>;
 };
+
+export type RelayGroup = { readonly relay: string; readonly group: string | null };
 
 /** The network of one process or page, shared by its namespaces. */
 export interface Libp2pHost {
@@ -67,10 +76,12 @@ export interface Libp2pHost {
   addresses(): readonly string[];
   /** The transport of a namespace; one at a time. `topic`: 64 lowercase hex digits. */
   transport(topic: string): Transport;
-  /** The namespace's register on the first relay. Throws RangeError for a host without relays. */
+  /** The namespace's register on the relays' group. Throws RangeError for a host without relays. */
   register(cipher: Cipher): Register;
   /** The namespace's rendezvous on all relays. */
   rendezvous(cipher: Cipher): Rendezvous;
+  /** Of which group each relay says that it is; null where it does not answer, or is of none. */
+  relayGroups(signal: AbortSignal): Promise<readonly RelayGroup[]>;
   /** Closes every transport and the node. Idempotent. */
   close(): Promise<void>;
 }
@@ -114,6 +125,7 @@ const streamLimits = {
 /** Starts a node. Rejects with `UNREACHABLE` where it cannot listen, TypeError for a bad address. */
 export async function createHost(options: HostOptions): Promise<Libp2pHost> {
   const relays = options.relays.map(parseRelay);
+  refuseTwoPins(relays);
   let host: Host | null = null;
   const listen = options.listen.map((address) => parseAddress(address).toString());
   const announce = options.announce.map((address) => parseAddress(address).toString());
@@ -151,6 +163,7 @@ class Host implements Libp2pHost {
   readonly #timing: LinkTiming;
   readonly #connections: Connections;
   readonly #webRtc: WebRtc | null;
+  readonly #memory: RelayMemory;
   readonly #relays: readonly { readonly client: RelayClient; readonly reservation: Reservation }[];
   readonly #transports = new Map<string, TopicTransport>();
   readonly #rendezvous = new Set<RelayRendezvous>();
@@ -169,12 +182,14 @@ class Host implements Libp2pHost {
     const { openTimeoutMs } = this.#timing;
     this.#webRtc =
       createPeerConnection === null ? null : new WebRtc({ createPeerConnection, openTimeoutMs });
+    this.#memory = new RelayMemory(options.knownRelays, options.onRelays);
     this.#relays = relays.map((relay) => {
       const reservation = new Reservation(node);
       const client = new RelayClient({
         relay,
         clock: options.clock,
         random: options.random,
+        memory: this.#memory,
         dial: async (signal) => node.dial(relay.multiaddr, { signal }),
         reserve: async (connection) => {
           if (!options.reserve || reservation.addresses().length > 0) return;
@@ -273,11 +288,19 @@ class Host implements Libp2pHost {
   }
 
   register(cipher: Cipher): Register {
-    const first = this.#relays[0];
-    if (first === undefined) {
+    if (this.#relays.length === 0) {
       throw new RangeError('Cannot give a register: no relay is configured, wanted one');
     }
-    return new RelayRegister(first.client, cipher);
+    const clients = this.#relays.map(({ client }) => client);
+    return new RelayRegister(clients, cipher, (address) => this.#memory.changedFrom(address));
+  }
+
+  async relayGroups(signal: AbortSignal): Promise<readonly RelayGroup[]> {
+    const asking = this.#relays.map(async ({ client }) => {
+      const standing = await client.standing(signal).catch(() => null);
+      return { relay: client.relay.text, group: standing?.group ?? null };
+    });
+    return Promise.all(asking);
   }
 
   rendezvous(cipher: Cipher): Rendezvous {

@@ -71,7 +71,7 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-function fromHex(text: string): Uint8Array {
+export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2);
   for (let index = 0; index < bytes.length; index += 1) {
     bytes[index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16);

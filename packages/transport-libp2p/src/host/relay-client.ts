@@ -17,12 +17,16 @@ import type { RelayAddress } from './addresses.ts';
 import { Libp2pStream } from './connection-wire.ts';
 import { closeQuietly } from './connections.ts';
 import { FramedStream } from './framed-stream.ts';
+import type { RelayMemory } from './relay-memory.ts';
+import { standingOf } from './relay-proof.ts';
+import type { Standing } from './relay-proof.ts';
 import type { ByteStream } from './wire.ts';
 
 export type RelayClientOptions = {
   readonly relay: RelayAddress;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  readonly memory: RelayMemory;
   dial(signal: AbortSignal): Promise<Connection>;
   /** Makes a reservation over the connection if one is wanted and missing. */
   reserve(connection: Connection): Promise<void>;
@@ -37,7 +41,7 @@ export type RequestBody = Request extends infer Each
 type Session = {
   readonly connection: Connection;
   readonly stream: FramedStream;
-  readonly greeting: Greeting;
+  standing: Standing;
 };
 
 type Call = { settle(answer: Answer | null): void };
@@ -78,6 +82,17 @@ export class RelayClient {
     return this.#session !== null;
   }
 
+  /** Of which group it is, while there is a session. */
+  get present(): Standing | null {
+    return this.#session?.standing ?? null;
+  }
+
+  /** The newest certificate seen of the group that it says it is of: it may be behind itself. */
+  get receipt(): Uint8Array | null {
+    const group = this.present?.group ?? null;
+    return group === null ? null : this.#options.memory.receiptOf(group);
+  }
+
   /** Whether this host is the relay's peer: such connections are kept. */
   isPeer(host: string): boolean {
     return this.#session?.connection.remotePeer.toString() === host;
@@ -95,9 +110,9 @@ export class RelayClient {
     return () => this.#onTold.delete(listener);
   }
 
-  /** Waits for a session and returns the relay's greeting. Rejects with `UNREACHABLE`. */
-  async greeting(signal: AbortSignal): Promise<Greeting> {
-    return (await this.#ready(signal)).greeting;
+  /** Waits for a session and returns of which group the relay is. Rejects with `UNREACHABLE`. */
+  async standing(signal: AbortSignal): Promise<Standing> {
+    return (await this.#ready(signal)).standing;
   }
 
   /**
@@ -126,6 +141,11 @@ export class RelayClient {
     });
     if (answer === null) throw this.#unreachable('no answer');
     if (answer.type === 'error') throw refusal(answer);
+    if ((answer.type === 'value' || answer.type === 'set') && answer.certificate !== null) {
+      const { certificate } = answer;
+      const { group } = session.standing;
+      this.#improve(session, await this.#standingOf({ group, certificate }, session.connection));
+    }
     return answer;
   }
 
@@ -191,6 +211,9 @@ export class RelayClient {
       const onAbort = (): void => fail('no greeting');
       signal.addEventListener('abort', onAbort);
       let session: Session | null = null;
+      let isGreeted = false;
+      const standing = async (greeting: Greeting): Promise<Standing> =>
+        this.#standingOf(greeting, connection);
       const framed = new FramedStream({
         stream,
         prefixBytes: 0,
@@ -206,11 +229,17 @@ export class RelayClient {
           },
           frame: (frame) => {
             const message = readMessage(frame);
-            if (session !== null && message !== null) this.#heard(message);
-            else if (session === null && message?.type === 'greeting') {
-              signal.removeEventListener('abort', onAbort);
-              session = { connection, stream: framed, greeting: message };
-              resolve(session);
+            if (message?.type === 'greeting' && session !== null) {
+              const present = session;
+              void standing(message).then((now) => this.#improve(present, now));
+            } else if (session !== null && message !== null) this.#heard(message);
+            else if (!isGreeted && message?.type === 'greeting') {
+              isGreeted = true;
+              void standing(message).then((now) => {
+                signal.removeEventListener('abort', onAbort);
+                session = { connection, stream: framed, standing: now };
+                resolve(session);
+              });
             } else {
               framed.abort('unreadable');
               if (session === null) fail('unreadable');
@@ -220,6 +249,20 @@ export class RelayClient {
         },
       });
     });
+  }
+
+  /** A relay is not put back while it talks: an older certificate was only overtaken on its way. */
+  #improve(session: Session, now: Standing): void {
+    if (now.unproven === null) session.standing = now;
+  }
+
+  async #standingOf(
+    greeting: Pick<Greeting, 'group' | 'certificate'>,
+    { remotePeer }: Connection,
+  ): Promise<Standing> {
+    const { memory } = this.#options;
+    const from = { peer: remotePeer.toString(), address: this.relay.text, memory };
+    return standingOf(greeting, from, Date.now());
   }
 
   #heard(message: RelayMessage): void {

@@ -1,15 +1,18 @@
 /**
- * The Register of a namespace on the first configured relay. Which one decides is configuration,
- * never what can be reached (Z9): other relays carry traffic and announcements only.
+ * The Register of a namespace on the relays of one group. Which group decides is configuration and the
+ * log, never what can be reached (Z9): the pinned one, else the one that the log names, else, for who
+ * has neither, the one that most of the configured relays are of, with none of another beside (Z53).
  */
 import { QuorateError, registerValueBytesMax } from '@quorate/contracts';
 import type { Cipher, CompareAndSetResult, Register, RegisterRecord } from '@quorate/contracts';
-import type { Greeting, StoredRecord } from '../wire/relay-messages.ts';
+import type { StoredRecord } from '../wire/relay-messages.ts';
+import { chooseRelay, refuseUndecided } from './choose-relay.ts';
 import type { RelayClient } from './relay-client.ts';
 
 export class RelayRegister implements Register {
-  readonly #client: RelayClient;
+  readonly #clients: readonly RelayClient[];
   readonly #cipher: Cipher;
+  readonly #changedFrom: (address: string) => string | null;
   /** As the log of a member names it. */
   #followed: string | null = null;
   /** Of the last answer. */
@@ -17,19 +20,36 @@ export class RelayRegister implements Register {
   /** What the relay calls the present version where there is no record. */
   #floor = 0;
   #beside = false;
+  #writesBack = false;
 
-  constructor(client: RelayClient, cipher: Cipher) {
-    this.#client = client;
+  /** `changedFrom`: the group that was met at an address before, if it was another one. */
+  constructor(
+    clients: readonly RelayClient[],
+    cipher: Cipher,
+    changedFrom: (address: string) => string | null,
+  ) {
+    this.#clients = clients;
     this.#cipher = cipher;
+    this.#changedFrom = changedFrom;
   }
 
   get pinned(): boolean {
-    return this.#client.relay.group !== null;
+    return this.#pin !== null;
   }
 
   /** The pinned group; else the one that is followed, else that of the last answer. */
   get group(): string {
     return this.#wanted ?? this.#met;
+  }
+
+  get notice(): string | null {
+    if (this.pinned) return null;
+    for (const { relay } of this.#clients) {
+      const before = this.#changedFrom(relay.text);
+      if (before === null) continue;
+      return `but ${relay.text} was of group ${before} before: if nobody changed that, somebody answers in its place`;
+    }
+    return null;
   }
 
   follow(group: string): void {
@@ -40,15 +60,24 @@ export class RelayRegister implements Register {
     this.#beside = true;
   }
 
+  writeBack(isOn: boolean): void {
+    this.#writesBack = isOn;
+  }
+
+  get #pin(): string | null {
+    return this.#clients.find(({ relay }) => relay.group !== null)?.relay.group ?? null;
+  }
+
   get #wanted(): string | null {
-    return this.#client.relay.group ?? this.#followed;
+    return this.#pin ?? this.#followed;
   }
 
   async read(signal: AbortSignal): Promise<RegisterRecord | null> {
-    this.#met = await this.#admit(signal);
+    const { client, group } = await this.#choose(signal);
+    this.#met = group;
     const { topic, nameTag } = this.#cipher;
-    const answer = await this.#client.call(
-      { type: 'read', topic, nameTag, beside: this.#beside },
+    const answer = await client.call(
+      { type: 'read', topic, nameTag, beside: this.#beside, writesBack: this.#writesBack },
       signal,
     );
     if (answer.type !== 'value') throw unexpected(answer.type);
@@ -67,16 +96,17 @@ export class RelayRegister implements Register {
         `Cannot set ${value.length} bytes, wanted at most ${registerValueBytesMax}`,
       );
     }
-    const group = await this.#admit(signal);
+    const { client, group } = await this.#choose(signal);
     // What was read there says nothing of what stands here.
     if (this.#met !== '' && group !== this.#met) {
       throw new QuorateError('FORMATION_WAITING', 'Cannot set: another register answers now');
     }
+    if (this.#wanted === null) refuseUndecided(this.#clients, group);
     const { topic, nameTag } = this.#cipher;
     for (;;) {
       const present = expectedVersion === 0 ? this.#floor : expectedVersion;
       const record = this.#cipher.sealRecord('register', present + 1, value);
-      const answer = await this.#client.call(
+      const answer = await client.call(
         {
           ...{ type: 'set', topic, nameTag, expectedVersion: present, record, active },
           beside: this.#beside,
@@ -92,25 +122,8 @@ export class RelayRegister implements Register {
     }
   }
 
-  /** Makes sure that the relay holds the register of the group we know (Z11); resolves with it. */
-  async #admit(signal: AbortSignal): Promise<string> {
-    const { group }: Greeting = await this.#client.greeting(signal);
-    const relay = this.#client.relay.text;
-    if (group === null) {
-      throw new QuorateError(
-        'FORMATION_WAITING',
-        `Cannot use relay ${relay} as register: it only carries traffic, wanted one started once with --init`,
-      );
-    }
-    const wanted = this.#wanted;
-    if (wanted !== null && group !== wanted) {
-      throw new QuorateError(
-        'REGISTER_LOST',
-        `Cannot use the register of ${relay}: its group is ${group}, wanted ${wanted}`,
-        { details: { group, isPinned: this.pinned } },
-      );
-    }
-    return group;
+  async #choose(signal: AbortSignal): ReturnType<typeof chooseRelay> {
+    return chooseRelay(this.#clients, this.#wanted, this.pinned, signal);
   }
 
   #open(stored: StoredRecord | null): RegisterRecord | null {

@@ -162,7 +162,10 @@ export class RelayRendezvous implements Rendezvous {
     const value = encode(current, rfc8949EncodeOptions);
     const record = cipher.sealRecord('announce', version, value);
     if (record.length > announceBytesMax) return;
-    this.#ask(client, { type: 'announce', topic: cipher.topic, version, record });
+    this.#ask(client, {
+      ...{ type: 'announce', topic: cipher.topic, version, record },
+      receipt: client.receipt,
+    });
   }
 
   #watchOn(client: RelayClient): void {

@@ -6,6 +6,7 @@ import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';
 import { readPrivateKey } from '../host/private-key.ts';
+import type { RelayRecords } from '../host/relay-memory.ts';
 import { listenAddresses, namesOf } from '../listening/addresses.ts';
 import { Listening } from '../listening/listening.ts';
 import type { ListeningOptions } from '../listening/listening.ts';
@@ -18,10 +19,14 @@ export type Libp2pHostOptions = ListeningOptions & {
   readonly listen?: readonly string[];
   /** Addresses to tell others instead of those listened on. */
   readonly announce?: readonly string[];
-  /** `ws://host[:port]`, `wss://host[:port][#group]` or multiaddrs. The first one's register decides (Z9). */
+  /** `ws://host[:port]`, `wss://host[:port][#group]` or multiaddrs. Their group's register decides (Z9). */
   readonly relays?: readonly string[];
   /** False: not reachable through relays. Default true. */
   readonly reserve?: boolean;
+  /** What `onRelays` was given last, by the run before; anything else counts as nothing. */
+  readonly knownRelays?: unknown;
+  /** There is more to remember of relays: of which groups they are. */
+  readonly onRelays?: (records: RelayRecords) => void;
   readonly timing?: Partial<LinkTiming>;
   readonly clock?: Clock;
   readonly random?: RandomBytes;
@@ -48,6 +53,8 @@ export async function createLibp2pHost(options: Libp2pHostOptions = {}): Promise
     turnsAway: (peer, connection) => listening.turnsAway(peer, connection),
     createPeerConnection: null,
     canDial: () => true,
+    ...(options.knownRelays === undefined ? {} : { knownRelays: options.knownRelays }),
+    ...(options.onRelays === undefined ? {} : { onRelays: options.onRelays }),
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
 }

@@ -23,7 +23,11 @@ export type ReleaseAnswer = {
 /** Reads one request, answers it, and ends. A connection that asks nothing ends by itself. */
 export function serveControl(
   socket: Socket,
-  release: (request: ReleaseRequest) => Promise<ReleaseAnswer>,
+  carryOut: {
+    readonly release: (request: ReleaseRequest) => Promise<ReleaseAnswer>;
+    /** False: the register was complete. */
+    readonly complete: () => Promise<boolean>;
+  },
 ): void {
   socket.setTimeout(patienceMs, () => socket.destroy());
   let text = '';
@@ -37,15 +41,32 @@ export function serveControl(
       socket.destroy();
       return;
     }
-    release(request).then(
-      (answer) => socket.end(`${JSON.stringify(answer)}\n`),
+    const answering =
+      request === 'complete'
+        ? carryOut.complete().then((completed) => ({ completed }))
+        : carryOut.release(request);
+    answering.then(
+      (answer: object) => socket.end(`${JSON.stringify(answer)}\n`),
       (error: unknown) => socket.end(`${JSON.stringify({ failed: String(error) })}\n`),
     );
   });
 }
 
-/** Asks the relay that listens at `path`. Errors: `UNREACHABLE`, `STORAGE_FAILED`. */
+/** Asks the relay that listens at `path` to release. Errors: `UNREACHABLE`, `STORAGE_FAILED`. */
 export async function askRelay(path: string, request: ReleaseRequest): Promise<ReleaseAnswer> {
+  const { released, announced } = await ask(path, request);
+  if (typeof released !== 'boolean' || typeof announced !== 'number') throw noAnswer(path);
+  return { released, announced };
+}
+
+/** Asks it to say that its register is complete. Errors: as `askRelay`. */
+export async function askComplete(path: string): Promise<boolean> {
+  const { completed } = await ask(path, { complete: true });
+  if (typeof completed !== 'boolean') throw noAnswer(path);
+  return completed;
+}
+
+async function ask(path: string, request: object): Promise<Partial<Record<string, unknown>>> {
   const text = await new Promise<string>((settle, reject) => {
     const socket = createConnection(path, () => socket.write(`${JSON.stringify(request)}\n`));
     let answer = '';
@@ -63,15 +84,16 @@ export async function askRelay(path: string, request: ReleaseRequest): Promise<R
   if (typeof answer?.['failed'] === 'string') {
     throw new QuorateError('STORAGE_FAILED', answer['failed']);
   }
-  const { released, announced } = answer ?? {};
-  if (typeof released !== 'boolean' || typeof announced !== 'number') {
-    throw new QuorateError('UNREACHABLE', `Cannot ask the relay at ${path}: no answer`);
-  }
-  return { released, announced };
+  return answer ?? {};
 }
 
-function readRequest(text: string): ReleaseRequest | null {
-  const { topic, force } = readObject(text) ?? {};
+function noAnswer(path: string): QuorateError {
+  return new QuorateError('UNREACHABLE', `Cannot ask the relay at ${path}: no answer`);
+}
+
+function readRequest(text: string): ReleaseRequest | 'complete' | null {
+  const { topic, force, complete } = readObject(text) ?? {};
+  if (complete === true) return 'complete';
   if (typeof topic !== 'string' || !/^[0-9a-f]{64}$/.test(topic)) return null;
   return { topic, force: force === true };
 }

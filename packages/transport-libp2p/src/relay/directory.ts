@@ -3,14 +3,14 @@
  *
  *     relay.key        its private key (libp2p protobuf, mode 0600): the relay stays the same peer
  *     relay.sock       held while a relay runs here
- *     group.json       { format, group }: made by `init`, the mark that a register belongs here
- *     register/GROUP   the same group once more, inside of what must not be lost
+ *     group.key        the group's private key, made by `init`: the mark that a register belongs here
+ *     register/GROUP   the group's id, the hash of that key, inside of what must not be lost
  *     register/topics  every namespace that has a file (register-store.ts)
  *     register/*.cbor  one file per namespace
  *
  * Any of these without the others means that the register was lost (Z11, Z41): then claims are
- * refused until a person restores the files, or empties the directory and makes another group. Key,
- * mark and GROUP carry a checksum (checked-file.ts); all are of mode 600 in directories of 700.
+ * refused until a person restores the files, or empties the directory and makes another group. Keys
+ * and GROUP carry a checksum (checked-file.ts); all are of mode 600 in directories of 700.
  */
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
@@ -18,18 +18,22 @@ import type { Server, Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
-import { QuorateError, systemRandom } from '@quorate/contracts';
+import { QuorateError } from '@quorate/contracts';
 import { toHex } from '../host/link-protocol.ts';
+import { groupOf } from '../wire/certificate.ts';
 import {
   checkDirectory,
   corrupt,
   readChecked,
+  readSmall,
   writeChecked,
   writeDurably,
 } from '@quorate/contracts/files';
 
 export type RelayIdentity = {
   readonly privateKey: Uint8Array;
+  /** Signs the relay's certificates; null where there is no group, or its key is lost. */
+  readonly groupKey: Uint8Array | null;
   /** Null for a relay that only carries traffic. */
   readonly group: string | null;
   /** Why the register is lost; null when it is not. */
@@ -41,8 +45,12 @@ export type RelayIdentity = {
 const format = 1;
 /** In the register's folder: a topic a line, for a file that is gone says nothing by itself. */
 export const topicsFile = 'topics';
-/** What it holds while there is none: the floor (register-store.ts). */
+/** Whoever has what is in it is this group. */
+export const groupKeyFile = 'group.key';
+/** What it holds while there is none: revision and floor (register-store.ts). */
 const emptyList = `${'0'.repeat(64)}\n`;
+/** Longer than any that was written. */
+const listBytesMax = 8 * 1024 * 1024;
 /** Longest path of a Unix socket that every system takes. */
 const socketPathBytesMax = 100;
 
@@ -61,6 +69,11 @@ export class RelayDirectory {
     return join(this.path, 'register');
   }
 
+  /** Is there a group already? */
+  async hasGroup(): Promise<boolean> {
+    return (await namesIn(this.path)).includes(groupKeyFile);
+  }
+
   /**
    * Takes the directory for this process and reads who this relay is, or makes it so: with `init`
    * a group, a key and an empty register, unless there is a group already. Errors: `STORAGE_LOCKED`
@@ -72,25 +85,35 @@ export class RelayDirectory {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
     await this.#takeLock();
     const key = await readKey(join(this.path, 'relay.key'));
-    const mark = await readGroup(join(this.path, 'group.json'));
+    const groupKey = await readKey(join(this.path, groupKeyFile));
     const inside = await readGroup(join(this.registerPath, 'GROUP'));
-    if (mark === null && (init || inside === null)) {
+    const isUnfinished = inside !== null && groupKey === null && (await this.#holdsNothing());
+    if (groupKey === null && (inside === null || (init && isUnfinished))) {
       const privateKey = key ?? (await this.#makeKey());
-      const group = init ? await this.#makeGroup(inside) : null;
-      return { privateKey, group, lost: null, made: init };
+      if (!init) return { privateKey, groupKey: null, group: null, lost: null, made: false };
+      return { privateKey, ...(await this.#makeGroup()), lost: null, made: true };
     }
-    const lost =
-      mark === null
-        ? `group.json is missing in ${this.path}: --init makes it again`
-        : this.#whatIsLost(key, mark, inside);
+    const mark = groupKey === null ? null : groupOf(await readPrivateKey(groupKey));
+    const lost = this.#whatIsLost(key, mark, inside);
     const privateKey = key ?? (await generatePrivateKey());
-    return { privateKey, group: mark ?? inside, lost, made: false };
+    return { privateKey, groupKey, group: mark ?? inside, lost, made: false };
   }
 
-  #whatIsLost(key: Uint8Array | null, mark: string, inside: string | null): string | null {
+  #whatIsLost(key: Uint8Array | null, mark: string | null, inside: string | null): string | null {
+    if (mark === null) {
+      return `${groupKeyFile} is missing in ${this.path}: nobody else can prove to be that group`;
+    }
     if (key === null) return `relay.key is missing in ${this.path}`;
     if (inside === null) return `register/GROUP is missing in ${this.path}`;
     return inside === mark ? null : `register/GROUP in ${this.path} names another group`;
+  }
+
+  /** Without a key there was no group yet that anybody could know, if nothing was claimed either. */
+  async #holdsNothing(): Promise<boolean> {
+    const names = await namesIn(this.registerPath);
+    if (names.some((name) => name.endsWith('.cbor'))) return false;
+    const list = await readSmall(join(this.registerPath, topicsFile), listBytesMax);
+    return list?.toString() === emptyList;
   }
 
   async close(): Promise<void> {
@@ -111,18 +134,17 @@ export class RelayDirectory {
     return key;
   }
 
-  /** The mark is written last: a crash before it leaves a relay that `init` completes. */
-  async #makeGroup(known: string | null): Promise<string> {
+  /** The key is written last: a crash before it leaves a relay that `init` completes. */
+  async #makeGroup(): Promise<Pick<RelayIdentity, 'group' | 'groupKey'>> {
     await mkdir(this.registerPath, { recursive: true, mode: 0o700 });
-    const group = known ?? toHex(systemRandom(16));
-    if (known === null) {
-      if (!(await namesIn(this.registerPath)).includes(topicsFile)) {
-        await writeDurably(this.registerPath, topicsFile, new TextEncoder().encode(emptyList));
-      }
-      await writeChecked(this.registerPath, 'GROUP', { format, group });
+    const groupKey = await generatePrivateKey();
+    const group = groupOf(await readPrivateKey(groupKey));
+    if (!(await namesIn(this.registerPath)).includes(topicsFile)) {
+      await writeDurably(this.registerPath, topicsFile, new TextEncoder().encode(emptyList));
     }
-    await writeChecked(this.path, 'group.json', { format, group });
-    return group;
+    await writeChecked(this.registerPath, 'GROUP', { format, group });
+    await writeChecked(this.path, groupKeyFile, { format, key: toHex(groupKey) });
+    return { group, groupKey };
   }
 
   /** A listening socket: refused connections mean that its owner is dead. */
@@ -165,7 +187,7 @@ export class RelayDirectory {
 /** What a member keeps must not get between a relay's files: it would be taken for lost, one day. */
 async function refuseMembers(path: string): Promise<void> {
   const names = await namesIn(path);
-  if (names.includes('relay.key') || names.includes('group.json')) return;
+  if (names.includes('relay.key') || names.includes(groupKeyFile)) return;
   for (const name of ['.', ...names]) {
     const inside = await namesIn(join(path, name));
     if (!inside.includes('host-key') && !inside.includes('log')) continue;

@@ -1,3 +1,3 @@
-export { registeredTopics, releaseTopic } from './release.ts';
-export { startRelay } from './relay.ts';
+export { completeRegister, registeredTopics, releaseTopic } from './release.ts';
+export { revertedMessage, startRelay } from './relay.ts';
 export type { Relay, RelayEvent, RelayOptions } from './relay.ts';

@@ -57,6 +57,13 @@ export class MeetingPoint {
     this.#forgotten.add(topic);
   }
 
+  /** Withdraws whoever is announced elsewhere than where `serves` says. */
+  keep(serves: (topic: string) => boolean): void {
+    for (const [topic, listed] of this.#topics) {
+      if (!serves(topic)) for (const host of listed.keys()) this.withdraw(topic, host);
+    }
+  }
+
   remember(topic: string): void {
     this.#forgotten.delete(topic);
   }

@@ -20,6 +20,8 @@ export type RegisterEntry = {
   readonly record: Uint8Array;
   /** Its cluster acknowledges, says whoever holds its secret: only a person releases it. */
   readonly active: boolean;
+  /** Of the register, when it was set. */
+  readonly revision: number;
   /** Who set it first. */
   readonly source: RegisterSource;
   /** Milliseconds of Unix time: when it was last set. */
@@ -50,7 +52,7 @@ export type RegisterContext = {
 /** To be made durable in this order. */
 export type RegisterChange =
   /** No topic that is new begins at or below this version. */
-  | { readonly type: 'floor'; readonly floor: number }
+  | { readonly type: 'floor'; readonly floor: number; readonly revision: number }
   | { readonly type: 'drop'; readonly topic: string }
   | { readonly type: 'put'; readonly topic: string; readonly entry: RegisterEntry };
 
@@ -97,6 +99,7 @@ export class RegisterState {
   /** Topics that were only claimed, those set longest ago first. */
   readonly #claimed = new Set<string>();
   #floor = 0;
+  #revision = 0;
 
   get size(): number {
     return this.#entries.size;
@@ -105,6 +108,11 @@ export class RegisterState {
   /** The version that whoever claims a new topic names as the present one: none comes twice. */
   get floor(): number {
     return this.#floor;
+  }
+
+  /** Grows with each change, never falls: of two the higher one knows more (Z53). */
+  get revision(): number {
+    return this.#revision;
   }
 
   get topics(): readonly string[] {
@@ -134,6 +142,7 @@ export class RegisterState {
     switch (change.type) {
       case 'floor':
         this.#floor = Math.max(this.#floor, change.floor);
+        this.#revision = Math.max(this.#revision, change.revision);
         return;
       case 'drop':
         this.#drop(change.topic);
@@ -141,6 +150,7 @@ export class RegisterState {
       case 'put':
         this.#drop(change.topic);
         this.#put(change.topic, change.entry);
+        this.#revision = Math.max(this.#revision, change.entry.revision);
     }
   }
 
@@ -229,6 +239,7 @@ function set(
       version: expectedVersion + 1,
       record,
       active: known.active || active,
+      revision: state.revision + 1,
       setAtMs: time,
     };
     return { ok: true, changes: [{ type: 'put', topic, entry }] };
@@ -245,7 +256,9 @@ function set(
   // Versions grow past what has just expired: the one asked for may be among them.
   if (floor !== expectedVersion) return { ok: false, changes };
   const version = expectedVersion + 1;
-  const entry: RegisterEntry = { nameTag, version, record, active, source: from, setAtMs: time };
+  const revision = state.revision + 1;
+  const set = { revision, source: from, setAtMs: time };
+  const entry: RegisterEntry = { nameTag, version, record, active, ...set };
   return { ok: true, changes: [...changes, { type: 'put', topic, entry }] };
 }
 
@@ -282,7 +295,7 @@ function gone(state: RegisterState, topics: readonly string[]): RegisterChange[]
   const versions = topics.map((topic) => state.get(topic)?.version ?? 0);
   const floor = Math.max(state.floor, ...versions);
   return [
-    { type: 'floor', floor },
+    { type: 'floor', floor, revision: state.revision + 1 },
     ...topics.map((topic): RegisterChange => ({ type: 'drop', topic })),
   ];
 }

@@ -1,10 +1,11 @@
 /**
  * The registers of a relay: per topic a version and the record that holders of the secret sealed
  * and signed. What becomes of a change says `apply` (register-rules.ts); here it is made durable, in one
- * file per topic, before it is answered. Changes are carried out one after another.
+ * file per topic, before it is answered. Changes are carried out one after another, and each raises the
+ * register's revision, which stands in what it wrote.
  *
  * A file that is gone says nothing by itself, so `topics` lists which there must be, below a line with
- * the floor: no topic that is new begins at or below that version. A record is written first and listed
+ * revision and floor: no topic that is new begins at or below that version. A record is written first and listed
  * then, both before the answer; what is given up leaves the list first, in the write that raises the
  * floor. So a file that is not listed is what a crash left: of a namespace given up where its version is
  * not above the floor, else the one that was about to be listed.
@@ -20,7 +21,7 @@ import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
-import { readSmall, writeDurably } from '@quorate/contracts/files';
+import { checkedBytes, checkedBytesMax, readSmall, writeDurably } from '@quorate/contracts/files';
 import { topicsFile } from './directory.ts';
 import { RegisterState, apply, refuseTaken, registerLimits } from './register-rules.ts';
 import type {
@@ -52,12 +53,16 @@ export type RegisterStoreOptions = {
   readonly limits?: RegisterLimits;
 };
 
-const format = 2;
-/** A topic in hex, and the end of its line; the floor is as long. */
+const format = 3;
+/** A topic in hex, and the end of its line; revision and floor are half as long each. */
 const lineBytes = 65;
 /** A record, and what stands around it. */
 const storedFileBytesMax = recordBytesMax + 1024;
 const crcBytes = 4;
+/** In the register's folder while it may have forgotten something. */
+const incompleteFile = 'INCOMPLETE';
+/** Z50: those of a later one are above all of an earlier one. */
+const revisionsOfGeneration = 2 ** 40;
 /** A file that cannot be read names no version; nobody sets a name so often. */
 const unknownVersionsMax = 2 ** 20;
 
@@ -72,6 +77,8 @@ export class RegisterStore {
   /** Topics whose record was read from a file and has not been asked for yet. */
   readonly #unchecked = new Set<string>();
   #failed = false;
+  /** It was put back to an earlier state (Z53). */
+  #isIncomplete = false;
   /** Length of the list, without what a crash left half-written behind it. */
   #listBytes = 0;
   /** First claims are refused until then, by the clock. */
@@ -86,6 +93,16 @@ export class RegisterStore {
   /** Files that cannot be read; their namespaces answer `REGISTER_LOST`. */
   get damagedTopics(): readonly string[] {
     return [...this.#damaged];
+  }
+
+  /** See `RegisterState.revision`. */
+  get revision(): number {
+    return this.#state.revision;
+  }
+
+  /** It may have forgotten namespaces: of those it does not know it says `REGISTER_LOST`. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete;
   }
 
   /** Nobody ever claimed anything here, as far as can be told. */
@@ -111,6 +128,7 @@ export class RegisterStore {
     const listBytesMax = (this.#limits.topics + 2) * lineBytes;
     const list = await readSmall(join(path, topicsFile), listBytesMax);
     if (list === null) return `register/${topicsFile} is missing`;
+    this.#isIncomplete = (await readSmall(join(path, incompleteFile), checkedBytesMax)) !== null;
     const listed = this.#parseList(list);
     if (listed === null) return `register/${topicsFile} cannot be read`;
     const read: (readonly [string, RegisterEntry])[] = [];
@@ -144,13 +162,50 @@ export class RegisterStore {
     return null;
   }
 
+  /**
+   * The register has once come to `revision`, as somebody showed: if it is behind, it was put back, by a
+   * backup or a machine's snapshot, and may have forgotten who founded since (Z53). Then it goes on in a
+   * generation above, and names that were only claimed go: they may be somebody else's by now. False where it
+   * is not behind.
+   */
+  async revert(revision: number): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const state = this.#state;
+      if (revision <= state.revision) return false;
+      const mark = checkedBytes({ format: 1, shown: revision, had: state.revision });
+      await this.#durably(async (path) => writeDurably(path, incompleteFile, mark));
+      this.#isIncomplete = true;
+      const generation = Math.floor(revision / revisionsOfGeneration) + 1;
+      await this.#make([
+        // What was claimed since had versions that nobody knows.
+        {
+          type: 'floor',
+          floor: state.floor + unknownVersionsMax,
+          revision: generation * revisionsOfGeneration,
+        },
+        ...[...state.claimed()].map((topic): RegisterChange => ({ type: 'drop', topic })),
+      ]);
+      return true;
+    });
+  }
+
+  /** A person says that nothing is missing (any more); false where nothing was. */
+  async complete(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (!this.#isIncomplete) return false;
+      await this.#durably(async (path) => rm(join(path, incompleteFile), { force: true }));
+      this.#isIncomplete = false;
+      return true;
+    });
+  }
+
   /** Forgets a namespace for good; false where there was nothing of it. */
   async release(topic: string): Promise<boolean> {
     return this.#inTurn(async () => {
       if (this.#damaged.has(topic)) {
         const floor = this.#state.floor + unknownVersionsMax;
         await this.#make([
-          { type: 'floor', floor },
+          { type: 'floor', floor, revision: this.#state.revision + 1 },
           { type: 'drop', topic },
         ]);
         return true;
@@ -165,9 +220,13 @@ export class RegisterStore {
     return [...new Set([...this.#state.topics, ...this.#damaged])];
   }
 
-  /** Errors: `BAD_SECRET` `REGISTER_LOST`. */
-  read(name: RegisterName): ReadResult {
+  /**
+   * `writesBack`: a member asks, to write its cluster into what may have forgotten it.
+   * Errors: `BAD_SECRET` `REGISTER_LOST`.
+   */
+  read(name: RegisterName, writesBack = false): ReadResult {
     this.#admit(name);
+    if (!writesBack) this.#refuseForgotten(name.topic);
     this.#counted(name, () => refuseTaken(this.#state, name, this.#options.isAnnounced ?? nowhere));
     return this.#standing(name.topic);
   }
@@ -198,6 +257,8 @@ export class RegisterStore {
         );
       }
       this.#admit(name);
+      // Active at once is what a person writes back, or takes over; a claim begins as one.
+      if (!change.active) this.#refuseForgotten(topic);
       const isFirst = this.#state.get(topic) === null;
       const command: RegisterCommand = { ...name, ...change, type: 'set', record };
       const { ok, changes } = this.#counted(name, () => this.#apply(command, from));
@@ -273,14 +334,25 @@ export class RegisterStore {
     );
   }
 
+  #refuseForgotten(topic: string): void {
+    if (!this.#isIncomplete || this.#state.get(topic) !== null) return;
+    throw new QuorateError(
+      'REGISTER_LOST',
+      'Cannot answer for this namespace: the register was put back to an earlier state and may have ' +
+        'forgotten it. "quorate register restore" at a member writes it back; where nothing is missing, ' +
+        '"quorate register complete" at the relay says so',
+    );
+  }
+
   /** Durable first, then in memory. */
   async #make(changes: readonly RegisterChange[]): Promise<void> {
     const drops = changes.flatMap((change) => (change.type === 'drop' ? [change.topic] : []));
-    const floor = changes.find((change) => change.type === 'floor')?.floor;
-    if (floor !== undefined) {
+    const raised = changes.find((change) => change.type === 'floor');
+    if (raised !== undefined) {
       const dropped = new Set(drops);
       await this.#rewriteList(
-        Math.max(floor, this.#state.floor),
+        raised.revision,
+        Math.max(raised.floor, this.#state.floor),
         this.topics.filter((topic) => !dropped.has(topic)),
       );
     }
@@ -304,9 +376,9 @@ export class RegisterStore {
     if (isNew) await this.#list(topic);
   }
 
-  async #rewriteList(floor: number, topics: readonly string[]): Promise<void> {
-    const lines = [floor.toString(16).padStart(64, '0'), ...topics].map((line) => `${line}\n`);
-    const bytes = new TextEncoder().encode(lines.join(''));
+  async #rewriteList(revision: number, floor: number, topics: readonly string[]): Promise<void> {
+    const head = [revision, floor].map((count) => count.toString(16).padStart(32, '0')).join('');
+    const bytes = new TextEncoder().encode([head, ...topics].map((line) => `${line}\n`).join(''));
     await this.#durably(async (path) => writeDurably(path, topicsFile, bytes));
     this.#listBytes = bytes.length;
   }
@@ -333,9 +405,12 @@ export class RegisterStore {
     if (!whole.endsWith('\n')) return null;
     const lines = whole.slice(0, -1).split('\n');
     if (!lines.every((line) => /^[0-9a-f]{64}$/.test(line))) return null;
-    const floor = Number.parseInt(lines[0] ?? '', 16);
-    if (!Number.isSafeInteger(floor)) return null;
-    this.#state.take({ type: 'floor', floor });
+    const head = lines[0] ?? '';
+    const [revision, floor] = [head.slice(0, 32), head.slice(32)].map((digits) =>
+      Number.parseInt(digits, 16),
+    ) as [number, number];
+    if (!Number.isSafeInteger(revision) || !Number.isSafeInteger(floor)) return null;
+    this.#state.take({ type: 'floor', floor, revision });
     return new Set(lines.slice(1));
   }
 
@@ -387,14 +462,15 @@ function decodeEntry(bytes: Buffer): RegisterEntry | null {
   try {
     const raw = decode(body, { strict: true, rejectDuplicateMapKeys: true }) as unknown;
     const { format: found, ...fields } = raw as Record<string, unknown>;
-    const { nameTag, version, record, active, peer, address, setAtMs } = fields;
+    const { nameTag, version, record, active, revision, peer, address, setAtMs } = fields;
     if (found !== format || typeof nameTag !== 'string' || !(record instanceof Uint8Array)) {
       return null;
     }
     if (typeof version !== 'number' || typeof setAtMs !== 'number') return null;
+    if (typeof revision !== 'number') return null;
     if (typeof peer !== 'string' || typeof address !== 'string') return null;
-    const source = { peer, address };
-    return { nameTag, version, record: record.slice(), active: active === true, source, setAtMs };
+    const set = { revision, source: { peer, address }, setAtMs };
+    return { nameTag, version, record: record.slice(), active: active === true, ...set };
   } catch {
     return null;
   }

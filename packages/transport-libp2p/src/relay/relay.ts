@@ -4,9 +4,9 @@
  */
 import '../node/polyfills.ts';
 import { identify } from '@libp2p/identify';
-import { QuorateError, assert, systemClock, systemRandom } from '@quorate/contracts';
+import { QuorateError, assert, systemClock } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
-import { address } from '@quorate/contracts/addresses';
+import { address, relayAddress } from '@quorate/contracts/addresses';
 import { listeningKinds } from '@quorate/contracts/listening';
 import type { Metric } from '@quorate/contracts/metrics-text';
 import {
@@ -33,7 +33,7 @@ import type { ListeningOptions } from '../listening/listening.ts';
 import { sourceOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
-import { toHex } from '../host/link-protocol.ts';
+import { counterIn, groupOf, readCertificate } from '../wire/certificate.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
 import { boundedCircuitServer } from './circuits.ts';
@@ -41,8 +41,11 @@ import { serveControl } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { RelayDirectory } from './directory.ts';
 import type { RelayIdentity } from './directory.ts';
+import { GroupProof } from './group-proof.ts';
 import { MeetingPoint } from './meeting-point.ts';
+import { refuseSecondGroup } from './other-relays.ts';
 import { RegisterStore } from './register-store.ts';
+import { ServedTopics, topic } from './served-topics.ts';
 import { RelaySession } from './session.ts';
 
 export type RelayOptions = ListeningOptions & {
@@ -62,6 +65,10 @@ export type RelayOptions = ListeningOptions & {
    * register was lost are announced before somebody founds beside them (Z58).
    */
   readonly fresh?: boolean;
+  /** Other relays of the lists that members are given: while one of them is of a group, `init` makes none. */
+  readonly peers?: readonly string[];
+  /** Topics of the namespaces that it serves, of 64 hex digits; others hear `NOT_ALLOWED`. Default: all. */
+  readonly allow?: readonly string[];
   /** Checks signatures; from the crypto package. */
   readonly verify: VerifyRecord;
   readonly onEvent?: (event: RelayEvent) => void;
@@ -78,6 +85,8 @@ export type RelayEvent =
       /** For so long from now it takes no first claim (Z58). */
       readonly heldMs: number;
     }
+  /** A host showed that the register was put back to an earlier state; see `isIncomplete`. */
+  | { readonly type: 'reverted'; readonly message: string }
   | { readonly type: 'stopped' };
 
 export interface Relay {
@@ -85,15 +94,28 @@ export interface Relay {
   readonly group: string | null;
   /** Why its register is lost (Z11); null when it is not. */
   readonly lost: string | null;
+  /**
+   * The register was put back to an earlier state, and may have forgotten namespaces: of those that it
+   * does not know it says `REGISTER_LOST`, until a member writes them back or a person says that nothing is missing.
+   */
+  readonly isIncomplete: boolean;
   /** Connections that ended because of what the other side sent on them. */
   readonly brokenConnections: number;
   /** How long first claims are refused from its start on, in milliseconds (Z58). */
   readonly heldMs: number;
   addresses(): readonly string[];
+  /**
+   * Serves these topics from now on, null: all. What the register holds of others stays there. Throws
+   * TypeError for what is no topic.
+   */
+  allow(topics: readonly string[] | null): void;
   /** Finishes what it is writing, then stops. Idempotent. */
   close(): Promise<void>;
 }
 
+export const revertedMessage: string =
+  'The register was put back to an earlier state: namespaces founded since are not in it. Their members ' +
+  'write them back (quorate register restore); when all are there, quorate register complete --data DIR';
 /** How often peers that have no connection any more are forgotten. */
 const forgetMs = 10_000;
 /** Longer than members take to come back (RelayClient's attempts), and to be announced. */
@@ -104,7 +126,7 @@ const circuitStreamsMax = 1_024;
 
 /**
  * Starts a relay. Errors: `UNREACHABLE` where it cannot listen, `STORAGE_LOCKED` for a directory in
- * use, `STORAGE_CORRUPT` for one that cannot be read. A lost register is no error: the relay
+ * use, `STORAGE_CORRUPT` for one that cannot be read, `CONFLICT` where `init` would make a second group. A lost register is no error: the relay
  * carries traffic, refuses claims with `REGISTER_LOST`, and says so.
  */
 export async function startRelay(given: RelayOptions): Promise<Relay> {
@@ -116,6 +138,8 @@ export async function startRelay(given: RelayOptions): Promise<Relay> {
   const directory =
     options.ephemeral === true || path === undefined ? null : new RelayDirectory(path);
   try {
+    const isToMake = options.init === true && (await directory?.hasGroup()) !== true;
+    if (isToMake) await refuseSecondGroup(options.peers ?? []);
     const identity =
       directory === null
         ? await ephemeralIdentity(options.init === true)
@@ -138,6 +162,8 @@ const kinds: Kinds = {
   announce: list(address),
   init: flag,
   fresh: flag,
+  peers: list(relayAddress),
+  allow: list(topic),
   verify: needed(callback),
   onEvent: callback,
   clock: object,
@@ -150,9 +176,11 @@ class RunningRelay implements Relay {
   readonly #directory: RelayDirectory | null;
   readonly #clock: Clock;
   readonly #meetingPoint: MeetingPoint;
+  readonly #served: ServedTopics;
   readonly #sessions = new Set<RelaySession>();
   readonly #listening: Listening;
   #store: RegisterStore | null;
+  #proof: GroupProof | null = null;
   #lost: string | null;
   #heldMs = 0;
   #node: Libp2p | null = null;
@@ -165,6 +193,7 @@ class RunningRelay implements Relay {
     this.#directory = directory;
     this.#clock = options.clock ?? systemClock;
     this.#meetingPoint = new MeetingPoint(this.#clock);
+    this.#served = new ServedTopics(options.allow);
     this.#listening = new Listening(options, {
       names: namesOf(options.announce ?? []),
       clock: this.#clock,
@@ -192,6 +221,10 @@ class RunningRelay implements Relay {
     return this.#heldMs;
   }
 
+  get isIncomplete(): boolean {
+    return this.#store?.isIncomplete ?? false;
+  }
+
   get peerId(): string {
     assert(this.#node !== null, 'a relay that was handed out has started');
     return this.#node.peerId.toString();
@@ -205,6 +238,11 @@ class RunningRelay implements Relay {
     return this.#closed === null
       ? (this.#node?.getMultiaddrs() ?? []).map((address) => address.toString())
       : [];
+  }
+
+  allow(topics: readonly string[] | null): void {
+    this.#served.change(topics);
+    this.#meetingPoint.keep((one) => this.#served.serves(one));
   }
 
   async start(): Promise<void> {
@@ -223,7 +261,11 @@ class RunningRelay implements Relay {
     this.#hold();
     const directory = this.#directory;
     if (directory !== null) {
-      directory.onAsked = (socket) => serveControl(socket, (request) => this.#release(request));
+      directory.onAsked = (socket) =>
+        serveControl(socket, {
+          release: (request) => this.#release(request),
+          complete: async () => (await this.#store?.complete()) ?? false,
+        });
     }
   }
 
@@ -290,6 +332,7 @@ class RunningRelay implements Relay {
       );
     }
     this.#keepForgetting(this.#node);
+    await this.#startProving(this.#node.peerId.toString());
     await this.#node.handle(
       relayProtocol,
       (stream, connection) => {
@@ -301,6 +344,9 @@ class RunningRelay implements Relay {
           store: this.#store,
           refusal: this.#refusal(),
           meetingPoint: this.#meetingPoint,
+          served: this.#served,
+          receipt: async () => (await this.#proof?.current()) ?? null,
+          shown: async (receipt) => this.#shown(receipt),
           verify: this.#options.verify,
           clock: this.#clock,
           onEnd: () => this.#sessions.delete(session),
@@ -309,6 +355,31 @@ class RunningRelay implements Relay {
       },
       { maxInboundStreams: streamsPerConnectionMax },
     );
+  }
+
+  async #startProving(peer: string): Promise<void> {
+    const { groupKey } = this.#identity;
+    if (groupKey === null) return;
+    this.#proof = new GroupProof({
+      groupKey: await readPrivateKey(groupKey),
+      ...{ peer, clock: this.#clock, counter: () => this.#store?.revision ?? 0 },
+      onRenewed: () => {
+        for (const session of [...this.#sessions]) session.greet(this.#greeting());
+      },
+    });
+    await this.#proof.start();
+  }
+
+  /** A host has seen that the register had come further than it is: it was put back (Z53). */
+  async #shown(receipt: Uint8Array): Promise<void> {
+    const store = this.#store;
+    const named = counterIn(receipt);
+    if (store === null || named === null || named <= store.revision) return;
+    const seen = await readCertificate(receipt);
+    if (seen === null || seen.group !== this.group) return;
+    if (!(await store.revert(seen.counter))) return;
+    await this.#proof?.renew();
+    this.#options.onEvent?.({ type: 'reverted', message: revertedMessage });
   }
 
   #keepForgetting(node: Libp2p): void {
@@ -325,11 +396,17 @@ class RunningRelay implements Relay {
       gauge('relay_sessions', 'Hosts that talk to this relay.', this.#sessions.size),
       gauge('relay_decides', '1 if this relay keeps a register.', this.#store === null ? 0 : 1),
       gauge('relay_register_lost', '1 if its register is lost.', isLost),
+      gauge(
+        'relay_register_incomplete',
+        '1 if its register was put back to an earlier state.',
+        this.isIncomplete ? 1 : 0,
+      ),
     ];
   }
 
   #greeting(): Greeting {
-    return { type: 'greeting', group: this.group, registerLost: this.lost !== null };
+    const certificate = this.#proof?.certificate ?? null;
+    return { type: 'greeting', group: this.group, registerLost: this.lost !== null, certificate };
   }
 
   /** What a claim hears where there is no register. */
@@ -345,6 +422,7 @@ class RunningRelay implements Relay {
 
   async #close(): Promise<void> {
     this.#meetingPoint.close();
+    this.#proof?.stop();
     this.#cancelForgetting();
     for (const session of [...this.#sessions]) session.close();
     await this.#store?.settle();
@@ -361,10 +439,7 @@ function addressOf({ remoteAddr, remotePeer }: Connection): string {
 }
 
 async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {
-  return {
-    privateKey: await generatePrivateKey(),
-    group: init ? toHex(systemRandom(16)) : null,
-    lost: null,
-    made: init,
-  };
+  const groupKey = init ? await generatePrivateKey() : null;
+  const group = groupKey === null ? null : groupOf(await readPrivateKey(groupKey));
+  return { privateKey: await generatePrivateKey(), groupKey, group, lost: null, made: init };
 }

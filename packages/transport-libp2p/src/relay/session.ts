@@ -8,6 +8,7 @@ import { decodeRequest, encodeMessage, requestBytesMax } from '../wire/relay-mes
 import type { Answer, Greeting, Request, StoredAnnouncement } from '../wire/relay-messages.ts';
 import type { MeetingPoint, Watcher } from './meeting-point.ts';
 import type { RegisterStore } from './register-store.ts';
+import type { ServedTopics } from './served-topics.ts';
 
 export type SessionOptions = {
   readonly stream: ByteStream;
@@ -20,6 +21,11 @@ export type SessionOptions = {
   readonly store: RegisterStore | null;
   readonly refusal: Extract<Answer, { type: 'error' }>;
   readonly meetingPoint: MeetingPoint;
+  readonly served: ServedTopics;
+  /** A certificate of what the register has come to; null where there is none. */
+  receipt(): Promise<Uint8Array | null>;
+  /** The host showed one that it has seen. */
+  shown(receipt: Uint8Array): Promise<void>;
   readonly verify: VerifyRecord;
   readonly clock: Clock;
   onEnd(): void;
@@ -39,9 +45,12 @@ export class RelaySession implements Watcher {
   #allowanceMs: number;
   #pending = 0;
   #over = false;
+  /** That the host was told last. */
+  #certificate: Uint8Array | null;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#certificate = options.greeting.certificate;
     this.#allowanceMs = options.clock.now();
     this.#stream = new FramedStream({
       stream: options.stream,
@@ -57,6 +66,12 @@ export class RelaySession implements Watcher {
       },
     });
     this.#stream.send(encodeMessage(options.greeting));
+  }
+
+  /** Once more, for something of it changed. */
+  greet(greeting: Greeting): void {
+    this.#certificate = greeting.certificate;
+    this.#send(greeting);
   }
 
   tell(topic: string, host: StoredAnnouncement): void {
@@ -110,19 +125,24 @@ export class RelaySession implements Watcher {
   async #carryOut(request: Request): Promise<Answer> {
     const { host, store, refusal, meetingPoint, verify } = this.#options;
     const { id } = request;
+    if (request.type !== 'ping') this.#options.served.check(request.topic);
     switch (request.type) {
       case 'ping':
         return { type: 'done', id };
       case 'read':
         if (store === null) return { ...refusal, id };
-        return { type: 'value', id, ...store.read(request) };
+        return {
+          ...{ type: 'value', id, ...store.read(request, request.writesBack) },
+          certificate: await this.#newCertificate(),
+        };
       case 'set': {
         if (store === null) return { ...refusal, id };
         const from = { peer: host, address: this.#options.address };
         const result = await store.compareAndSet(request, request, from);
         if (result.ok) meetingPoint.remember(request.topic);
         const { ok, current, floor } = result;
-        return { type: 'set', id, ok, current: ok ? null : current, floor };
+        const certificate = await this.#newCertificate();
+        return { type: 'set', id, ok, current: ok ? null : current, floor, certificate };
       }
       case 'announce': {
         const { topic, version, record } = request;
@@ -131,6 +151,7 @@ export class RelaySession implements Watcher {
           return { type: 'error', id, code: 'BAD_REQUEST', message };
         }
         meetingPoint.announce(topic, { host, version, record });
+        if (request.receipt !== null) await this.#options.shown(request.receipt);
         return { type: 'done', id };
       }
       case 'withdraw':
@@ -145,6 +166,13 @@ export class RelaySession implements Watcher {
         meetingPoint.unwatch(request.topic, this);
         return { type: 'done', id };
     }
+  }
+
+  async #newCertificate(): Promise<Uint8Array | null> {
+    const certificate = await this.#options.receipt();
+    if (certificate === this.#certificate) return null;
+    this.#certificate = certificate;
+    return certificate;
   }
 
   #others(topic: string): readonly StoredAnnouncement[] {

@@ -16,9 +16,9 @@ const record = Uint8Array.of(1, 2, 3);
 
 const requests: readonly Request[] = [
   { type: 'ping', id: 1 },
-  { type: 'read', id: 2, topic, nameTag, beside: false },
+  { type: 'read', id: 2, topic, nameTag, beside: false, writesBack: true },
   { type: 'set', id: 3, topic, nameTag, expectedVersion: 0, record, active: true, beside: true },
-  { type: 'announce', id: 4, topic, version: 9, record },
+  { type: 'announce', id: 4, topic, version: 9, record, receipt: Uint8Array.of(3) },
   { type: 'withdraw', id: 5, topic },
   { type: 'list', id: 6, topic },
   { type: 'watch', id: 7, topic },
@@ -26,12 +26,20 @@ const requests: readonly Request[] = [
 ];
 
 const messages: readonly RelayMessage[] = [
-  { type: 'greeting', group: null, registerLost: false },
-  { type: 'greeting', group: 'ef'.repeat(16), registerLost: true },
+  { type: 'greeting', group: null, registerLost: false, certificate: null },
+  {
+    type: 'greeting',
+    group: 'ef'.repeat(16),
+    registerLost: true,
+    certificate: Uint8Array.of(1, 2),
+  },
   { type: 'done', id: 1 },
-  { type: 'value', id: 2, current: null, floor: 7 },
-  { type: 'value', id: 2, current: { version: 3, record, refusedCount: 1 }, floor: 0 },
-  { type: 'set', id: 3, ok: true, current: null, floor: 0 },
+  { type: 'value', id: 2, current: null, floor: 7, certificate: null },
+  {
+    ...{ type: 'value', id: 2, current: { version: 3, record, refusedCount: 1 }, floor: 0 },
+    certificate: Uint8Array.of(9),
+  },
+  { type: 'set', id: 3, ok: true, current: null, floor: 0, certificate: Uint8Array.of(8) },
   { type: 'hosts', id: 4, hosts: [{ host: 'peer', version: 1, record }] },
   { type: 'error', id: 5, code: 'BAD_SECRET', message: 'no' },
   { type: 'announced', topic, host: { host: 'peer', version: 1, record } },
@@ -46,7 +54,7 @@ describe('relay messages', () => {
   });
 
   test('decodeRequest() skips unknown fields and refuses wrong ones', () => {
-    const read = { type: 'read', id: 2, topic, nameTag, beside: false };
+    const read = { type: 'read', id: 2, topic, nameTag, beside: false, writesBack: true };
     expect(decodeRequest(encode({ ...read, later: true }))).toEqual(read);
     for (const wrong of [
       { ...read, topic: 'AB'.repeat(32) },

@@ -6,6 +6,7 @@
 import { rfc8949EncodeOptions, encode } from 'cborg';
 import { isErrorCode } from '@quorate/contracts';
 import type { ErrorCode } from '@quorate/contracts';
+import { certificateBytesMax } from './certificate.ts';
 import { Fields, MessageError, readMap } from './fields.ts';
 
 export const relayProtocol = '/quorate/relay/1';
@@ -18,11 +19,15 @@ export const answerBytesMax: number = 2 * 1024 * 1024;
 export const recordBytesMax: number = 1024;
 export const announceBytesMax: number = 4 * 1024;
 
-/** `group` is null for a relay that holds no register. */
+/**
+ * `group` is null for a relay that holds no register; `certificate` proves it (certificate.ts). Said again
+ * when something of it changed.
+ */
 export type Greeting = {
   readonly type: 'greeting';
   readonly group: string | null;
   readonly registerLost: boolean;
+  readonly certificate: Uint8Array | null;
 };
 
 export type Request =
@@ -34,6 +39,8 @@ export type Request =
       readonly nameTag: string;
       /** Although the name is in use under another secret. */
       readonly beside: boolean;
+      /** A member asks, to write its cluster into a register that may have forgotten it. */
+      readonly writesBack: boolean;
     }
   | {
       readonly type: 'set';
@@ -52,6 +59,8 @@ export type Request =
       readonly topic: string;
       readonly version: number;
       readonly record: Uint8Array;
+      /** The newest certificate of the relay's group that the host has seen. */
+      readonly receipt: Uint8Array | null;
     }
   | {
       readonly type: 'withdraw' | 'list' | 'watch' | 'unwatch';
@@ -71,6 +80,9 @@ export type StoredAnnouncement = {
   readonly record: Uint8Array;
 };
 
+/** By the group, up to what the register has come to; null where the host was told that one already. */
+export type NewCertificate = Uint8Array | null;
+
 export type Answer =
   | { readonly type: 'done'; readonly id: number }
   | {
@@ -79,6 +91,7 @@ export type Answer =
       readonly current: StoredRecord | null;
       /** The present version where `current` is null. */
       readonly floor: number;
+      readonly certificate: NewCertificate;
     }
   | {
       readonly type: 'set';
@@ -86,6 +99,7 @@ export type Answer =
       readonly ok: boolean;
       readonly current: StoredRecord | null;
       readonly floor: number;
+      readonly certificate: NewCertificate;
     }
   | { readonly type: 'hosts'; readonly id: number; readonly hosts: readonly StoredAnnouncement[] }
   | {
@@ -122,6 +136,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
         topic: map.topic(),
         nameTag: map.nameTag(),
         beside: map.truth('beside'),
+        writesBack: map.truth('writesBack'),
       };
     case 'set':
       return {
@@ -141,6 +156,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
         topic: map.topic(),
         version: map.count('version'),
         record: map.bytes('record', announceBytesMax),
+        receipt: certificateIn(map, 'receipt'),
       };
     case 'withdraw':
     case 'list':
@@ -159,12 +175,16 @@ export function decodeRelayMessage(bytes: Uint8Array): RelayMessage {
   switch (type) {
     case 'greeting': {
       const group = map.raw('group') === null ? null : map.text('group', 64);
-      return { type, group, registerLost: map.truth('registerLost') };
+      const certificate = certificateIn(map, 'certificate');
+      return { type, group, registerLost: map.truth('registerLost'), certificate };
     }
     case 'done':
       return { type, id: map.count('id') };
     case 'value':
-      return { type, id: map.count('id'), current: storedRecord(map), floor: map.count('floor') };
+      return {
+        ...{ type, id: map.count('id'), current: storedRecord(map), floor: map.count('floor') },
+        certificate: certificateIn(map, 'certificate'),
+      };
     case 'set':
       return {
         type,
@@ -172,6 +192,7 @@ export function decodeRelayMessage(bytes: Uint8Array): RelayMessage {
         ok: map.truth('ok'),
         current: storedRecord(map),
         floor: map.count('floor'),
+        certificate: certificateIn(map, 'certificate'),
       };
     case 'hosts': {
       const hosts = map.raw('hosts');
@@ -193,6 +214,10 @@ export function decodeRelayMessage(bytes: Uint8Array): RelayMessage {
     default:
       throw new MessageError(`Cannot read a message of type '${type}'`);
   }
+}
+
+function certificateIn(map: Fields, name: string): Uint8Array | null {
+  return map.raw(name) === null ? null : map.bytes(name, certificateBytesMax);
 }
 
 function storedRecord(map: Fields): StoredRecord | null {
