@@ -8,6 +8,7 @@ import { createLibp2pHost } from '../src/index.ts';
 import type { Libp2pHost } from '../src/index.ts';
 import { startRelay } from '../src/relay/index.ts';
 import { testCipher, verifyRecord } from './test-cipher.ts';
+import { answered } from './watching.ts';
 
 registerConformance({
   test,
@@ -29,7 +30,10 @@ registerConformance({
         const looking = await createLibp2pHost({ relays: [listen], reserve: false });
         try {
           const seen = looking.rendezvous(cipher);
-          while ((await seen.list(AbortSignal.timeout(10_000)).catch(() => [])).length === 0);
+          await answered('the announcement', async () => {
+            const hosts = await seen.list(AbortSignal.timeout(10_000));
+            return hosts.length === 0 ? null : hosts;
+          });
         } finally {
           await looking.close();
         }

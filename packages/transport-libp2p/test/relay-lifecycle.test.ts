@@ -9,7 +9,7 @@ import { startRelay } from '../src/relay/index.ts';
 import type { Relay } from '../src/relay/index.ts';
 import { runProgram } from './processes/remote-host.ts';
 import { testCipher, verifyRecord } from './test-cipher.ts';
-import { closing, folder, plainAddress, until, watched } from './watching.ts';
+import { answered, closing, folder, plainAddress, until, watched } from './watching.ts';
 
 const topic = '34'.repeat(32);
 const anyPort = '/ip4/127.0.0.1/tcp/0/ws';
@@ -111,8 +111,7 @@ describe('a relay that is killed and started again', () => {
       }
       await killed;
       relay = await relayProcess(directory, address);
-      let record = null;
-      while (record === null) record = await register.read(patience()).catch(() => null);
+      const record = await answered('the record', () => register.read(patience()));
       // What was acknowledged is there; one more may have been carried out unheard.
       expect(record.version).toBeGreaterThanOrEqual(acknowledged);
       expect(record.version).toBeLessThanOrEqual(acknowledged + 1);
@@ -142,7 +141,10 @@ describe('who decides (Z11)', () => {
     expect(decider.group).toMatch(/^[0-9a-f]{32}$/);
     expect(decider.peerId).toBe(carrier.peerId);
     // The host notices the new relay by itself; until then calls are refused.
-    while (register.group === '') await register.read(patience()).catch(() => {});
+    await answered('the group', async () => {
+      await register.read(patience());
+      return register.group || null;
+    });
     expect(register.group).toBe(decider.group);
     await decider.close();
     // Made once, it decides; a further init changes nothing.

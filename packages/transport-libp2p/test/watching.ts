@@ -43,6 +43,18 @@ export async function until(what: string, fact: () => boolean): Promise<void> {
   }
 }
 
+/** Asks again and again, refused or not, until there is an answer. */
+export async function answered<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
+  const deadlineMs = performance.now() + 25_000;
+  for (;;) {
+    const answer = await ask().catch(() => null);
+    if (answer !== null) return answer;
+    if (performance.now() > deadlineMs) throw new Error(`Waited in vain: ${what}`);
+    // What is refused at once would leave no time for anything else.
+    await pause(10);
+  }
+}
+
 export async function pause(delayMs: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, delayMs));
 }
