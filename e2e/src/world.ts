@@ -351,5 +351,5 @@ export async function freePort(): Promise<number> {
 }
 
 const expectedAside =
-  /^(Namespace \S+ is public|This relay only carries traffic|The register is new)/;
+  /^(Namespace \S+ is public|Given \d+ relays|This relay only carries traffic|The register is new)/;
 const taken = new Set<number>();
