@@ -1,10 +1,13 @@
 /** A register that was put back to an earlier state, and registers beside one that is there (Z53). */
 import { cp, readdir, rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { toHex } from '../src/host/link-protocol.ts';
 import { createLibp2pHost } from '../src/index.ts';
 import type { Libp2pHost, Libp2pHostOptions } from '../src/index.ts';
 import { completeRegister, startRelay } from '../src/relay/index.ts';
 import type { Relay, RelayOptions } from '../src/relay/index.ts';
+import { signCertificate } from '../src/wire/certificate.ts';
+import { groupKeyIn, posingAs } from './group-keys.ts';
 import { testCipher, verifyRecord } from './test-cipher.ts';
 import { closing, folder, plainAddress, until } from './watching.ts';
 
@@ -115,10 +118,9 @@ describe('a register that was put back', () => {
   });
 
   test('Z53 a receipt of another group, a forged one, and one that is not newer change nothing', async () => {
-    const [own, other] = [
-      await relayIn(await folder(), { init: true, fresh: true }),
-      await relayIn(await folder(), { init: true, fresh: true }),
-    ];
+    const ownDirectory = await folder();
+    const own = await relayIn(ownDirectory, { init: true, fresh: true });
+    const other = await relayIn(await folder(), { init: true, fresh: true });
     const address = plainAddress(own.addresses());
     const busy = await open({ relays: [plainAddress(other.addresses())] });
     for (let count = 0; count < 3; count += 1) {
@@ -132,11 +134,16 @@ describe('a register that was put back', () => {
     await looking.register(kept).read(patience());
     const foreign = Object.values((seen as never as { receipts: object }).receipts)[0] as string;
     const group = own.group ?? '';
-    // Its counter is raised to one that the group's key never signed.
-    const forged = foreign.replace(/(67636f756e746572)03/, '$117');
-    expect(forged).not.toBe(foreign);
-    for (const receipt of [foreign, forged, '00']) {
-      const knownRelays = { groups: {}, counters: {}, receipts: { [group]: receipt } };
+    const ownKey = await groupKeyIn(ownDirectory);
+    // It names the group's key and a counter that this key never signed.
+    const posing = await posingAs(ownKey);
+    const content = { peer: own.peerId, counter: 17, fromMs: 0, untilMs: Date.now() + 60_000 };
+    const forged = toHex(await signCertificate(posing, content));
+    const stale = toHex(await signCertificate(ownKey, { ...content, counter: 0 }));
+    for (const receipt of [foreign, forged, stale, '00']) {
+      // It has seen more than the relay shows it now, else it would show what that was.
+      const counters = { [group]: 99 };
+      const knownRelays = { groups: {}, counters, receipts: { [group]: receipt } };
       const host = await open({ relays: [address], knownRelays });
       host.rendezvous(kept).announce({ host: host.peerId, addresses: ['/a'] });
       const watching = await open({ relays: [address] });
