@@ -24,7 +24,7 @@ describe('runSigner', () => {
     expect(proof.length).toBe(96);
     expect(runSigner.verify(nodeId, new TextEncoder().encode('run 8'), proof)).toBe(false);
     for (let at = 0; at < proof.length; at++) {
-      const damaged = proof.slice();
+      const damaged = Uint8Array.from(proof);
       damaged[at] = (damaged[at] ?? 0) ^ 1;
       expect(runSigner.verify(nodeId, statement, damaged)).toBe(false);
     }

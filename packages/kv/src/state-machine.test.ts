@@ -222,7 +222,7 @@ describe('restore()', () => {
           const machine = new KvStateMachine();
           apply(machine, { then: [put('mine', 1)] });
           const digest = machine.digest();
-          const damaged = bytes.slice();
+          const damaged = Uint8Array.from(bytes);
           damaged[place % bytes.length] = byte;
           for (const one of [damaged, bytes.subarray(0, place % bytes.length)]) {
             try {

@@ -307,7 +307,7 @@ describe('decodeHello()', () => {
         fc.nat({ max: 255 }),
         fc.boolean(),
         (at, byte, cut) => {
-          const damaged = cut ? whole.slice(0, at) : whole.slice();
+          const damaged = cut ? Uint8Array.from(whole.subarray(0, at)) : Uint8Array.from(whole);
           if (!cut) damaged[at] = byte;
           try {
             decodeHello(damaged);
