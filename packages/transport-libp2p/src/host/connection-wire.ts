@@ -38,6 +38,10 @@ export class ConnectionWire implements Wire {
 
 export class Libp2pStream implements ByteStream {
   readonly #stream: Stream;
+  /** Came in one piece with what made the reader pause. */
+  #rest: Uint8Array[] = [];
+  #isPaused = false;
+  #bytes: (chunk: Uint8Array) => void = () => {};
 
   constructor(stream: Stream) {
     this.#stream = stream;
@@ -56,8 +60,12 @@ export class Libp2pStream implements ByteStream {
   }
 
   listen(events: ByteStreamEvents): void {
+    this.#bytes = (chunk) => events.bytes(chunk);
     this.#stream.addEventListener('message', ({ data }) => {
-      for (const chunk of data instanceof Uint8Array ? [data] : data) events.bytes(chunk);
+      for (const chunk of data instanceof Uint8Array ? [data] : data) {
+        if (this.#isPaused) this.#rest.push(chunk);
+        else events.bytes(chunk);
+      }
     });
     this.#stream.addEventListener('drain', () => events.writable());
     this.#stream.addEventListener('remoteCloseWrite', () => events.ended('ended'));
@@ -68,6 +76,25 @@ export class Libp2pStream implements ByteStream {
 
   write(bytes: Uint8Array): void {
     this.#stream.send(bytes);
+  }
+
+  /** Nothing is read until `resume`: the other side's window closes. Idempotent. */
+  pause(): void {
+    this.#isPaused = true;
+    if (this.#stream.readStatus === 'readable') this.#stream.pause();
+  }
+
+  /** Idempotent. */
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    const rest = this.#rest;
+    this.#rest = [];
+    for (const chunk of rest) {
+      if (this.#isPaused) this.#rest.push(chunk);
+      else this.#bytes(chunk);
+    }
+    if (!this.#isPaused && this.#stream.readStatus === 'paused') this.#stream.resume();
   }
 
   async close(signal: AbortSignal): Promise<void> {
