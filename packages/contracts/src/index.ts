@@ -2,6 +2,7 @@ export { onAbort } from './abort.ts';
 export {
   ByteReader,
   ByteWriter,
+  bytesFromHex,
   compareBytes,
   concatBytes,
   equalBytes,

@@ -1,7 +1,7 @@
 /** A register that was put back to an earlier state, and registers beside one that is there (Z53). */
 import { cp, readdir, rm } from 'node:fs/promises';
+import { hexFromBytes } from '@quorate/contracts';
 import { describe, expect, test } from 'vitest';
-import { toHex } from '../src/host/link-protocol.ts';
 import { createLibp2pHost } from '../src/index.ts';
 import type { Libp2pHost, Libp2pHostOptions } from '../src/index.ts';
 import { completeRegister, startRelay } from '../src/relay/index.ts';
@@ -138,8 +138,8 @@ describe('a register that was put back', () => {
     // It names the group's key and a counter that this key never signed.
     const posing = await posingAs(ownKey);
     const content = { peer: own.peerId, counter: 17, fromMs: 0, untilMs: Date.now() + 60_000 };
-    const forged = toHex(await signCertificate(posing, content));
-    const stale = toHex(await signCertificate(ownKey, { ...content, counter: 0 }));
+    const forged = hexFromBytes(await signCertificate(posing, content));
+    const stale = hexFromBytes(await signCertificate(ownKey, { ...content, counter: 0 }));
     for (const receipt of [foreign, forged, stale, '00']) {
       // It has seen more than the relay shows it now, else it would show what that was.
       const counters = { [group]: 99 };

@@ -5,11 +5,11 @@ import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';
 import { readPrivateKey } from '../host/private-key.ts';
-import type { RelayRecords } from '../host/relay-memory.ts';
+import type { KeptRelays } from '../host/relay-memory.ts';
 import { webSocketsOver } from '../web-sockets/web-sockets.ts';
 import { canDialFromPage } from './dialable.ts';
 
-export type Libp2pHostOptions = {
+export type Libp2pHostOptions = KeptRelays & {
   /** `ws://host[:port]`, `wss://host[:port][#group]` or multiaddrs. Their group's register decides (Z9). */
   readonly relays: readonly string[];
   /**
@@ -22,10 +22,6 @@ export type Libp2pHostOptions = {
   readonly direct?: boolean;
   /** From `generatePrivateKey()`. Default: new, and so is the host. */
   readonly privateKey?: Uint8Array;
-  /** What `onRelays` was given last, by the run before; anything else counts as nothing. */
-  readonly knownRelays?: unknown;
-  /** There is more to remember of relays: of which groups they are. */
-  readonly onRelays?: (records: RelayRecords) => void;
   readonly timing?: Partial<LinkTiming>;
   readonly clock?: Clock;
   readonly random?: RandomBytes;
@@ -48,7 +44,7 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
     webSockets: () => webSocketsOver({ connect: (url) => new WebSocket(url) }),
     createPeerConnection: peerConnections(options),
     canDial: (address) => canDialFromPage(address, location),
-    ...(options.knownRelays === undefined ? {} : { knownRelays: options.knownRelays }),
+    knownRelays: options.knownRelays,
     ...(options.onRelays === undefined ? {} : { onRelays: options.onRelays }),
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });

@@ -28,7 +28,7 @@ import { defaultTiming } from './options.ts';
 import type { LinkTiming } from './options.ts';
 import { RelayClient } from './relay-client.ts';
 import { RelayMemory } from './relay-memory.ts';
-import type { RelayRecords } from './relay-memory.ts';
+import type { KeptRelays } from './relay-memory.ts';
 import { RelayRegister } from './relay-register.ts';
 import { RelayRendezvous } from './relay-rendezvous.ts';
 import { Reservation } from './reservation.ts';
@@ -37,7 +37,7 @@ import { webRtcProtocol } from '../webrtc/signals.ts';
 import type { WebSocketsFactory } from '../web-sockets/web-sockets.ts';
 import { WebRtc } from '../webrtc/web-rtc.ts';
 
-export type HostOptions = {
+export type HostOptions = KeptRelays & {
   readonly privateKey: PrivateKey;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -60,10 +60,6 @@ export type HostOptions = {
   readonly createPeerConnection: (() => RTCPeerConnection) | null;
   /** Whether the transports reach a direct address at all. */
   readonly canDial: (address: string) => boolean;
-  /** What `onRelays` was given last, by the run before; anything else counts as nothing. */
-  readonly knownRelays?: unknown;
-  /** There is more to remember of relays. */
-  readonly onRelays?: (records: RelayRecords) => void;
   readonly timing?: Partial<LinkTiming>;
 };
 

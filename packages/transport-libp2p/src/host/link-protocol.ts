@@ -4,6 +4,7 @@
  * byte on `rpc`; the initiator confirms with one byte there. So each side has seen a round trip
  * before it believes the link.
  */
+import { bytesFromHex, hexFromBytes } from '@quorate/contracts';
 import type { Channel } from '@quorate/contracts';
 
 export const channels: readonly ['raft', 'bulk', 'rpc'] = ['raft', 'bulk', 'rpc'];
@@ -43,8 +44,8 @@ export const controls = { ping: 1, pong: 2, goodbye: 3 } as const;
 export function encodeHeader(header: LinkHeader): Uint8Array {
   const bytes = new Uint8Array(headerBytes);
   bytes[0] = headerVersion;
-  bytes.set(fromHex(header.topic), 1);
-  bytes.set(fromHex(header.linkId), 1 + topicBytes);
+  bytes.set(bytesFromHex(header.topic), 1);
+  bytes.set(bytesFromHex(header.linkId), 1 + topicBytes);
   return bytes;
 }
 
@@ -52,8 +53,8 @@ export function encodeHeader(header: LinkHeader): Uint8Array {
 export function decodeHeader(bytes: Uint8Array): LinkHeader | null {
   if (bytes.length !== headerBytes || bytes[0] !== headerVersion) return null;
   return {
-    topic: toHex(bytes.subarray(1, 1 + topicBytes)),
-    linkId: toHex(bytes.subarray(1 + topicBytes)),
+    topic: hexFromBytes(bytes.subarray(1, 1 + topicBytes)),
+    linkId: hexFromBytes(bytes.subarray(1 + topicBytes)),
   };
 }
 
@@ -62,19 +63,5 @@ export function isTopic(text: string): boolean {
 }
 
 export function newLinkId(random: (count: number) => Uint8Array): string {
-  return toHex(random(linkIdBytes));
-}
-
-export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
-  return text;
-}
-
-export function fromHex(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length / 2);
-  for (let index = 0; index < bytes.length; index += 1) {
-    bytes[index] = Number.parseInt(text.slice(2 * index, 2 * index + 2), 16);
-  }
-  return bytes;
+  return hexFromBytes(random(linkIdBytes));
 }

@@ -1,5 +1,5 @@
 /** What a host remembers of relays beyond its run. */
-import { fromHex, toHex } from './link-protocol.ts';
+import { bytesFromHex, hexFromBytes } from '@quorate/contracts';
 
 /**
  * What a host remembers of relays beyond its run, for who kept it: the group that answered at each
@@ -13,6 +13,14 @@ export type RelayRecords = {
   readonly counters: Readonly<Record<string, number>>;
   /** Group → its newest certificate, in hex: shown to its relays. */
   readonly receipts: Readonly<Record<string, string>>;
+};
+
+/** Where a host has what it remembers from, and where it goes. */
+export type KeptRelays = {
+  /** What `onRelays` was given last, by the run before; anything else counts as nothing. */
+  readonly knownRelays?: unknown;
+  /** There is more to remember of relays: of which groups they are, and how far those have come. */
+  readonly onRelays?: (records: RelayRecords) => void;
 };
 
 /** Of each kind so many; a host has a handful of relays. */
@@ -49,7 +57,7 @@ export class RelayMemory {
   /** The newest certificate seen of this group. */
   receiptOf(group: string): Uint8Array | null {
     const hex = this.#receipts.get(group);
-    return hex === undefined ? null : fromHex(hex);
+    return hex === undefined ? null : bytesFromHex(hex);
   }
 
   /** A relay proved that it is of this group, by `certificate`. */
@@ -59,7 +67,7 @@ export class RelayMemory {
     if (before !== undefined && before !== group) this.#changed.set(address, before);
     set(this.#groups, address, group);
     set(this.#counters, group, Math.max(counter, this.counterOf(group)));
-    set(this.#receipts, group, toHex(certificate));
+    set(this.#receipts, group, hexFromBytes(certificate));
     // A busy register comes further all the time.
     const nowMs = Date.now();
     if (before === group && Math.abs(nowMs - this.#keptMs) < keepMs) return;

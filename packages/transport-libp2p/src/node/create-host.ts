@@ -6,31 +6,28 @@ import { createHost } from '../host/host.ts';
 import type { Libp2pHost } from '../host/host.ts';
 import type { LinkTiming } from '../host/options.ts';
 import { readPrivateKey } from '../host/private-key.ts';
-import type { RelayRecords } from '../host/relay-memory.ts';
+import type { KeptRelays } from '../host/relay-memory.ts';
 import { listenAddresses, namesOf } from '../listening/addresses.ts';
 import { Listening } from '../listening/listening.ts';
 import type { ListeningOptions } from '../listening/listening.ts';
 import { nodeWebSockets } from './web-sockets.ts';
 
-export type Libp2pHostOptions = ListeningOptions & {
-  /** From `generatePrivateKey()`, kept by the caller: a member stays the same host. Default: new. */
-  readonly privateKey?: Uint8Array;
-  /** Addresses to listen on, such as `/ip4/0.0.0.0/tcp/7900/ws` or `ws://127.0.0.1:0`. Default none. */
-  readonly listen?: readonly string[];
-  /** Addresses to tell others instead of those listened on. */
-  readonly announce?: readonly string[];
-  /** `ws://host[:port]`, `wss://host[:port][#group]` or multiaddrs. Their group's register decides (Z9). */
-  readonly relays?: readonly string[];
-  /** False: not reachable through relays. Default true. */
-  readonly reserve?: boolean;
-  /** What `onRelays` was given last, by the run before; anything else counts as nothing. */
-  readonly knownRelays?: unknown;
-  /** There is more to remember of relays: of which groups they are. */
-  readonly onRelays?: (records: RelayRecords) => void;
-  readonly timing?: Partial<LinkTiming>;
-  readonly clock?: Clock;
-  readonly random?: RandomBytes;
-};
+export type Libp2pHostOptions = ListeningOptions &
+  KeptRelays & {
+    /** From `generatePrivateKey()`, kept by the caller: a member stays the same host. Default: new. */
+    readonly privateKey?: Uint8Array;
+    /** Addresses to listen on, such as `/ip4/0.0.0.0/tcp/7900/ws` or `ws://127.0.0.1:0`. Default none. */
+    readonly listen?: readonly string[];
+    /** Addresses to tell others instead of those listened on. */
+    readonly announce?: readonly string[];
+    /** `ws://host[:port]`, `wss://host[:port][#group]` or multiaddrs. Their group's register decides (Z9). */
+    readonly relays?: readonly string[];
+    /** False: not reachable through relays. Default true. */
+    readonly reserve?: boolean;
+    readonly timing?: Partial<LinkTiming>;
+    readonly clock?: Clock;
+    readonly random?: RandomBytes;
+  };
 
 /**
  * Starts the network of this process. Rejects with `UNREACHABLE` where it cannot listen, with
@@ -53,7 +50,7 @@ export async function createLibp2pHost(options: Libp2pHostOptions = {}): Promise
     turnsAway: (peer, connection) => listening.turnsAway(peer, connection),
     createPeerConnection: null,
     canDial: () => true,
-    ...(options.knownRelays === undefined ? {} : { knownRelays: options.knownRelays }),
+    knownRelays: options.knownRelays,
     ...(options.onRelays === undefined ? {} : { onRelays: options.onRelays }),
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });

@@ -5,6 +5,7 @@
 import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { QuorateError } from '@quorate/contracts';
+import { isTopic } from '../host/link-protocol.ts';
 
 export type ReleaseRequest = {
   /** 64 hex digits. */
@@ -94,7 +95,7 @@ function noAnswer(path: string): QuorateError {
 function readRequest(text: string): ReleaseRequest | 'complete' | null {
   const { topic, force, complete } = readObject(text) ?? {};
   if (complete === true) return 'complete';
-  if (typeof topic !== 'string' || !/^[0-9a-f]{64}$/.test(topic)) return null;
+  if (typeof topic !== 'string' || !isTopic(topic)) return null;
   return { topic, force: force === true };
 }
 

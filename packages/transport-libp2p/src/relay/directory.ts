@@ -18,8 +18,7 @@ import type { Server, Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
-import { QuorateError } from '@quorate/contracts';
-import { toHex } from '../host/link-protocol.ts';
+import { hexFromBytes, QuorateError } from '@quorate/contracts';
 import { groupOf } from '../wire/certificate.ts';
 import {
   checkDirectory,
@@ -130,7 +129,7 @@ export class RelayDirectory {
 
   async #makeKey(): Promise<Uint8Array> {
     const key = await generatePrivateKey();
-    await writeChecked(this.path, 'relay.key', { format, key: toHex(key) });
+    await writeChecked(this.path, 'relay.key', { format, key: hexFromBytes(key) });
     return key;
   }
 
@@ -143,7 +142,7 @@ export class RelayDirectory {
       await writeDurably(this.registerPath, topicsFile, new TextEncoder().encode(emptyList));
     }
     await writeChecked(this.registerPath, 'GROUP', { format, group });
-    await writeChecked(this.path, groupKeyFile, { format, key: toHex(groupKey) });
+    await writeChecked(this.path, groupKeyFile, { format, key: hexFromBytes(groupKey) });
     return { group, groupKey };
   }
 

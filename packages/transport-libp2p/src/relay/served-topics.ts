@@ -1,11 +1,12 @@
 /** Which namespaces a relay serves: all, unless it was told (T21). */
 import { QuorateError } from '@quorate/contracts';
 import type { Kind } from '@quorate/contracts/options';
+import { isTopic } from '../host/link-protocol.ts';
 
 /** The public name of a namespace: see `quorate secret topic`. */
 export const topic: Kind = {
   wanted: 'a topic of 64 hex digits',
-  fits: (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value),
+  fits: (value) => typeof value === 'string' && isTopic(value),
 };
 
 export class ServedTopics {

@@ -11,7 +11,7 @@ import { publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
 import { encode, rfc8949EncodeOptions } from 'cborg';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex } from '../host/link-protocol.ts';
+import { concatBytes, hexFromBytes } from '@quorate/contracts';
 import { readMap } from './fields.ts';
 
 export type Certificate = {
@@ -33,7 +33,7 @@ export const certificateMs: number = 24 * 3_600_000;
 /** The id of the group that has this key: 32 hex digits. */
 export function groupOf(key: PrivateKey | { readonly raw: Uint8Array }): string {
   const raw = 'publicKey' in key ? key.publicKey.raw : key.raw;
-  return toHex(sha256(joined(label('group'), raw)).subarray(0, 16));
+  return hexFromBytes(sha256(concatBytes([label('group'), raw])).subarray(0, 16));
 }
 
 export async function signCertificate(
@@ -42,7 +42,7 @@ export async function signCertificate(
 ): Promise<Uint8Array> {
   const content = { format, groupKey: key.publicKey.raw, peer, counter, fromMs, untilMs };
   const body = encode(content, rfc8949EncodeOptions);
-  const signature = await key.sign(joined(label('group certificate'), body));
+  const signature = await key.sign(concatBytes([label('group certificate'), body]));
   return encode({ body, signature }, rfc8949EncodeOptions);
 }
 
@@ -54,7 +54,7 @@ export async function readCertificate(bytes: Uint8Array): Promise<Certificate | 
     const map = readMap(body);
     if (map.count('format') !== format) return null;
     const raw = map.bytes('groupKey', 32);
-    const signed = joined(label('group certificate'), body);
+    const signed = concatBytes([label('group certificate'), body]);
     const key = publicKeyFromRaw(raw);
     if (key.type !== 'Ed25519') return null;
     if (!(await key.verify(signed, outer.bytes('signature', 64)))) return null;
@@ -99,13 +99,6 @@ export function whyUnproven(
 
 function label(text: string): Uint8Array {
   return new TextEncoder().encode(`quorate/1 ${text}\0`);
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
 }
 
 const format = 1;
