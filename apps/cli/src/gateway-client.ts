@@ -8,7 +8,7 @@ import type { Flags } from './flags.ts';
 /** Throws `UsageError` without `--gateway`. */
 export async function clientOf(flags: Flags): Promise<Client> {
   const urls = gatewayUrls(flags);
-  const [token] = (await readSecretLines(flags, 'gateway-token-file', 'a token')) ?? [];
+  const token = await gatewayToken(flags);
   const timeoutMs = flags.number('timeout-ms', 1);
   return connectClient({
     urls,
@@ -33,4 +33,9 @@ function urlOf(text: string): string {
     );
   }
   return url;
+}
+
+/** The first one of --gateway-token-file; undefined without. Throws `UsageError`. */
+export async function gatewayToken(flags: Flags): Promise<string | undefined> {
+  return (await readSecretLines(flags, 'gateway-token-file', 'a token'))?.[0];
 }

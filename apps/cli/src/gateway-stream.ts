@@ -1,7 +1,6 @@
 /** A long answer of a gateway, as it comes: backups and exports. */
 import { QuorateError } from '@quorate/client';
-import { readSecretLines } from './files.ts';
-import { gatewayUrls } from './gateway-client.ts';
+import { gatewayToken, gatewayUrls } from './gateway-client.ts';
 import type { Flags } from './flags.ts';
 
 /**
@@ -12,7 +11,7 @@ export async function gatewayStream(
   flags: Flags,
   path: string,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const [token] = (await readSecretLines(flags, 'gateway-token-file', 'a token')) ?? [];
+  const token = await gatewayToken(flags);
   const timeoutMs = flags.number('timeout-ms', 1) ?? timeoutMsDefault;
   const headers = {
     'quorate-timeout-ms': String(timeoutMs),

@@ -1,6 +1,6 @@
 /** The secret of a namespace, as flags name it, and what a person is told where anybody has it. */
+import { systemRandom } from '@quorate/contracts';
 import { createCipher } from '@quorate/crypto';
-import { randomBytes } from 'node:crypto';
 import { isHere } from './addresses.ts';
 import { readSecretLines } from './files.ts';
 import { UsageError } from './flags.ts';
@@ -46,6 +46,5 @@ export function publicNote(
 
 /** The names under which a relay knows the namespace, one for each secret, the primary's first. */
 export function topicsOf(namespace: string, { secrets }: GivenSecret): readonly string[] {
-  const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
-  return createCipher({ namespace, secrets, random }).topics.toReversed();
+  return createCipher({ namespace, secrets, random: systemRandom }).topics.toReversed();
 }

@@ -1,6 +1,6 @@
 /** `quorate secret generate`, `topic`: a new secret, and by which name relays know a namespace. */
+import { systemRandom } from '@quorate/contracts';
 import { generateSecret } from '@quorate/crypto';
-import { randomBytes } from 'node:crypto';
 import type { Context, Run } from '../command.ts';
 import { UsageError, positionals } from '../flags.ts';
 import type { Flags } from '../flags.ts';
@@ -20,7 +20,7 @@ export const runSecret: Run = async (flags, context) => {
 };
 
 async function generate(flags: Flags, { output }: Context): Promise<number> {
-  const secret = generateSecret((count) => new Uint8Array(randomBytes(count)));
+  const secret = generateSecret(systemRandom);
   const file = flags.text('out');
   if (file === undefined) {
     output.result({ secret }, secret);
