@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { QuorateError } from '@quorate/contracts';
-import type { Mark, Run, StoredRun } from '@quorate/contracts';
+import type { StoredRun } from '@quorate/contracts';
 import { checkedBytes } from '@quorate/contracts/files';
 import type { FileSystem } from './file-system.ts';
 import { layoutOf, readCheckedFile, replaceFile } from './layout.ts';
@@ -34,9 +34,7 @@ export async function readIdentity(
  * or changed, and the key is not looked at. Null where there is none. Rejects with `STORAGE_CORRUPT`,
  * `OUTDATED`.
  */
-export async function storedRunIn(
-  directory: string,
-): Promise<(Run & { readonly mark: Mark | null }) | null> {
+export async function storedRunIn(directory: string): Promise<Omit<StoredRun, 'key'> | null> {
   const stored = await readIdentity(nodeFileSystem, layoutOf(directory).replica);
   if (stored === null) return null;
   const { key: _, ...run } = stored;

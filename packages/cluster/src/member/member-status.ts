@@ -54,8 +54,7 @@ export class MemberStatus {
   #failure: QuorateError | null = null;
   #forming: FormationProgress | null = null;
   #isFull = false;
-  #registerLost: string | null = null;
-  #lostCode: LostCode = 'REGISTER_LOST';
+  #registerLost: { readonly what: string; readonly code: LostCode } | null = null;
   /** What is said beside "Ready", by what it is about. */
   readonly #notices = new Map<string, string>();
   #archived: ClusterStatus['archived'] = undefined;
@@ -128,9 +127,8 @@ export class MemberStatus {
 
   /** `notice` says it in words for a person. */
   setRegisterLost(what: string | null, notice = '', code: LostCode = 'REGISTER_LOST'): void {
-    if (this.#registerLost === what) return;
-    this.#registerLost = what;
-    this.#lostCode = code;
+    if ((this.#registerLost?.what ?? null) === what) return;
+    this.#registerLost = what === null ? null : { what, code };
     this.say('lost', notice);
   }
 
@@ -228,7 +226,7 @@ export class MemberStatus {
       durability: durable ? 'disk' : 'memory',
       copies: copiesOf(members, status),
       pendingWrites: replica?.pendingWrites ?? 0,
-      registerLost: this.#registerLost,
+      registerLost: this.#registerLost?.what ?? null,
       members,
       forks,
       ...(this.#archived === undefined ? {} : { archived: this.#archived }),
@@ -269,7 +267,7 @@ export class MemberStatus {
     if (phase === 'electing') return 'NO_LEADER';
     if (this.#isFull) return 'STORAGE_FULL';
     if (phase === 'joining' && view.state?.formed === false) return 'FORMATION_WAITING';
-    if (phase === 'ready') return this.#registerLost === null ? null : this.#lostCode;
+    if (phase === 'ready') return this.#registerLost?.code ?? null;
     return this.#forming?.reason ?? null;
   }
 

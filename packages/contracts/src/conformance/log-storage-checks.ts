@@ -33,7 +33,7 @@ export function nonceOf(number: number): string {
   return number.toString(16).padStart(16, '0');
 }
 
-/** OpenedRun `epoch` of the first replica: `nonces` are its own and those before it. */
+/** Run `epoch` of the first replica: `nonces` are its own and those before it. */
 export function runOf(epoch: number, nonces: readonly number[]): OpenedRun {
   const [nonce = '', ...past] = nonces.map(nonceOf);
   return { nodeId: nodeIdA, key: null, epoch, nonce, past, givenUp: [] };

@@ -2,13 +2,13 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { hexFromBytes, QuorateError, systemRandom } from '@quorate/contracts';
-import type { Mark, Run } from '@quorate/contracts';
+import type { Run, StoredRun } from '@quorate/contracts';
 import { FileStorage, storedRunIn } from '@quorate/storage-fs';
 
 export type FoundReplica = {
   /** Its store, as `keepThis` wants it. */
   readonly directory: string;
-  readonly run: Run & { readonly mark: Mark | null };
+  readonly run: Omit<StoredRun, 'key'>;
 };
 
 /**

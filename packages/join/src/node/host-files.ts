@@ -1,7 +1,7 @@
 /**
- * What a Node member keeps beside its log, so that it comes back as the same host: its network key
- * and the port it listened on; and of which groups its relays were. A key that is not the one that was written would make another host of
- * it, which the others look for in vain: so both carry checksums.
+ * What a Node member keeps beside its log, so that it comes back as the same host: its network key and
+ * the port it listened on; and of which groups its relays were. A key that is not the one that was
+ * written would make another host of it, which the others look for in vain: so all carry checksums.
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,17 +25,18 @@ export async function readHostFiles(directory: string): Promise<HostFiles> {
   await checkDirectory(directory);
   const keyPath = join(directory, keyName);
   const portPath = join(directory, portName);
-  const relaysPath = join(directory, relaysName);
-  const [key, port, relays] = await Promise.all(
-    [keyPath, portPath, relaysPath].map(async (path) => readChecked(path)),
-  );
+  const [key, port, relays] = await Promise.all([
+    readChecked(keyPath),
+    readChecked(portPath),
+    readChecked(join(directory, relaysName)),
+  ]);
   const files = {
-    key: isNothing(key) ? null : keyOf(key, keyPath),
-    port: isNothing(port) ? 0 : portOf(port, portPath),
-    relays: isNothing(relays) ? null : relays,
+    key: key === null ? null : keyOf(key, keyPath),
+    port: port === null ? 0 : portOf(port, portPath),
+    relays,
   };
   // The port is written after it.
-  if (files.key === null && !isNothing(port)) throw corrupt(keyPath, 'it is missing');
+  if (files.key === null && port !== null) throw corrupt(keyPath, 'it is missing');
   return files;
 }
 
@@ -73,10 +74,6 @@ export async function refuseRelays(dataDir: string): Promise<void> {
     'BAD_REQUEST',
     `Cannot use ${dataDir} for a member: a relay keeps its data there, wanted a directory of its own`,
   );
-}
-
-function isNothing(value: unknown): value is null | undefined {
-  return value === null || value === undefined;
 }
 
 function keyOf(value: unknown, path: string): Uint8Array {
