@@ -25,7 +25,6 @@ export const later = {
   Z69: 'guests are not built',
   Z70: 'guests are not built',
   Z71: 'guests are not built',
-  T17: 'not built yet',
   T20: 'not built yet',
   T23: 'not built yet',
   T25: 'not built yet',

@@ -123,7 +123,10 @@ export class World {
     clock: this.clock,
     latencyMs: 1,
     silentAfterMs: 3_000,
+    fate: ({ channel, to }) => [channel === 'bulk' ? this.bulkMs(to) : 1],
   });
+  /** How long a frame of a snapshot, or an answer to one, is on its way to a host. */
+  bulkMs: (to: string) => number = () => 1;
   readonly registers: MemoryRegisters = new MemoryRegisters('test');
   readonly meetingPoint: MemoryMeetingPoint = new MemoryMeetingPoint();
   readonly #policy: Partial<Policy>;

@@ -277,3 +277,24 @@ test('a log refuses entries that do not follow its beginning', () => {
   };
   expect(() => new Log({ ...state, entries: [entry(1, 6)] })).toThrow('entries follow prev');
 });
+
+test('T17 tailBytes() and indexBehind() count data and what an entry costs', () => {
+  const sizes = [10, 1_000, 0, 500];
+  const log = new Log({
+    prev: { term: 1, index: 5 },
+    entries: sizes.map((size, i) => entry(1, 6 + i, size)),
+    snapshot: meta(1, 5),
+    commitIndex: 5,
+    appliedIndex: 5,
+  });
+  expect(log.tailBytes(6)).toBe(1_510 + 4 * 128);
+  expect(log.tailBytes(1)).toBe(log.tailBytes(6));
+  expect(log.tailBytes(8)).toBe(500 + 2 * 128);
+  expect(log.tailBytes(10)).toBe(0);
+  expect(log.indexBehind(9, 0)).toBe(9);
+  expect(log.indexBehind(9, 627)).toBe(9);
+  expect(log.indexBehind(9, 628)).toBe(8);
+  expect(log.indexBehind(9, 500 + 2 * 128)).toBe(7);
+  expect(log.indexBehind(8, 128)).toBe(7);
+  expect(log.indexBehind(9, 1_000_000)).toBe(5);
+});

@@ -122,6 +122,26 @@ export class Log {
     return bytes;
   }
 
+  /** What the log holds from the entry at `from` on weighs in memory: data, and what an entry costs. */
+  tailBytes(from: number): number {
+    const first = Math.max(from, this.firstIndex);
+    const count = Math.max(0, this.lastIndex + 1 - first);
+    return this.bytes(first, first + count) + count * entryOverheadBytes;
+  }
+
+  /** The smallest index such that the entries after it, through `index`, weigh at most `bytesMax`. */
+  indexBehind(index: number, bytesMax: number): number {
+    let through = Math.min(index, this.lastIndex);
+    let bytes = 0;
+    while (through > this.#prev.index) {
+      const entry = this.#entries[through - this.#prev.index - 1] as Entry;
+      bytes += entry.data.length + entryOverheadBytes;
+      if (bytes > bytesMax) break;
+      through--;
+    }
+    return through;
+  }
+
   /**
    * The largest index in [from, to] whose term is at most `term`, or `from - 1`. Terms never fall
    * along a log, so this halves instead of walking: a hint costs O(log n) (§5.3).
@@ -235,3 +255,6 @@ export type InitialLog = {
 
 type Write = { readonly number: number; lastIndex: number };
 type Sliced = { readonly from: number; readonly to: number; readonly entries: readonly Entry[] };
+
+/** An entry without its data, in memory or on a disk: so many small ones are not taken for nothing. */
+const entryOverheadBytes = 128;

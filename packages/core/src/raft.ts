@@ -330,6 +330,19 @@ export class Raft {
     checkInvariants(m);
   }
 
+  /** What the log holds from the entry at `from` on weighs, in bytes, 128 of them for each entry. */
+  tailBytes(from: number): number {
+    return this.#m.log.tailBytes(from);
+  }
+
+  /**
+   * The smallest index that can be given to `compact` as `throughIndex` so that the entries kept
+   * through `index` weigh at most `bytesMax`; counted as in `tailBytes`.
+   */
+  indexBehind(index: number, bytesMax: number): number {
+    return this.#m.log.indexBehind(index, bytesMax);
+  }
+
   /** What a snapshot of the state applied up to `index` stands for; null outside (snapshot, lastApplied]. */
   snapshotMetaAt(index: number): SnapshotMeta | null {
     const { log, memberships } = this.#m;

@@ -161,13 +161,21 @@ export class Autopilot {
     this.#commitIndexBefore = status.commitIndex;
   }
 
-  #careForMembers(status: Status): void {
-    if (status.pendingChange || this.#options.state.membershipIndex !== status.membershipIndex) {
-      return;
-    }
-    const { policy, nodeId, raft, state } = this.#options;
-    const seats = this.#seats(status);
-    const plan = planMembership({
+  /** Those of `ids` that vote, or would be given a vote now if only they were up to date. */
+  wanted(ids: readonly NodeId[]): ReadonlySet<NodeId> {
+    const status = this.#options.raft.status();
+    const seats = this.#seats(status).map((seat) =>
+      ids.includes(seat.nodeId) ? { ...seat, caughtUp: true } : seat,
+    );
+    const { voters, votersOutgoing } = status.membership;
+    const votersNext = this.#plan(seats)?.voters ?? voters;
+    const all = [...voters, ...votersOutgoing, ...votersNext];
+    return new Set(ids.filter((id) => all.includes(id)));
+  }
+
+  #plan(seats: readonly Seat[]): Plan | null {
+    const { policy, nodeId } = this.#options;
+    return planMembership({
       seats,
       leader: nodeId,
       maxVoters: policy.maxVoters,
@@ -177,6 +185,15 @@ export class Autopilot {
       forgetMemoryAfterMs: policy.forgetMemoryAfterMs,
       joining: [...this.#joining.keys()],
     });
+  }
+
+  #careForMembers(status: Status): void {
+    if (status.pendingChange || this.#options.state.membershipIndex !== status.membershipIndex) {
+      return;
+    }
+    const { raft, state } = this.#options;
+    const seats = this.#seats(status);
+    const plan = this.#plan(seats);
     if (plan === null || this.#stepAside(plan, seats)) return;
     const members = new Map<NodeId, MemberFacts>();
     for (const [id, { facts }] of this.#joining) {

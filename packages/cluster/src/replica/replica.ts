@@ -29,7 +29,7 @@ import type {
 import { decodeBody, stamp } from '../state/envelope.ts';
 import { Forwarding } from './forwarding.ts';
 import type { RunFacts } from '../links/hello.ts';
-import { Lease, silentTicksOf } from './lease.ts';
+import { Lease } from './lease.ts';
 import { MembershipRequests } from '../membership/membership-requests.ts';
 import type { Policy } from '../state/policy.ts';
 import { Neighbourhood } from './neighbours.ts';
@@ -41,9 +41,10 @@ import type { ReplicatedState } from '../state/replicated-state.ts';
 import { ReplicatedTime } from './replicated-time.ts';
 import type { RequestOptions, RpcRequest } from '../links/rpc.ts';
 import { SnapshotTransfer } from './snapshot-transfer.ts';
-import { Silence } from './silence.ts';
+import { Silence, silentTicksFor } from './silence.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { encodeStanding, findStandIns } from './stand-ins.ts';
+import { Tail } from './tail.ts';
 import { Turn } from './turn.ts';
 import type { Outbox } from './turn.ts';
 import type { Witnesses } from '../links/witnesses.ts';
@@ -124,6 +125,7 @@ export class Replica implements Consensus {
   readonly #activation: Activation;
   readonly #membership: MembershipRequests;
   readonly #snapshotter: Snapshotter;
+  readonly #tail: Tail;
   readonly #time: ReplicatedTime;
   /** Null for a replica's first run. */
   readonly #silence: Silence | null;
@@ -150,7 +152,7 @@ export class Replica implements Consensus {
         electionTimeoutTicksMin,
         electionTimeoutTicksMax,
         leaseReads,
-        silentTicks: silentTicksFor(options, electionTimeoutTicksMax),
+        silentTicks: silentTicksFor(options.epoch, leaseReads, electionTimeoutTicksMax),
       },
       options.initial,
     );
@@ -175,7 +177,7 @@ export class Replica implements Consensus {
       leader: () => this.#softState.leader,
       isLinked: (id) => options.network.isLinked(id),
       request: (to, method, body, asked) => options.network.request(to, method, body, asked),
-      propose: (bodies) => this.#proposeAsLeader(bodies),
+      propose: (bodies) => this.#tail.offer(bodies, () => this.#proposeAsLeader(bodies)),
       timeoutMs: 2 * policy.electionTimeoutMsMax,
     });
     this.#proposals = new Proposals({
@@ -208,10 +210,7 @@ export class Replica implements Consensus {
         currentTerm: () => this.#softState.term,
         leads: (from) => this.#raft.termLeader() === from,
         decode: (bytes, meta) => state.decode(bytes, meta),
-        report: (to, ok) => {
-          this.#raft.reportSnapshot(to, ok);
-          schedule();
-        },
+        report: (to, ok) => this.#tail.reported(to, ok),
         received: (message) => this.#receivedSnapshot(message),
         stray: () => options.events.refused(),
         refused: (from, error) => this.#refusedSnapshot(from, error),
@@ -251,11 +250,20 @@ export class Replica implements Consensus {
       stopped: () => this.#stopped,
       request: (to, method, body, asked) => options.network.request(to, method, body, asked),
     });
+    this.#tail = new Tail({
+      raft: this.#raft,
+      clock,
+      policy,
+      transfer: this.#transfer,
+      wanted: (ids) => this.#autopilot.wanted(ids),
+      schedule,
+    });
     this.#snapshotter = new Snapshotter({
       raft: this.#raft,
       storage: options.storage,
       state,
       policy,
+      tail: this.#tail,
       failed: (error) => this.#failed(asStorageError(error)),
     });
     this.#renewal = new SessionRenewal({
@@ -284,7 +292,7 @@ export class Replica implements Consensus {
       reads: (reads) => this.#reads.answered(reads),
       softState: (next) => this.#onSoftState(next),
       truncated: (ids: readonly EntryId[]) => this.#forwarding.truncated(ids),
-      sendSnapshot: (to) => this.#transfer.send(to),
+      sendSnapshot: (to) => this.#tail.sendSnapshot(to),
       received: (meta) => this.#transfer.take(meta),
       installed: (meta) => this.#installed(meta),
       refused: (messages) => this.#refused(messages),
@@ -646,6 +654,7 @@ export class Replica implements Consensus {
   #tick(): void {
     this.#advance();
     this.#silence?.look();
+    this.#tail.look();
     if (this.#softState.role === 'leader') this.#bearWitness();
     const { clock, policy } = this.#options;
     const now = clock.now();
@@ -718,15 +727,6 @@ export class Replica implements Consensus {
     this.stop(error);
     this.#options.events.failed(error);
   }
-}
-
-/** For how long a restarted run does not vote at all, in ticks. */
-function silentTicksFor(options: ReplicaOptions, electionTimeoutTicksMax: number): number {
-  if (options.epoch === 1) return 0;
-  // An earlier run may have promised a leader to elect nobody else.
-  if (options.policy.leaseReads) return silentTicksOf(electionTimeoutTicksMax);
-  // At most; the silence of Z3 ends it.
-  return electionTimeoutTicksMax;
 }
 
 function asStorageError(error: unknown): QuorateError {

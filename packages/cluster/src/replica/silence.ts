@@ -7,6 +7,7 @@
  */
 import type { Message, NodeId, Raft } from '@quorate/core';
 import type { Clock } from '@quorate/contracts';
+import { silentTicksOf } from './lease.ts';
 
 export type SilenceOptions = {
   readonly nodeId: NodeId;
@@ -17,6 +18,19 @@ export type SilenceOptions = {
   /** It is over: the core may vote from now on, and is to be asked what it wants. */
   readonly ended: () => void;
 };
+
+/** For how long a run does not vote at all, in ticks: not the first run of a replica, which promised nothing. */
+export function silentTicksFor(
+  epoch: number,
+  leaseReads: boolean,
+  electionTimeoutTicksMax: number,
+): number {
+  if (epoch === 1) return 0;
+  // An earlier run may have promised a leader to elect nobody else.
+  if (leaseReads) return silentTicksOf(electionTimeoutTicksMax);
+  // At most; the silence of Z3 ends it.
+  return electionTimeoutTicksMax;
+}
 
 export class Silence {
   readonly #options: SilenceOptions;

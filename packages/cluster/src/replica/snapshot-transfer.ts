@@ -95,12 +95,21 @@ export class SnapshotTransfer {
 
   /** The link to `to` is gone: the stream ends. */
   unlinked(to: NodeId): void {
-    const outgoing = this.#outgoing.get(to);
-    if (outgoing !== undefined) {
-      outgoing.refused = true;
-      outgoing.wake();
-    }
+    this.abandon(to);
     this.#incoming.delete(to);
+  }
+
+  /** Ends the stream to `to`, which is reported as failed. */
+  abandon(to: NodeId): void {
+    const outgoing = this.#outgoing.get(to);
+    if (outgoing === undefined) return;
+    outgoing.refused = true;
+    outgoing.wake();
+  }
+
+  /** Bytes that `to` has of the stream under way; null when there is none. */
+  acknowledgedBytes(to: NodeId): number | null {
+    return this.#outgoing.get(to)?.acknowledged ?? null;
   }
 
   receive(from: NodeId, body: Uint8Array): void {

@@ -8,12 +8,14 @@ import type { LogStorage } from '@quorate/contracts';
 import { isQuorateError } from '@quorate/contracts';
 import type { Policy } from '../state/policy.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
+import type { Tail } from './tail.ts';
 
 export type SnapshotterOptions = {
   readonly raft: Raft;
   readonly storage: LogStorage;
   readonly state: ReplicatedState;
   readonly policy: Policy;
+  readonly tail: Pick<Tail, 'through'>;
   /** Writing failed for good. */
   readonly failed: (error: unknown) => void;
 };
@@ -86,11 +88,11 @@ export class Snapshotter {
     meta: NonNullable<ReturnType<Raft['snapshotMetaAt']>>,
     chunks: Iterable<Uint8Array>,
   ): Promise<void> {
-    const { raft, storage, policy } = this.#options;
+    const { raft, storage, tail } = this.#options;
     await storage.saveSnapshot(meta, chunks);
     // Meanwhile a newer snapshot may have been installed; the core ignores an older one.
     if (this.#stopped) return;
-    const through = Math.max(0, meta.index - policy.trailingEntries);
+    const through = tail.through(meta.index);
     raft.compact(meta, through);
     await storage.compact(through);
   }

@@ -48,6 +48,14 @@ export type Policy = {
   readonly snapshotBytes: number;
   /** Entries kept behind a snapshot for slow followers. Default 5,000. */
   readonly trailingEntries: number;
+  /** … as far as they weigh no more than so many bytes. Default 16 MiB. */
+  readonly trailingBytes: number;
+  /**
+   * Bytes of entries kept beyond that for a follower that is being brought up to date by a snapshot.
+   * Writes slow to the pace of one that votes or is about to; another one starts again later.
+   * Default 64 MiB.
+   */
+  readonly catchUpBytes: number;
   /**
    * Reads that ask for `lease` may be answered by a leader without a round trip (Z23). It costs
    * speed elsewhere: hints that a leader died are not taken, and a member that restarted does not vote
@@ -75,6 +83,8 @@ export const defaultPolicy: Policy = {
   snapshotEntries: 10_000,
   snapshotBytes: 32 * 1024 * 1024,
   trailingEntries: 5_000,
+  trailingBytes: 16 * 1024 * 1024,
+  catchUpBytes: 64 * 1024 * 1024,
   leaseReads: false,
   expect: 1,
 };
@@ -84,6 +94,7 @@ const votings: readonly Voting[] = ['auto', 'anchors', 'everyone'];
 const kinds: Kinds = {
   ...Object.fromEntries(Object.keys(defaultPolicy).map((name) => [name, integer(1)])),
   trailingEntries: integer(0),
+  trailingBytes: integer(0),
   leaseReads: flag,
   voting: word(...votings),
   maxVoters: word(1, 3, 5),
@@ -130,6 +141,9 @@ export const featureLevel = 2;
 /** A policy of level 1 asked for nothing but the founder's own copy. */
 const expectOfLevel1 = 1;
 
+/** What each member does by itself, so that it needs no feature level of its own. */
+const laterNames: ReadonlySet<string> = new Set(['trailingBytes', 'catchUpBytes']);
+
 export function genesisToCbor(genesis: Genesis): CborMap {
   return { ...genesis, policy: { ...genesis.policy } };
 }
@@ -146,7 +160,11 @@ export function genesisFromCbor(map: CborMap): Genesis {
   const wishes: Record<string, number> = {};
   const stored = asMap(map['policy'], 'policy');
   const { leaseReads: _, voting: __, expect: ___, ...numbers } = defaultPolicy;
-  for (const name of Object.keys(numbers)) wishes[name] = asInteger(stored[name], name);
+  for (const name of Object.keys(numbers)) {
+    // Founders of earlier releases did not say; who reads no more than those ignores them.
+    if (stored[name] === undefined && laterNames.has(name)) continue;
+    wishes[name] = asInteger(stored[name], name);
+  }
   wishes['expect'] = level === 1 ? expectOfLevel1 : asInteger(stored['expect'], 'expect');
   const leaseReads = asBoolean(stored['leaseReads'], 'leaseReads');
   return {

@@ -332,6 +332,8 @@ describe('createPolicy()', () => {
       [{ electionTimeoutMsMax: 1_000 }, RangeError],
       [{ snapshotEntries: Number.NaN }, RangeError],
       [{ trailingEntries: -1 }, RangeError],
+      [{ trailingBytes: -1 }, RangeError],
+      [{ catchUpBytes: 0 }, RangeError],
       [{ leaseReads: 'yes' }, TypeError],
       [{ voting: 'nobody' }, TypeError],
     ];
@@ -347,5 +349,16 @@ describe('createPolicy()', () => {
     for (const policy of [createPolicy(), createPolicy({ leaseReads: true, voting: 'everyone' })]) {
       expect(genesisFromCbor(genesisToCbor({ ...genesis, policy })).policy).toEqual(policy);
     }
+  });
+
+  test('Z21 T17 a genesis of a release that knew no bounds in bytes is read with the usual ones', () => {
+    const given = createPolicy({ trailingBytes: 1, catchUpBytes: 2 });
+    const written = genesisToCbor({ ...genesis, policy: given });
+    expect(genesisFromCbor(written).policy).toEqual(given);
+    const { trailingBytes: _, catchUpBytes: __, ...before } = given;
+    const { policy } = genesisFromCbor({ ...written, policy: before });
+    expect(policy).toEqual(createPolicy());
+    const { snapshotBytes: ___, ...short } = given;
+    expect(() => genesisFromCbor({ ...written, policy: short })).toThrow('snapshotBytes');
   });
 });

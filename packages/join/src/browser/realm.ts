@@ -141,5 +141,7 @@ const tabsPolicy: Partial<Policy> = {
   electionTimeoutMsMax: 800,
   // A page reads its log each time it is loaded, and a person waits for it.
   snapshotEntries: 1_000,
+  snapshotBytes: 16 * 1024 * 1024,
   trailingEntries: 500,
+  trailingBytes: 4 * 1024 * 1024,
 };

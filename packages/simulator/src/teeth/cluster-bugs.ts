@@ -365,9 +365,9 @@ export const clusterBugs: readonly Bug[] = [
     suite: 'cluster',
     edits: [
       {
-        file: 'cluster/src/replica/replica.ts',
-        find: 'if (options.epoch === 1) return 0;',
-        replace: 'if (options.epoch > 0) return 0;',
+        file: 'cluster/src/replica/silence.ts',
+        find: 'if (epoch === 1) return 0;',
+        replace: 'if (epoch > 0) return 0;',
       },
       {
         file: 'cluster/src/replica/silence.ts',
