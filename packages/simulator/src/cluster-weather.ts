@@ -89,6 +89,13 @@ export type ClusterWeather = {
 };
 
 export function drawClusterWeather(prng: Prng, members: number | undefined): ClusterWeather {
+  const weather = drawKind(prng, members);
+  const trailingBytes = prng.pick([0, 2_000, 100_000, 16 * 1024 * 1024]);
+  const catchUpBytes = prng.pick([5_000, 50_000, 64 * 1024 * 1024]);
+  return { ...weather, policy: { ...weather.policy, trailingBytes, catchUpBytes } };
+}
+
+function drawKind(prng: Prng, members: number | undefined): ClusterWeather {
   const weather = drawSwarm(prng, members);
   const kind = prng.float();
   if (weather.hostCount >= 3 && kind < 0.06) return withBackups(weather, prng);
