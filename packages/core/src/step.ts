@@ -98,12 +98,13 @@ function admitsLaterTerm(m: Machine, message: Message): boolean {
       if ((m.leaderIsFresh || m.isBound) && !message.transfer) return false;
       return entersTerm(m, message, false);
     default:
-      return entersTerm(m, message, isFromLeader(message));
+      return entersTerm(m, message, isFromLeader(message) && !isOver(m, message));
   }
 }
 
 /** The sender leads the current term. False: it cannot, and is refused. */
 function admitsLeader(m: Machine, message: Message): boolean {
+  if (isOver(m, message)) return false;
   if (m.leader !== null && m.leader !== message.from) {
     // Election safety (figure 3): at most one leader per term (E11). Whoever says otherwise lies.
     const reason = `Cannot follow ${message.from}: ${m.leader} leads term ${m.currentTerm}`;
@@ -120,6 +121,11 @@ function admitsLeader(m: Machine, message: Message): boolean {
   m.electionElapsedTicks = 0;
   m.bind();
   return true;
+}
+
+/** A late word of a neighbour: it is seen not to lead that term, and once over it never does again (Z61). */
+function isOver(m: Machine, { from, term }: Message): boolean {
+  return m.neighbours.leads(from, term) === false;
 }
 
 /** What answers a question, and counts only where one was asked. */
