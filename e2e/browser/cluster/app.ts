@@ -58,6 +58,8 @@ export type Status = {
     readonly clock: string;
     readonly epoch: number;
     readonly commitIndex: number;
+    readonly firstIndex: number;
+    readonly lastIndex: number;
   };
   readonly archived?: { readonly clusterId: string; readonly generation: number };
 };
@@ -89,6 +91,8 @@ export type AppApi = {
   sum(): Promise<number>;
   /** A click that writes and then computes for so long; resolves with how long its write took. */
   clickAndCompute(busyMs: number): Promise<number>;
+  /** Of all records in the databases of this site. */
+  storedBytes(): Promise<number>;
   /** Calls `joinCluster` once more in this page; the same member answers through that handle. */
   joinAgain(): Promise<{ readonly sameMember: boolean; readonly read: unknown }>;
   close(): Promise<void>;
@@ -150,6 +154,7 @@ export function startApp(joinCluster: Join): void {
       await written;
       return now() - fromMs;
     },
+    storedBytes,
     async joinAgain() {
       const again = joinCluster(options);
       await again.kv.put('again', writer);
@@ -270,6 +275,36 @@ class Load {
       return false;
     }
   }
+}
+
+async function storedBytes(): Promise<number> {
+  let bytes = 0;
+  for (const { name = '' } of await indexedDB.databases()) {
+    const database = await answered(indexedDB.open(name));
+    for (const store of database.objectStoreNames) {
+      // One record after another: all at once would weigh as much in this page.
+      const records = (): IDBObjectStore => database.transaction(store).objectStore(store);
+      for (const key of await answered(records().getAllKeys())) {
+        bytes += weigh(await answered(records().get(key)));
+      }
+    }
+    database.close();
+  }
+  return bytes;
+}
+
+function answered<Result>(request: IDBRequest<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error('A request failed'));
+  });
+}
+
+function weigh(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength;
+  if (typeof value !== 'object' || value === null) return 8;
+  return Object.values(value).reduce((sum: number, part) => sum + weigh(part), 0);
 }
 
 /** Of a worker: the timers of hidden pages come once a second, later once a minute. */
