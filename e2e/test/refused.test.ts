@@ -1,9 +1,12 @@
-/** T1 with real processes and directories: a copy of a member's data that is laid over it. */
-import { cp, rm } from 'node:fs/promises';
+/** T1 and T8 with real processes and directories: who says that he is a run of somebody's replica. */
+import { randomBytes } from 'node:crypto';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { quorate } from '../src/command.ts';
-import { demand, entry } from '../src/gateway.ts';
+import { demand, entry, metric } from '../src/gateway.ts';
 import { inWorld } from '../src/world.ts';
 import type { MemberSeat, World } from '../src/world.ts';
 
@@ -113,5 +116,54 @@ it('T29 Z48 a copy started beside its original says which directory, which host,
     await demand(l1.gateway, 'put', { key: 'after', value: 2 });
     expect(await entry(l2.gateway, 'after')).toMatchObject({ value: 2 });
     expect(l1.isRunning).toBe(true);
+  });
+});
+
+/** The replica in a directory gets a key that is not its own: no hash of it is its NodeId. */
+async function exchangeKey(data: string, namespace: string): Promise<void> {
+  const file = join(data, namespace, 'log', 'replica', 'identity');
+  const [line = ''] = (await readFile(file, 'utf8')).split('\n');
+  const identity = JSON.parse(line) as { readonly key: string };
+  expect(identity.key).toMatch(/^[0-9a-f]{64}$/);
+  const forged = JSON.stringify({ ...identity, key: randomBytes(32).toString('hex') });
+  await writeFile(file, `${forged}\n${crc32(forged).toString(16).padStart(8, '0')}\n`);
+}
+
+async function refusedBy(member: MemberSeat): Promise<number> {
+  return (await metric(member.gateway, 'quorate_refused_frames_total')) ?? 0;
+}
+
+it('T8 Z39 a voter’s next run that somebody else signed stops nobody and leaves no refusal', async () => {
+  await inWorld(async (world) => {
+    const { relay, members } = await world.cluster(3);
+    const [l1, l2, l3] = members as Seats;
+    await demand(l1.gateway, 'put', { key: 'before', value: 1 });
+    await l1.daemon.stop();
+    const data = world.path('forged');
+    await cp(dataOf(l1), data, { recursive: true });
+    const liar = await world.member('liar', relay, { data });
+    await exchangeKey(data, liar.namespace);
+    const before = await Promise.all([l2, l3].map(refusedBy));
+    const daemon = liar.launch();
+    await world.until('both voters closed its links', async () => {
+      const now = await Promise.all([l2, l3].map(refusedBy));
+      return now.every((count, at) => count > (before[at] ?? 0));
+    });
+    for (const member of [l2, l3]) {
+      const { members: rows } = await member.status();
+      expect(rows.find(({ nodeId }) => nodeId === l1.nodeId)).toMatchObject({ reachable: false });
+    }
+    // It was no other reason that ended it.
+    expect(daemon.isRunning).toBe(true);
+    await liar.kill();
+    // Started twice: nobody keeps anything against the honest one.
+    for (const key of ['after', 'and again']) {
+      await l1.start();
+      await world.voters(members);
+      await demand(l1.gateway, 'put', { key, value: 2 });
+      for (const member of [l1, l2, l3]) expect((await member.status()).forks).toEqual([]);
+      await l1.daemon.stop();
+    }
+    expect(await entry(l2.gateway, 'and again')).toMatchObject({ value: 2 });
   });
 });
