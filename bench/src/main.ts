@@ -1,7 +1,7 @@
 /**
- * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network] [backup] [bounds]`: medians and ratios, everything
- * by default. `writes`, `etcd`, `times`, `backup` and `bounds` start real processes from the build, `tabs` real browsers,
- * `network` both. Only ratios travel between machines.
+ * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network] [backup] [bounds] [signing]`: medians and ratios,
+ * everything by default. `writes`, `etcd`, `times`, `backup` and `bounds` start real processes from the build, `tabs`
+ * real browsers, `network` both. Only ratios travel between machines.
  */
 import { cpus } from 'node:os';
 import { benchBackup } from './backup.ts';
@@ -9,6 +9,7 @@ import { benchBounds } from './bounds.ts';
 import { benchCore } from './core.ts';
 import { benchEtcd } from './etcd.ts';
 import { benchNetwork } from './network.ts';
+import { benchSigning } from './signing.ts';
 import { benchTabs } from './tabs.ts';
 import { benchTesting } from './testing.ts';
 import { benchTimes } from './times.ts';
@@ -24,6 +25,7 @@ const parts = {
   network: benchNetwork,
   backup: benchBackup,
   bounds: benchBounds,
+  signing: benchSigning,
 } as const;
 
 type Part = keyof typeof parts;
