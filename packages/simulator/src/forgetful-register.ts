@@ -141,10 +141,18 @@ export class ForgetfulRegister {
     this.#world.note('register restored');
   }
 
+  /**
+   * Once a member says so. The register knows it before: a founder whose answer was lost has acknowledged
+   * nothing, and gives way to another claim.
+   */
   async #whenActive(): Promise<RegisterRecord | null> {
+    const { register, network } = this.#world;
     for (;;) {
       if (this.#isOver) return null;
-      if (this.#isNamed() && this.#anybody() !== null) return this.#world.register.record;
+      const { record } = register;
+      const isSaid =
+        record !== null && network.meetingPoint.isAnnounced(namedIn(record.value).clusterId);
+      if (isSaid && this.#isNamed() && this.#anybody() !== null) return record;
       await this.#pause(500);
     }
   }

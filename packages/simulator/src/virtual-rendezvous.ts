@@ -87,6 +87,13 @@ export class VirtualMeetingPoint {
     }
   }
 
+  /** Does anybody who lives say that it is of this cluster, and that it acknowledges? */
+  isAnnounced(clusterId: unknown): boolean {
+    return [...this.#announcements.values()].some(
+      ({ cluster }) => cluster?.clusterId === clusterId,
+    );
+  }
+
   /** Somebody who is none of this world's hosts. */
   pretend(announcement: Announcement | null): void {
     if (announcement === null) this.#announcements.delete(pretender);
