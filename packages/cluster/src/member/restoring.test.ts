@@ -81,6 +81,24 @@ describe('a restored cluster', () => {
     expect(member.status.raft.firstIndex).toBeGreaterThan(1);
   });
 
+  test('T2 Z52 on a machine whose clocks were set back, or began anew, time goes on all the same', async () => {
+    const { backup, world: before } = await lostCluster();
+    await before.clock.advance(60_000);
+    const world = new World({});
+    expect(backup.facts.time).toBeGreaterThan(0);
+    expect(world.clock.now()).toBe(0);
+    expect(world.clock.wallNow()).toBeLessThan(before.clock.wallNow());
+    const member = opened(world, 'r', await restored(world, backup));
+    await world.ready([member]);
+    expect(world.clock.now()).toBeLessThan(backup.facts.time);
+    const { time } = member.status.raft;
+    expect(time).toBeGreaterThanOrEqual(backup.facts.time);
+    await world.clock.advance(50);
+    await world.append(member, 'on');
+    expect(member.status.raft.time).toBeGreaterThan(time);
+    expect(await world.read(member)).toEqual(['saved', 'on']);
+  });
+
   test('T2 Z52 grows: fresh members join it and vote, and hold what it holds', async () => {
     const { world, backup } = await lostCluster();
     const member = opened(world, 'r', await restored(world, backup));
