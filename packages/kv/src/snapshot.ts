@@ -12,7 +12,8 @@ import type { HistoryLimits } from './limits.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { KvRecord } from './record.ts';
 import { readKey, readRecord, writeRecord } from './record.ts';
-import type { StoreCapture, StoreParts } from './store.ts';
+import { sameAsKnown } from './shared-records.ts';
+import type { Share, StoreCapture, StoreParts } from './store.ts';
 
 /** Writes the captured state bit by bit, as the chunks are asked for. */
 export function* writeSnapshot(capture: StoreCapture): IterableIterator<Uint8Array> {
@@ -58,12 +59,14 @@ export function readSnapshot(
   bytes: Uint8Array,
   limits: HistoryLimits,
   known: OrderedMap,
+  share: Share,
 ): StoreParts {
   const reader = new ByteReader(bytes);
   checkFormat(reader);
   const revision = reader.varint();
-  const records = readRecords(reader, revision, known);
-  const history = readHistory(reader, revision, limits, records);
+  const taken: Share = (record) => share(sameAsKnown(record, known.get(record.key)));
+  const records = readRecords(reader, revision, taken);
+  const history = readHistory(reader, revision, limits, records, share);
   reader.end();
   return { revision, records, history };
 }
@@ -81,7 +84,7 @@ function checkFormat(reader: ByteReader): void {
   }
 }
 
-function readRecords(reader: ByteReader, revision: number, known: OrderedMap): OrderedMap {
+function readRecords(reader: ByteReader, revision: number, share: Share): OrderedMap {
   const records = new OrderedMap();
   const count = reader.count(recordBytesMin);
   let before: string | null = null;
@@ -92,7 +95,7 @@ function readRecords(reader: ByteReader, revision: number, known: OrderedMap): O
     }
     if (record.modRevision > revision) throw new DecodeError('record of a later revision');
     before = record.key;
-    records.set(sameAsKnown(record, known.get(record.key)));
+    records.set(share(record));
   }
   return records;
 }
@@ -102,6 +105,7 @@ function readHistory(
   revision: number,
   limits: HistoryLimits,
   records: OrderedMap,
+  share: Share,
 ): History {
   const oldest = reader.varint();
   if (oldest === 0 || oldest > revision + 1) throw new DecodeError('history outside the revisions');
@@ -113,7 +117,7 @@ function readHistory(
     if (count === 0) throw new DecodeError('revision without events');
     const events: HistoryEvent[] = [];
     for (let index = 0; index < count; index += 1) {
-      events.push(readEvent(reader, next, history, records));
+      events.push(readEvent(reader, next, history, records, share));
     }
     history.append(next, events);
   }
@@ -147,10 +151,11 @@ function readEvent(
   revision: number,
   history: History,
   records: OrderedMap,
+  share: Share,
 ): HistoryEvent {
   const key = readKey(reader);
-  const record = readForm(reader, () => records.get(key));
-  const previous = readForm(reader, () => findPast(history, reader.varint(), key));
+  const record = readForm(reader, share, () => records.get(key));
+  const previous = readForm(reader, share, () => findPast(history, reader.varint(), key));
   if (record === null && previous === null) throw new DecodeError('event without a change');
   for (const [side, fits] of [
     [record, record?.modRevision === revision],
@@ -161,14 +166,18 @@ function readEvent(
   return { key, record, previous };
 }
 
-function readForm(reader: ByteReader, shared: () => KvRecord | null | undefined): KvRecord | null {
+function readForm(
+  reader: ByteReader,
+  share: Share,
+  known: () => KvRecord | null | undefined,
+): KvRecord | null {
   switch (reader.byte()) {
     case forms.none:
       return null;
     case forms.whole:
-      return readRecord(reader);
+      return share(readRecord(reader));
     case forms.shared: {
-      const record = shared() ?? null;
+      const record = known() ?? null;
       if (record === null) throw new DecodeError('reference to nothing');
       return record;
     }
@@ -179,14 +188,6 @@ function readForm(reader: ByteReader, shared: () => KvRecord | null | undefined)
 
 function findPast(history: History, revision: number, key: string): KvRecord | null | undefined {
   return history.get(revision)?.events.find((event) => event.key === key)?.record;
-}
-
-function sameAsKnown(record: KvRecord, known: KvRecord | undefined): KvRecord {
-  if (known === undefined || known.modRevision !== record.modRevision) return record;
-  if (known.createRevision !== record.createRevision || known.version !== record.version)
-    return record;
-  if (known.value.length !== record.value.length) return record;
-  return known.value.every((byte, index) => byte === record.value[index]) ? known : record;
 }
 
 const magic = encodeText('QKV1');

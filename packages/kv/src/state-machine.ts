@@ -9,8 +9,10 @@ import { historyLimitsDefault, stateBytesMaxDefault } from './limits.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { CommandResult } from './result.ts';
 import { encodeResult } from './result.ts';
+import { SharedRecords } from './shared-records.ts';
 import { readSnapshot, writeSnapshot } from './snapshot.ts';
 import { Store } from './store.ts';
+import type { Share } from './store.ts';
 
 export type KvStateMachineOptions = {
   /** Limit that the writes of this member are held to (it travels with them). Default 64 MiB. */
@@ -31,6 +33,8 @@ export class KvStateMachine implements StateMachine {
   readonly stateBytesMax: number;
   readonly #historyLimits: HistoryLimits;
   readonly #observers = new Set<StateObserver>();
+  /** Null for one that is alone. */
+  #shared: SharedRecords | null = null;
   #store: Store;
   #flushedRevision = 0;
   #restored = false;
@@ -44,7 +48,19 @@ export class KvStateMachine implements StateMachine {
     checkPositive(this.#historyLimits.bytesMax, 'history.bytesMax');
     const records = new OrderedMap();
     const history = new History(this.#historyLimits);
-    this.#store = new Store({ revision: 0, records, history }, this.#trimming);
+    this.#store = new Store({ revision: 0, records, history }, this.#trimming, this.#share);
+  }
+
+  /** Another one, empty, for a replica in the same process: what both come to hold is there once. */
+  beside(): KvStateMachine {
+    const { stateBytesMax } = this;
+    const other = new KvStateMachine({ stateBytesMax, history: this.#historyLimits });
+    if (this.#shared === null) {
+      this.#shared = new SharedRecords();
+      for (const record of this.#store.records.all()) this.#shared.take(record);
+    }
+    other.#shared = this.#shared;
+    return other;
   }
 
   /** The present state, for reading. Another object after a restore. */
@@ -81,9 +97,9 @@ export class KvStateMachine implements StateMachine {
   }
 
   decode(bytes: Uint8Array): () => void {
-    const parts = readSnapshot(bytes, this.#historyLimits, this.#store.records);
+    const parts = readSnapshot(bytes, this.#historyLimits, this.#store.records, this.#share);
     return () => {
-      this.#store = new Store(parts, this.#trimming);
+      this.#store = new Store(parts, this.#trimming, this.#share);
       this.#restored = true;
       this.#loaded = true;
     };
@@ -111,6 +127,8 @@ export class KvStateMachine implements StateMachine {
       this.#observers.delete(observer);
     };
   }
+
+  readonly #share: Share = (record) => this.#shared?.take(record) ?? record;
 
   readonly #trimming = (): void => {
     // What is forgotten may not have been seen by anyone: a long run of commands has one flush.

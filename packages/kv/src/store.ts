@@ -21,6 +21,9 @@ export type StoreParts = {
   readonly history: History;
 };
 
+/** What takes the place of a record that was made: itself, or an equal one that is held already. */
+export type Share = (record: KvRecord) => KvRecord;
+
 /** The whole state at one revision, unmoved by later writes. */
 export type StoreCapture = {
   readonly revision: number;
@@ -32,15 +35,17 @@ export class Store {
   readonly #records: OrderedMap;
   readonly #history: History;
   readonly #trimming: () => void;
+  readonly #share: Share;
   #revision: number;
   #costBytes = 0;
 
   /** `trimming` is called before history is forgotten, while it can still be read. */
-  constructor(parts: StoreParts, trimming: () => void) {
+  constructor(parts: StoreParts, trimming: () => void, share: Share) {
     this.#records = parts.records;
     this.#history = parts.history;
     this.#revision = parts.revision;
     this.#trimming = trimming;
+    this.#share = share;
     for (const record of parts.records.all()) this.#costBytes += record.costBytes;
   }
 
@@ -120,7 +125,8 @@ export class Store {
       case 'put': {
         const previous = this.#records.get(operation.key) ?? null;
         // A copy: the command's buffer belongs to the log.
-        const record = written(operation.key, operation.value.slice(), revision, previous);
+        const own = written(operation.key, operation.value.slice(), revision, previous);
+        const record = this.#share(own);
         events.push({ key: operation.key, record, previous });
         return { type: 'put', previous: operation.previous ? previous : undefined };
       }

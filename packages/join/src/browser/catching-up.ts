@@ -4,15 +4,16 @@
  * works beside what the page shows, so that no number on it ever jumps back.
  */
 import type { ApplyContext, StateMachine } from '@quorate/contracts';
-import { KvStateMachine } from '@quorate/kv';
+import type { KvStateMachine } from '@quorate/kv';
 
 export class CatchingUp implements StateMachine {
   readonly #shown: KvStateMachine;
   /** Null once it caught up. */
-  #behind: KvStateMachine | null = new KvStateMachine();
+  #behind: KvStateMachine | null;
 
   constructor(shown: KvStateMachine) {
     this.#shown = shown;
+    this.#behind = shown.beside();
   }
 
   apply(command: Uint8Array, context: ApplyContext): Uint8Array {

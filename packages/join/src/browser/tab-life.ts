@@ -13,7 +13,6 @@ import type { LogStorage, QuorateError, StateMachine, Transport } from '@quorate
 import type { SignedRuns } from '@quorate/cluster/signed';
 import type { ClusterStatus, MemberNetwork, MemberOptions } from '@quorate/cluster';
 import { MemoryDisk, MemoryStorage } from '@quorate/contracts/memory';
-import { KvStateMachine } from '@quorate/kv';
 import { holdsLog, IndexedDbStorage } from '@quorate/storage-indexeddb';
 import { failureDomain } from '../domain.ts';
 import type { JoinOptions } from '../options.ts';
@@ -26,6 +25,8 @@ export type TabLifeOptions = {
   readonly join: JoinOptions & { readonly label: string };
   /** The page's own state, empty as yet. */
   readonly stateMachine: StateMachine;
+  /** An empty one, for a replica beside that. */
+  readonly another: () => StateMachine;
   readonly realm: Realm;
   readonly environment: Environment;
   readonly changed: () => void;
@@ -171,7 +172,7 @@ export class TabLife {
     const { label } = this.#options.join;
     const member = this.#member(
       `${label.slice(0, 60)} (${slot + 1})`,
-      new KvStateMachine(),
+      this.#options.another(),
       (count) => this.#store(slot, indexedDB, count),
     );
     this.#others.set(slot, member);

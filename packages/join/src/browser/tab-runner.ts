@@ -197,6 +197,7 @@ export class TabRunner implements Runner {
     const life = new TabLife({
       join: this.#options,
       stateMachine,
+      another: () => this.#machine.beside(),
       environment: this.#environment,
       realm: this.#realm,
       changed: () => {
