@@ -33,7 +33,11 @@ export class Impostors {
   readonly #world: ImpostorsWorld;
   readonly #prng: Prng;
   readonly #ghosts = new Set<Ghost>();
-  #copy: { readonly clock: ProcessClock; readonly disk: VirtualDisk } | null = null;
+  #copy: {
+    readonly clock: ProcessClock;
+    readonly disk: VirtualDisk;
+    readonly member: Member;
+  } | null = null;
   #ghostCount = 0;
   #over = false;
 
@@ -115,7 +119,7 @@ export class Impostors {
     const disk = new VirtualDisk({ clock: worldClock, prng: this.#prng.fork('copy'), conditions });
     disk.putBack(platter);
     const member = this.#world.stranger(copyId, disk, clock, new KvStateMachine());
-    this.#copy = { clock, disk };
+    this.#copy = { clock, disk, member };
     this.#world.note(`copy of ${original.id}`);
     member.subscribe(() => {
       const { leader } = member.status.raft;
@@ -137,8 +141,13 @@ export class Impostors {
     return copy.disk.copy();
   }
 
+  /** Somebody who restarted now might meet the copy without the original, and could not tell. */
+  #isCopyUntold(): boolean {
+    return this.#copy !== null && this.#copy.member.status.phase !== 'stopped';
+  }
+
   #restart(host: SimHost, pauseMs: number): void {
-    if (host.process?.closing !== false) return;
+    if (host.process?.closing !== false || this.#isCopyUntold()) return;
     host.crash();
     this.#later(pauseMs, () => this.#world.start(host));
   }
