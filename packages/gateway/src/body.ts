@@ -5,46 +5,46 @@
  */
 import { QuorateError } from '@quorate/contracts';
 import type { IncomingMessage } from 'node:http';
-import { badRequest, overloaded } from './problem.ts';
+import { badRequest } from './problem.ts';
+import { RequestRoom } from './request-room.ts';
 import { parseJson } from './strict-json.ts';
 
 export class BodyReader {
   readonly #bytesMax: number;
-  readonly #totalBytesMax: number;
-  #heldBytes = 0;
+  readonly room: RequestRoom;
 
-  constructor(bytesMax: number, totalBytesMax: number) {
+  constructor(bytesMax: number, totalBytesMax: number, waitMs: number) {
     this.#bytesMax = bytesMax;
-    this.#totalBytesMax = totalBytesMax;
-  }
-
-  /** Of all requests whose calls are under way. */
-  get heldBytes(): number {
-    return this.#heldBytes;
+    this.room = new RequestRoom(totalBytesMax, waitMs);
   }
 
   /**
    * Hands the body as JSON, an empty one as `{}`, to `carryOut`, and counts its bytes until that is done.
    * Errors: `LIMIT_EXCEEDED` (as soon as the length is announced or passed), `OVERLOADED` where other
-   * requests fill the memory, `BAD_REQUEST`, and what `carryOut` rejects with.
+   * requests fill the memory for long, `ABORTED` where the caller does not wait for that, `BAD_REQUEST`,
+   * and what `carryOut` rejects with.
    */
-  async use<T>(request: IncomingMessage, carryOut: (json: unknown) => Promise<T>): Promise<T> {
-    const held = { bytes: 0 };
-    try {
-      return await carryOut(jsonOf(await this.#bytes(request, held)));
-    } finally {
-      this.#heldBytes -= held.bytes;
-    }
-  }
-
-  async #bytes(request: IncomingMessage, held: { bytes: number }): Promise<Buffer> {
+  async use<T>(
+    request: IncomingMessage,
+    gone: AbortSignal,
+    carryOut: (json: unknown) => Promise<T>,
+  ): Promise<T> {
     if (request.headers['content-encoding'] !== undefined) {
       throw badRequest('Cannot read a compressed body: wanted it as it is');
     }
     const announced = Number(request.headers['content-length'] ?? 0);
     this.#check(announced);
-    // What is announced counts at once: bodies that cannot all be held are refused before they come.
-    this.#hold(announced, held);
+    // What is announced counts at once: nothing is read of bodies that cannot all be held.
+    await this.room.enter(announced, gone);
+    const held = { bytes: announced };
+    try {
+      return await carryOut(jsonOf(await this.#bytes(request, held)));
+    } finally {
+      this.room.leave(held.bytes);
+    }
+  }
+
+  async #bytes(request: IncomingMessage, held: { bytes: number }): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let length = 0;
     // A refused body must not take the connection along: the refusal still has to leave.
@@ -52,22 +52,13 @@ export class BodyReader {
     for await (const chunk of pieces) {
       length += chunk.length;
       this.#check(length);
-      if (length > held.bytes) this.#hold(length - held.bytes, held);
+      if (length > held.bytes) {
+        this.room.add(length - held.bytes);
+        held.bytes = length;
+      }
       chunks.push(chunk);
     }
     return Buffer.concat(chunks, length);
-  }
-
-  #hold(bytes: number, held: { bytes: number }): void {
-    // A lone request is taken whatever its size, which has a limit of its own.
-    if (this.#heldBytes > held.bytes && this.#heldBytes + bytes > this.#totalBytesMax) {
-      throw overloaded(
-        'requestBytesMax',
-        `Cannot take ${bytes} bytes more: requests of ${this.#heldBytes} bytes are under way, wanted at most ${this.#totalBytesMax}`,
-      );
-    }
-    this.#heldBytes += bytes;
-    held.bytes += bytes;
   }
 
   #check(length: number): void {

@@ -53,9 +53,12 @@ export type GatewayOptions = {
   readonly bodyBytesMax?: number;
   /**
    * Bytes of the bodies of all requests under way, from their announcement until each call in them is
-   * done; further ones are `OVERLOADED`. Default 16 MiB.
+   * done. Further ones wait, and are not read meanwhile; four times as much may wait, what is beyond
+   * that is `OVERLOADED`. Default 8 MiB.
    */
   readonly requestBytesMax?: number;
+  /** How long a body waits for room before it is `OVERLOADED`, default 5,000. */
+  readonly requestWaitMs?: number;
   /**
    * Bytes of all answers that wait to be taken by their readers; further reads are `OVERLOADED`. Default
    * 32 MiB.
@@ -123,6 +126,7 @@ const kinds: Kinds = {
   cors: list(text),
   bodyBytesMax: integer(1),
   requestBytesMax: integer(1),
+  requestWaitMs: milliseconds,
   answerBytesMax: integer(1),
   connectionAnswerBytesMax: integer(1),
   callsInFlightMax: integer(1),
@@ -154,11 +158,11 @@ class HttpGateway implements Gateway {
   #closed: Promise<void> | undefined;
 
   constructor(target: GatewayTarget, access: Access, options: GatewayOptions) {
-    const { bodyBytesMax = 2 * mebibyte, requestBytesMax = 16 * mebibyte } = options;
+    const { bodyBytesMax = 2 * mebibyte, requestBytesMax = 8 * mebibyte } = options;
     const { answerBytesMax = 32 * mebibyte, connectionAnswerBytesMax = 8 * mebibyte } = options;
     this.#target = target;
     this.#access = access;
-    this.#bodies = new BodyReader(bodyBytesMax, requestBytesMax);
+    this.#bodies = new BodyReader(bodyBytesMax, requestBytesMax, options.requestWaitMs ?? 5_000);
     this.#answers = new AnswerRoom({ answerBytesMax, connectionAnswerBytesMax });
     this.#watchRoom = new WatchRoom(options.watchBytesMax ?? 16 * mebibyte);
     this.#callsInFlightMax = options.callsInFlightMax ?? 4096;
@@ -275,7 +279,7 @@ class HttpGateway implements Gateway {
     }
     const name = /^\/v1\/([a-zA-Z]+)$/.exec(url.pathname)?.[1];
     if (name === 'calls' && method === 'POST') {
-      return this.#bodies.use(request, (json) => this.#many(json, response, gone));
+      return this.#bodies.use(request, gone, (json) => this.#many(json, response, gone));
     }
     if (name !== undefined && isCallName(name)) {
       const isState = name === 'status' || name === 'members';
@@ -286,7 +290,7 @@ class HttpGateway implements Gateway {
         await sendAnswer(response, answer, gone);
       };
       if (method === 'GET' && isState) return single({});
-      if (method === 'POST') return this.#bodies.use(request, single);
+      if (method === 'POST') return this.#bodies.use(request, gone, single);
     }
     const error = badRequest(`Nothing answers ${method} ${url.pathname.slice(0, 100)} here`);
     this.#refuse(response, { ...problemOf(error), status: 404 });
@@ -416,7 +420,8 @@ class HttpGateway implements Gateway {
       calls: this.#calls,
       callsInFlight: this.#callsInFlight,
       watches: this.#watches,
-      requestBytes: this.#bodies.heldBytes,
+      requestBytes: this.#bodies.room.heldBytes,
+      waitingRequestBytes: this.#bodies.room.waitingBytes,
       answerBytes: this.#answers.heldBytes,
       watchBytes: this.#watchRoom.heldBytes,
     });

@@ -11,6 +11,8 @@ export type GatewayCounters = {
   readonly watches: number;
   /** Bodies of requests under way. */
   readonly requestBytes: number;
+  /** Bodies of requests that wait for room. */
+  readonly waitingRequestBytes: number;
   /** Answers that wait to be taken. */
   readonly answerBytes: number;
   /** Events that watches have not taken yet. */
@@ -74,6 +76,11 @@ export function memberMetrics(status: ClusterStatus, gateway: GatewayCounters): 
   );
   gauge('gateway_calls_in_flight', 'Calls the gateway works on.', gateway.callsInFlight);
   gauge('gateway_request_bytes', 'Bodies of requests under way.', gateway.requestBytes);
+  gauge(
+    'gateway_waiting_request_bytes',
+    'Bodies of requests that wait for room.',
+    gateway.waitingRequestBytes,
+  );
   gauge('gateway_answer_bytes', 'Answers that wait to be taken.', gateway.answerBytes);
   gauge('gateway_watch_bytes', 'Events that watches have not taken.', gateway.watchBytes);
   gauge('gateway_watches', 'Open watches of the gateway.', gateway.watches);

@@ -1,6 +1,7 @@
 /** What a gateway holds at a time, and what it says where that is too much. */
 import { connectClient } from '@quorate/client';
 import { request } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -166,26 +167,43 @@ describe('watches', () => {
 });
 
 describe('requests', () => {
-  test('T16 bodies of all requests under way have a limit, and OVERLOADED names it', async () => {
-    await start({ requestBytesMax: 1_000_000 });
+  /** Announces so many bytes and sends one of them. */
+  function announce(bytes: number): ClientRequest {
     const url = new URL(gateway!.url);
-    // Announced, and not here yet: it counts.
     const slow = request({
       ...{ host: url.hostname, port: url.port, path: '/v1/put', method: 'POST' },
-      headers: { 'content-length': 900_000 },
+      headers: { 'content-length': bytes },
     });
     slow.on('error', () => {});
     slow.write('{');
-    while ((await metric('gateway_request_bytes')) !== 900_000) {
-      await pause();
-    }
+    return slow;
+  }
+
+  test('T16 bodies that find no room wait, unread, for those under way; small ones pass by', async () => {
+    await start({ requestBytesMax: 1_000_000, requestWaitMs: 60_000 });
+    // Announced, and not here yet: it counts.
+    const slow = announce(900_000);
+    while ((await metric('gateway_request_bytes')) !== 900_000) await pause();
+    const large = call('put', { key: 'a', value: 'x'.repeat(200_000) });
+    while ((await metric('gateway_waiting_request_bytes')) < 200_000) await pause();
+    expect((await call('put', { key: 'b', value: 'small' })).status).toBe(200);
+    expect(await metric('gateway_request_bytes')).toBe(900_000);
+    slow.destroy();
+    expect((await large).status).toBe(200);
+    expect(await settled(() => metric('gateway_request_bytes'))).toBe(0);
+    expect(await metric('gateway_waiting_request_bytes')).toBe(0);
+  });
+
+  test('T16 beyond four times the room they are OVERLOADED, which names the limit', async () => {
+    await start({ requestBytesMax: 1_000_000, requestWaitMs: 60_000 });
+    const slow = Array.from({ length: 6 }, () => announce(800_000));
+    while ((await metric('gateway_waiting_request_bytes')) !== 4_000_000) await pause();
     const { status, json } = await call('put', { key: 'a', value: 'x'.repeat(200_000) });
     expect(status).toBe(429);
     expect(json.error).toMatchObject({ outcome: 'not-applied', code: 'OVERLOADED' });
     expect(json.error.details).toEqual({ limit: 'requestBytesMax' });
-    expect((await call('put', { key: 'a', value: 'small' })).status).toBe(200);
-    slow.destroy();
+    for (const one of slow) one.destroy();
+    expect(await settled(() => metric('gateway_waiting_request_bytes'))).toBe(0);
     expect(await settled(() => metric('gateway_request_bytes'))).toBe(0);
-    expect((await call('put', { key: 'a', value: 'x'.repeat(200_000) })).status).toBe(200);
   });
 });
