@@ -12,7 +12,7 @@ const quick = { heartbeatMs: 50, electionTimeoutMsMin: 400, electionTimeoutMsMax
 async function withPage(
   page: readonly string[],
   policy: object = quick,
-): Promise<{ world: World; members: Member[] }> {
+): Promise<{ world: World; members: Member[]; neighbours: Neighbours }> {
   const world = new World(policy);
   const neighbours = new Neighbours();
   const members = three.map((name) =>
@@ -25,7 +25,7 @@ async function withPage(
   }
   await world.until(() => members.every((member) => voters(member).length === 3));
   await world.append(members[0] as Member, 'before');
-  return { world, members };
+  return { world, members, neighbours };
 }
 
 /** All of them stand still together, as long as that. */
@@ -159,11 +159,21 @@ describe('T11 Z44 one’s own lateness is nobody’s death', () => {
 
 describe('Z61 neighbours in one page, story 15', () => {
   test('Z61 the leader hears nobody and steps down: its neighbour elects with the third tab', async () => {
-    const { world, members } = await withPage(['a', 'b']);
+    const { world, members, neighbours } = await withPage(['a', 'b']);
     const [a, b, c] = members as [Member, Member, Member];
     expect(world.leader(members)).toBe(a);
+    // In the very step, in a status that nothing else made look again.
+    const tell = neighbours.tell.bind(neighbours);
+    const said: (string | null)[] = [];
+    neighbours.tell = (one) => {
+      expect(b.status.raft.leader).toBe(a.status.nodeId);
+      tell(one);
+      said.push(b.status.raft.leader);
+      neighbours.tell = tell;
+    };
     world.part([a], [b, c]);
     await world.until(() => [b, c].some(({ status }) => status.raft.role === 'leader'), 5_000);
+    expect(said).toEqual([null]);
     await world.append(c, 'after');
     world.part([a], [b, c], 'heal');
     expect(await world.read(a)).toContain('after');

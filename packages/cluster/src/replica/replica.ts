@@ -170,7 +170,10 @@ export class Replica implements Consensus {
       cluster: options.cluster,
       raft: this.#raft,
       neighbours: options.neighbours,
-      learnt: schedule,
+      learnt: () => {
+        schedule();
+        options.events.progressed();
+      },
     });
     this.#forwarding = new Forwarding({
       nodeId,
@@ -623,9 +626,7 @@ export class Replica implements Consensus {
   #onSoftState(next: SoftState): void {
     const before = this.#softState;
     this.#softState = next;
-    if (next.role === 'leader' && before.role !== 'leader') {
-      this.#time.lead();
-    }
+    if (next.role === 'leader' && before.role !== 'leader') this.#time.lead();
     if ((next.role === 'leader') !== (before.role === 'leader')) {
       this.#activation.leadershipChanged();
       this.#autopilot.leadershipChanged(next.role === 'leader');
@@ -684,8 +685,8 @@ export class Replica implements Consensus {
 
   #durableCopies(): number {
     const { progress, commitIndex, durableIndex } = this.#raft.status();
-    const held = progress.filter(({ matchIndex }) => matchIndex >= commitIndex);
-    const holders = held.map(({ peer }) => peer);
+    const holders: NodeId[] = [];
+    for (const one of progress) if (one.matchIndex >= commitIndex) holders.push(one.peer);
     if (durableIndex >= commitIndex) holders.push(this.nodeId);
     return new Set(holders.filter((id) => this.#state.members.get(id)?.durable === true)).size;
   }
