@@ -3,7 +3,9 @@
  * a namespace find each other, and, in a directory made with `init`, keeps the register.
  */
 import '../node/polyfills.ts';
+import type { CircuitRelayService } from '@libp2p/circuit-relay-v2';
 import { identify } from '@libp2p/identify';
+import type { Identify } from '@libp2p/identify';
 import { QuorateError, assert, systemClock } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import { address, relayAddress } from '@quorate/contracts/addresses';
@@ -46,6 +48,7 @@ import { MeetingPoint } from './meeting-point.ts';
 import { refuseSecondGroup } from './other-relays.ts';
 import { RegisterStore } from './register-store.ts';
 import { ServedTopics, topic } from './served-topics.ts';
+import { Reservations } from './reservations.ts';
 import { RelaySession } from './session.ts';
 
 export type RelayOptions = ListeningOptions & {
@@ -120,7 +123,8 @@ export const revertedMessage: string =
 const forgetMs = 10_000;
 /** Longer than members take to come back (RelayClient's attempts), and to be announced. */
 const firstClaimsWaitMs = 7_000;
-const reservationsMax = 1_024;
+/** As many as there are connections: those are bounded by address. */
+const reservationsMax = 4_096;
 const streamsPerConnectionMax = 4;
 const circuitStreamsMax = 1_024;
 
@@ -169,6 +173,8 @@ const kinds: Kinds = {
   clock: object,
 };
 
+type RelayServices = { readonly identify: Identify; readonly relay: CircuitRelayService };
+
 class RunningRelay implements Relay {
   readonly group: string | null;
   readonly #options: RelayOptions;
@@ -183,7 +189,8 @@ class RunningRelay implements Relay {
   #proof: GroupProof | null = null;
   #lost: string | null;
   #heldMs = 0;
-  #node: Libp2p | null = null;
+  #node: Libp2p<RelayServices> | null = null;
+  #reservations: Reservations | null = null;
   #cancelForgetting: () => void = () => {};
   #closed: Promise<void> | null = null;
 
@@ -332,6 +339,7 @@ class RunningRelay implements Relay {
       );
     }
     this.#keepForgetting(this.#node);
+    this.#keepReservations(this.#node);
     await this.#startProving(this.#node.peerId.toString());
     await this.#node.handle(
       relayProtocol,
@@ -382,6 +390,21 @@ class RunningRelay implements Relay {
     this.#options.onEvent?.({ type: 'reverted', message: revertedMessage });
   }
 
+  #keepReservations(node: Libp2p<RelayServices>): void {
+    this.#reservations = new Reservations({
+      node,
+      service: node.services.relay,
+      clock: this.#clock,
+      heardAt: () => {
+        const heard = new Map<string, number>();
+        for (const { host, heardAt } of this.#sessions) {
+          heard.set(host, Math.max(heardAt, heard.get(host) ?? 0));
+        }
+        return heard;
+      },
+    });
+  }
+
   #keepForgetting(node: Libp2p): void {
     void forgetAbsentPeers(node);
     this.#cancelForgetting = this.#clock.setTimeout(() => this.#keepForgetting(node), forgetMs);
@@ -394,6 +417,11 @@ class RunningRelay implements Relay {
     const isLost = this.lost === null ? 0 : 1;
     return [
       gauge('relay_sessions', 'Hosts that talk to this relay.', this.#sessions.size),
+      gauge(
+        'relay_reservations',
+        'Hosts that can be reached through this relay.',
+        this.#reservations?.count ?? 0,
+      ),
       gauge('relay_decides', '1 if this relay keeps a register.', this.#store === null ? 0 : 1),
       gauge('relay_register_lost', '1 if its register is lost.', isLost),
       gauge(
@@ -424,6 +452,7 @@ class RunningRelay implements Relay {
     this.#meetingPoint.close();
     this.#proof?.stop();
     this.#cancelForgetting();
+    this.#reservations?.close();
     for (const session of [...this.#sessions]) session.close();
     await this.#store?.settle();
     await this.#node?.stop();

@@ -44,6 +44,8 @@ export class RelaySession implements Watcher {
   #allowance = requestsBurst;
   #allowanceMs: number;
   #pending = 0;
+  /** When it last asked for anything. */
+  heardAt: number;
   #over = false;
   /** That the host was told last. */
   #certificate: Uint8Array | null;
@@ -52,6 +54,7 @@ export class RelaySession implements Watcher {
     this.#options = options;
     this.#certificate = options.greeting.certificate;
     this.#allowanceMs = options.clock.now();
+    this.heardAt = this.#allowanceMs;
     this.#stream = new FramedStream({
       stream: options.stream,
       prefixBytes: 0,
@@ -90,7 +93,12 @@ export class RelaySession implements Watcher {
     this.#options.onEnd();
   }
 
+  get host(): string {
+    return this.#options.host;
+  }
+
   #take(frame: Uint8Array): void {
+    this.heardAt = this.#options.clock.now();
     let request: Request;
     try {
       request = decodeRequest(frame);

@@ -1,0 +1,92 @@
+import { systemClock } from '@quorate/contracts';
+import type { Clock } from '@quorate/contracts';
+import { expect, test } from 'vitest';
+import { Reservations, silentMs } from './reservations.ts';
+
+/** Time that is set by hand, and one timer. */
+class HandClock implements Clock {
+  nowMs = 0;
+  timer: () => void = () => {};
+  now = (): number => this.nowMs;
+  defer = systemClock.defer.bind(systemClock);
+  setTimeout = (run: () => void): (() => void) => {
+    this.timer = run;
+    return () => (this.timer = () => {});
+  };
+}
+
+type OnGone = (event: { detail: string }) => void;
+
+/** Hosts that have a place, as a node and its circuit server tell of them. */
+class Bench {
+  readonly clock: HandClock = new HandClock();
+  readonly places: Map<string, unknown> = new Map();
+  readonly heard: Map<string, number> = new Map();
+  readonly aborted: string[] = [];
+  readonly reservations: Reservations;
+  #onGone: OnGone = () => {};
+
+  constructor() {
+    const node = {
+      addEventListener: (_: string, listener: OnGone) => (this.#onGone = listener),
+      removeEventListener: () => (this.#onGone = () => {}),
+      getConnections: (peer: string) => [{ abort: () => this.aborted.push(peer) }],
+    };
+    this.reservations = new Reservations({
+      node,
+      service: { reservations: this.places },
+      clock: this.clock,
+      heardAt: () => this.heard,
+    } as unknown as ConstructorParameters<typeof Reservations>[0]);
+  }
+
+  gone(host: string): void {
+    this.#onGone({ detail: host });
+  }
+
+  pass(ms: number): void {
+    this.clock.nowMs += ms;
+    this.clock.timer();
+  }
+}
+
+test('T23 a place is given back when its host has no connection any more', () => {
+  const bench = new Bench();
+  bench.places.set('a', {}).set('b', {});
+  bench.gone('a');
+  expect([...bench.places.keys()]).toEqual(['b']);
+  expect(bench.reservations.count).toBe(1);
+});
+
+test('T23 whoever is not heard for minutes is gone: his place is given back, his connection closed', () => {
+  const bench = new Bench();
+  for (const host of ['speaks', 'spoke', 'mute']) bench.places.set(host, {});
+  bench.heard.set('spoke', 0).set('speaks', 0);
+  bench.pass(1_000);
+  bench.heard.set('speaks', silentMs);
+  bench.pass(silentMs - 1_000);
+  expect(bench.aborted).toEqual([]);
+  bench.pass(1);
+  expect([[...bench.places.keys()], bench.aborted]).toEqual([['speaks', 'mute'], ['spoke']]);
+  bench.pass(1_000);
+  expect([[...bench.places.keys()], bench.aborted]).toEqual([['speaks'], ['spoke', 'mute']]);
+});
+
+test('T23 a host that comes back is counted from then on', () => {
+  const bench = new Bench();
+  bench.places.set('mute', {});
+  bench.pass(silentMs);
+  bench.gone('mute');
+  bench.places.set('mute', {});
+  bench.pass(silentMs);
+  expect(bench.aborted).toEqual([]);
+});
+
+test('T23 closed, it looks at nobody', () => {
+  const bench = new Bench();
+  bench.places.set('a', {});
+  bench.reservations.close();
+  bench.gone('a');
+  bench.pass(10 * silentMs);
+  expect([[...bench.places.keys()], bench.aborted]).toEqual([['a'], []]);
+});
