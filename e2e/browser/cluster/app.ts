@@ -7,6 +7,7 @@ import type { AppEvent, Found } from '../../src/tab-history.ts';
 
 /** What it uses of `quorate`, which the bundle brings. */
 type Handle = {
+  readonly peerId: string | null;
   readonly status: Status;
   readonly kv: {
     readonly revision: number;
@@ -69,6 +70,8 @@ export type AppApi = {
   readonly writer: string;
   readonly log: readonly AppEvent[];
   status(): Status;
+  /** Of the host over which it meets others; null without relays. */
+  peerId(): string | null;
   explain(): string;
   /** Leaves one mark and counts it, in one transaction; false where that failed. */
   mark(): Promise<boolean>;
@@ -134,6 +137,7 @@ export function startApp(joinCluster: Join): void {
     writer,
     log,
     status: () => cluster.status,
+    peerId: () => cluster.peerId,
     explain: () => cluster.explain(),
     mark: () => load.mark(),
     writing: (pauseMs) => load.repeat(pauseMs, () => load.mark()),

@@ -47,6 +47,10 @@ export class Tab {
     return this.page.evaluate(() => globalThis.app.status());
   }
 
+  peerId(): Promise<string | null> {
+    return this.page.evaluate(() => globalThis.app.peerId());
+  }
+
   /** Resolves once writes are taken. */
   async untilReady(): Promise<void> {
     await expect

@@ -3,3 +3,4 @@ export { IndexedDbStorage } from './indexeddb-storage.ts';
 export type { IndexedDbStorageOptions } from './indexeddb-storage.ts';
 export { IndexedDbRegister } from './indexeddb-register.ts';
 export type { IndexedDbRegisterOptions, TurnLocks } from './indexeddb-register.ts';
+export { takeLock } from './web-lock.ts';
