@@ -31,6 +31,7 @@ export class Cells {
   readonly #histories = new Map<string, Told[]>();
   #nextValue = 1;
   #stopped = false;
+  #isResting = false;
   readonly counts: Record<string, number> = {};
 
   constructor(options: CellsOptions) {
@@ -45,6 +46,11 @@ export class Cells {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Nobody calls until it is off again. */
+  rest(isOn: boolean): void {
+    this.#isResting = isOn;
   }
 
   /** Throws for a history that no order of its calls explains. */
@@ -65,7 +71,7 @@ export class Cells {
     while (!this.#stopped) {
       await wait(clock, prng.between(0.2, 1.8) * thinkMs);
       const process = anyProcess();
-      if (process === undefined || this.#stopped) continue;
+      if (process === undefined || this.#stopped || this.#isResting) continue;
       const key = this.#anyKey(prng);
       // Several calls at one member, and then at another.
       for (let calls = 1 + prng.int(3); calls > 0 && !process.closing; calls--) {

@@ -55,6 +55,8 @@ export type ClusterWeather = {
   readonly rollsBack: boolean;
   /** What is restored is the whole machine: its process goes on as the run that it was (Z72). */
   readonly reverts: boolean;
+  /** Clients rest around it: it lacks nothing but the last run (Z1). */
+  readonly backupAtRest: boolean;
   /** Those who know what the backup lacks restart, one at a time, before it is tried again. */
   readonly witnessesRestart: boolean;
   /** A disk is copied, and opened beside the original (Z48). */
@@ -106,6 +108,7 @@ function drawKind(prng: Prng, members: number | undefined): ClusterWeather {
   if (kind < 0.4) return { ...withOtherSecrets(weather, prng), strangerComes: true };
   if (weather.hostCount >= 2 && kind < 0.5) return withExpectedCopies(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.6) return withForgetfulRegister(weather, prng);
+  if (weather.hostCount >= 3 && kind >= 0.86 && kind < 0.9) return withBackupAtRest(weather, prng);
   if (kind >= 0.9) return prng.chance(0.5) ? withLonePage(weather, prng) : withPage(weather, prng);
   // A lease rests on everybody's honesty: whoever may say that a leader handed over ends it.
   if (kind >= 0.75 || weather.policy.leaseReads === true) return withOtherSecrets(weather, prng);
@@ -147,11 +150,28 @@ function withBackups(weather: ClusterWeather, prng: Prng): ClusterWeather {
     policy: { ...weather.policy, maxVoters: weather.hostCount < 5 ? 3 : 5 },
     rollsBack: true,
     liarComes: prng.chance(0.3),
-    visitorCount: prng.chance(0.3) ? 300 : 0,
+    visitorCount: prng.chance(0.6) ? 300 : 0,
     cutEveryMs: 0,
   };
   const drawn = prng.chance(0.5) ? { ...backups, ...promptDisks, witnessesRestart: true } : backups;
   return withKeys(drawn, prng);
+}
+
+/**
+ * Of a backup that lacks nothing, put back beside those who met the run after it, only that run tells:
+ * its number is there twice (Z1).
+ */
+function withBackupAtRest(weather: ClusterWeather, prng: Prng): ClusterWeather {
+  return {
+    ...withBackups(weather, prng),
+    ...promptDisks,
+    stormMs: Math.max(weather.stormMs, 30_000),
+    transferEveryMs: 0,
+    freezeEveryMs: 0,
+    liarComes: false,
+    visitorCount: 0,
+    backupAtRest: true,
+  };
 }
 
 /** Whose word ends whom is another question where runs are signed. */
@@ -376,6 +396,7 @@ function drawSwarm(prng: Prng, members: number | undefined): ClusterWeather {
     diskCorruptEveryMs: prng.chance(0.1) ? prng.between(8_000, 20_000) : 0,
     rollsBack: false,
     reverts: false,
+    backupAtRest: false,
     witnessesRestart: false,
     clones: false,
     hasKeys: false,

@@ -399,6 +399,12 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
     });
   }
 
+  rest(isOn: boolean): void {
+    if (isOn) this.count('rests');
+    this.#workload.rest(isOn);
+    this.#cells.rest(isOn);
+  }
+
   visit(count: number, withinMs: number): void {
     this.#impostors.visit(count, withinMs);
   }

@@ -4,6 +4,7 @@
  */
 import { decodeCborMap, encodeCbor, isQuorateError } from '@quorate/contracts';
 import type { RegisterRecord } from '@quorate/contracts';
+import type { Member } from '@quorate/cluster';
 import type { Prng } from './prng.ts';
 import type { SimHost, SimProcess } from './sim-host.ts';
 import { violated } from './violation.ts';
@@ -20,6 +21,7 @@ export type ForgetfulWorld = {
   note(what: string): void;
 };
 
+type MemberStatus = Member['status'];
 type Named = { readonly state: unknown; readonly clusterId: unknown; readonly generation: unknown };
 
 /** What a register's value names. */
@@ -45,12 +47,17 @@ export class ForgetfulRegister {
     this.#isOver = true;
   }
 
-  /** Rejects with the violation that it finds. */
+  /** One way of forgetting after another, while there is time. Rejects with the violation that it finds. */
   async run(): Promise<void> {
-    const active = await this.#whenActive();
-    if (active === null) return;
-    await this.#pause(this.#prng.between(0, 4_000));
-    const kind = this.#prng.pick(['emptied', 'emptied', 'another group', 'put back'] as const);
+    for (const kind of this.#prng.shuffle(kinds)) {
+      const active = await this.#whenActive();
+      if (active === null) return;
+      await this.#pause(this.#prng.between(0, 4_000));
+      await this.#forget(kind, active);
+    }
+  }
+
+  async #forget(kind: (typeof kinds)[number], active: RegisterRecord): Promise<void> {
     this.#world.count(`registers ${kind}`);
     this.#world.note(`register ${kind}`);
     const { register, network } = this.#world;
@@ -85,10 +92,13 @@ export class ForgetfulRegister {
         register.putBack(null);
       },
       async () => {
-        // Nobody stops for it: the world says so if somebody does.
         register.putBack(claimOf({ clusterId: 'cd'.repeat(16), generation: 0 }, 'active', 1));
         await this.#pause(lookMs);
         register.putBack(null);
+        for (const { process, id } of this.#world.hosts) {
+          if (process?.member.status.archived === undefined) continue;
+          violated('register', `${id} gives its cluster up for a generation before it (Z58)`);
+        }
       },
     ]);
     for (const attempt of tries) if (!this.#isOver) await attempt();
@@ -96,11 +106,10 @@ export class ForgetfulRegister {
 
   /** Somebody who hears of nobody any more, but reaches the register. */
   async #tryCutOff(): Promise<void> {
-    const process = this.#anybody();
+    // A lone voter is a majority by itself.
+    const process = this.#anybody(({ member }) => !isLoneVoter(member.status));
     if (process === null) return;
-    const { members, nodeId } = process.member.status;
-    const voters = members.filter(({ kind }) => kind === 'voter');
-    if (voters.length === 1 && voters[0]?.nodeId === nodeId) return;
+    this.#world.count('cut off from the others');
     const { network, hosts } = this.#world;
     const others = hosts.filter((host) => host !== process.host);
     const cut = (isCut: boolean): void => {
@@ -116,13 +125,15 @@ export class ForgetfulRegister {
   }
 
   async #mustFail(how: string, process: SimProcess | null): Promise<void> {
-    if (process === null) return;
+    if (process === null || this.#isOver) return;
     this.#world.count('refused restores');
     for (let count = 0; ; count++) {
       const refusal: unknown = await process.member.restoreRegister().then(
         () => null,
         (error: unknown) => error,
       );
+      // What was cut is whole again, and what was pretended is gone: now it may.
+      if (this.#isOver) return;
       if (refusal === null) break;
       // A question that got lost refuses nothing.
       if (count === triesMax || !isQuorateError(refusal, 'UNREACHABLE')) return;
@@ -167,9 +178,11 @@ export class ForgetfulRegister {
   }
 
   /** A member that runs and is one. */
-  #anybody(): SimProcess | null {
+  #anybody(may: (process: SimProcess) => boolean = () => true): SimProcess | null {
     const ready = this.#world.hosts.flatMap(({ process }) =>
-      process?.closing === false && process.member.status.phase === 'ready' ? [process] : [],
+      process?.closing === false && process.member.status.phase === 'ready' && may(process)
+        ? [process]
+        : [],
     );
     return ready.length === 0 ? null : this.#prng.pick(ready);
   }
@@ -179,6 +192,11 @@ export class ForgetfulRegister {
       this.#world.clock.setTimeout(resolve, delayMs);
     });
   }
+}
+
+function isLoneVoter({ members, nodeId }: MemberStatus): boolean {
+  const voters = members.filter(({ kind }) => kind === 'voter');
+  return voters.length === 1 && voters[0]?.nodeId === nodeId;
 }
 
 function claimOf(
@@ -194,6 +212,7 @@ function claimOf(
   return { version, value, refusedCount: 0 };
 }
 
+const kinds = ['emptied', 'another group', 'put back'] as const;
 const triesMax = 5;
 /** Of a host that lost its relay. */
 const reconnectMsMax = 5_000;

@@ -9,6 +9,7 @@ import type { SafetyChecker } from './checker.ts';
 import type { ClusterWeather } from './cluster-weather.ts';
 import type { Prng } from './prng.ts';
 import type { SimHost, SimProcess } from './sim-host.ts';
+import { violated } from './violation.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 import type { Platter } from './virtual-disk.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
@@ -25,6 +26,8 @@ export type StormWorld = {
   start(host: SimHost, sameRun?: boolean): void;
   /** Puts clients to work at a process. */
   work(process: SimProcess): void;
+  /** Until it is off again clients ask for nothing. */
+  rest(isOn: boolean): void;
   changed(process: SimProcess): void;
   checkerOf(nodeId: NodeId): SafetyChecker | null;
   count(what: string): void;
@@ -136,7 +139,10 @@ export class Storm {
       if (leader.process?.member.yieldLeadership([to]) === true) this.#world.count('transfers');
     });
     this.#repeat(weather.rollsBack ? 2 * settledMs : 0, () => {
-      if (!this.#restoring) this.#rollBack(weather.reverts ? this.#follower() : this.#victim());
+      const { reverts, backupAtRest } = weather;
+      if (!this.#restoring) {
+        this.#rollBack(reverts || backupAtRest ? this.#follower() : this.#victim());
+      }
     });
     this.#repeat(weather.registerDownEveryMs, () => {
       this.#world.count('register outages');
@@ -293,20 +299,33 @@ export class Storm {
    * when the last restart met nobody, its disk hung for instance: it may hold all that was ever there.
    */
   #rollBack(host: SimHost | undefined): void {
-    if (host?.process?.closing !== false || this.#over) return;
-    const checker = host.nodeId === null ? null : this.#world.checkerOf(host.nodeId);
-    // What counts is what a backup would hold: with a slow disk that is less than is known.
-    if (host.nodeId === null || checker?.hasWitnesses(host.nodeId) !== true) return;
-    // Nobody is frozen from the backup on: everybody learns what it lacks, and can tell.
-    if (this.#world.hosts.some(({ process }) => process?.clock.running === false)) return;
-    this.#restoring = true;
-    const copy = host.disk.copy();
-    const restartCount = 1 + this.#prng.int(2);
-    const { nodeId } = host;
-    if (this.#weather.reverts) {
-      this.#revert(host, copy);
-      return;
+    this.#restoring = host !== undefined && this.#mayRollBack(host);
+    if (host === undefined || !this.#restoring) return;
+    if (this.#weather.reverts) this.#revert(host, host.disk.copy());
+    else if (!this.#weather.backupAtRest) this.#putBack(host, 1 + this.#prng.int(2));
+    else {
+      this.#world.rest(true);
+      this.#later(settledMs, () => {
+        this.#restoring = this.#mayRollBack(host);
+        if (this.#restoring) this.#putBack(host, 1);
+      });
+      this.#later(5 * settledMs, () => this.#world.rest(false));
     }
+  }
+
+  #mayRollBack({ process, nodeId }: SimHost): boolean {
+    if (process?.closing !== false || this.#over || nodeId === null) return false;
+    // What counts is what a backup would hold: with a slow disk that is less than is known.
+    if (this.#world.checkerOf(nodeId)?.hasWitnesses(nodeId) !== true) return false;
+    // Nobody is frozen from the backup on: everybody learns what it lacks, and can tell.
+    return this.#world.hosts.every((host) => host.process?.clock.running !== false);
+  }
+
+  #putBack(host: SimHost, restartCount: number): void {
+    const { nodeId } = host;
+    const { backupAtRest } = this.#weather;
+    if (backupAtRest) host.crash();
+    const copy = host.disk.copy();
     const restart = (left: number): void => {
       this.#restoring = host.process !== null && host.nodeId === nodeId && !this.#over;
       if (!this.#restoring) return;
@@ -337,7 +356,9 @@ export class Storm {
       this.#world.start(host);
       this.#tryAgain(host, copy, 1 + this.#prng.int(4));
     };
-    restart(restartCount);
+    if (!backupAtRest) return restart(restartCount);
+    this.#world.start(host);
+    this.#later(settledMs, () => restart(0));
   }
 
   /**
@@ -367,7 +388,10 @@ export class Storm {
         host.rolledBack = true;
         this.#world.letGo(nodeId);
         this.#world.start(host, true);
-        this.#tryAgain(host, copy, 1 + this.#prng.int(4));
+        this.#later(settledMs, () => {
+          if (host.rolledBack && !this.#over) this.#world.guard(() => checkTold(host, copy));
+        });
+        this.#later(settledMs, () => this.#tryAgain(host, copy, 1 + this.#prng.int(4)));
       });
     };
     look(8);
@@ -493,4 +517,11 @@ export class Storm {
   #later(delayMs: number, callback: () => void): void {
     this.#world.clock.setTimeout(callback, delayMs);
   }
+}
+
+/** Z72: others remember what it does not, and say so; it is the same run no more. */
+function checkTold({ id, disk }: SimHost, { identity }: Platter): void {
+  const now = disk.platter.identity;
+  if (now === null || now.epoch !== identity?.epoch || now.mark !== null) return;
+  violated('mark', `${id} was put back with its memory, and goes on as run ${now.epoch} (Z72)`);
 }

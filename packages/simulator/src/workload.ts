@@ -33,6 +33,7 @@ export class Workload {
   readonly #fail: (error: unknown) => void;
   #nextNumber = 1;
   #stopped = false;
+  #isResting = false;
   /** Calls under way, those of dead processes included. */
   underWay = 0;
   readonly counts: Record<string, number> = {};
@@ -55,6 +56,11 @@ export class Workload {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Nobody calls until it is off again. */
+  rest(isOn: boolean): void {
+    this.#isResting = isOn;
   }
 
   /** One last write at `process`, which must succeed. */
@@ -133,6 +139,7 @@ export class Workload {
         process.clock.setTimeout(resolve, prng.between(0.2, 1.8) * thinkMs),
       );
       if (this.#stopped || process.closing) return;
+      if (this.#isResting) continue;
       this.underWay += 1;
       const kind = prng.int(4);
       if (kind === 0) await this.#read(process, prng.pick(registerKeys));

@@ -31,6 +31,20 @@ describe('worlds', () => {
     expect(result.counts['strangers']).toBe(1);
   });
 
+  test('Z1 Z3 of a backup that lacks nothing only the run after it tells: nobody hears it', async () => {
+    const result = await runClusterWorld({ seed: 173 });
+    expect(result.failure).toBe(null);
+    expect(result.counts).toMatchObject({ rests: 1, rollbacks: 1 });
+  });
+
+  test('Z41 Z58 a register forgets in several ways, and who is cut off writes nothing into it', async () => {
+    const result = await runClusterWorld({ seed: 76 });
+    expect(result.failure).toBe(null);
+    expect(result.counts).toMatchObject({ 'registers emptied': 1, 'registers another group': 1 });
+    expect(result.counts['cut off from the others']).toBeGreaterThan(0);
+    expect(result.counts['restores']).toBeGreaterThan(1);
+  });
+
   test('F1 F2 F3 F4 clusters of 1, 3 and 5 members form, live through a storm and heal', async () => {
     for (const members of [1, 3, 5]) {
       const result = await runClusterWorld({ seed: 100 + members, members });

@@ -121,6 +121,37 @@ export const branchBugs: readonly Bug[] = [
     ],
   },
   {
+    id: 'hear-who-was-put-back',
+    what: 'a run is known by its name, whatever it remembers of what it did',
+    breaks: 'Z72',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/links/admission.ts',
+        find: 'const error = this.#forgetful(peer, facts);',
+        replace: 'const error = facts.epoch === 0 ? this.#forgetful(peer, facts) : null;',
+      },
+      {
+        file: 'cluster/src/links/admission.ts',
+        find: 'if (lacks === null && isDrawn && heard?.forgot !== true) continue;',
+        replace: 'if (lacks === null || run.epoch > 0) continue;',
+      },
+    ],
+  },
+  {
+    id: 'never-learn-of-being-put-back',
+    what: 'a run that was put back hears that others remember more, and goes on',
+    breaks: 'Z72',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/links/admission.ts',
+        find: 'if (hello.runs.some(({ nodeId }) => replica.knowsVoter(nodeId))) replica.reverted(error);',
+        replace: '',
+      },
+    ],
+  },
+  {
     id: 'keep-the-seat-of-the-refused',
     what: 'a replica that was refused keeps its seat as one that may come back',
     breaks: 'Z55',

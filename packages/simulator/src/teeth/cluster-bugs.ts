@@ -308,7 +308,7 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     id: 'superseded-by-a-dead-generation',
-    what: 'a living cluster stops for a record of a generation before it',
+    what: 'a living cluster gives itself up for a record of a generation before it',
     breaks: 'Z58',
     suite: 'cluster',
     edits: [
@@ -316,6 +316,11 @@ export const clusterBugs: readonly Bug[] = [
         file: 'cluster/src/formation/claim.ts',
         find: "state === 'active' && counter >= generation",
         replace: "state === 'active' && counter >= 0",
+      },
+      {
+        file: 'cluster/src/member/member.ts',
+        find: 'if (by.generation < generation) return;',
+        replace: 'if (by.generation < 0) return;',
       },
     ],
   },
