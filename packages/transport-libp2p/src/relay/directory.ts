@@ -5,7 +5,7 @@
  *     relay.sock       held while a relay runs here
  *     group.key        the group's private key, made by `init`: the mark that a register belongs here
  *     register/GROUP   the group's id, the hash of that key, inside of what must not be lost
- *     register/topics  every namespace that has a file (register-store.ts)
+ *     register/topics  every namespace that has a file (register-files.ts)
  *     register/*.cbor  one file per namespace
  *
  * Any of these without the others means that the register was lost (Z11, Z41): then claims are

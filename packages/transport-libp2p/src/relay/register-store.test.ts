@@ -4,6 +4,7 @@ import { systemClock } from '@quorate/contracts';
 import type { Clock } from '@quorate/contracts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { folder } from '../../test/watching.ts';
+import { RegisterFiles } from './register-files.ts';
 import { RegisterStore } from './register-store.ts';
 import type { SetResult } from './register-store.ts';
 
@@ -28,7 +29,7 @@ async function opened(): Promise<RegisterStore> {
     checks += 1;
     return isSound(topic);
   };
-  const store = new RegisterStore({ path, verify, clock });
+  const store = new RegisterStore({ disk: new RegisterFiles(path), verify, clock });
   expect(await store.load()).toBeNull();
   return store;
 }

@@ -1,33 +1,20 @@
 /**
  * The registers of a relay: per topic a version and the record that holders of the secret sealed
- * and signed. What becomes of a change says `apply` (register-rules.ts); here it is made durable, in one
- * file per topic, before it is answered. Changes are carried out one after another, and each raises the
+ * and signed. What becomes of a change says `apply` (register-rules.ts); here it is made durable, on a
+ * `RegisterDisk`, before it is answered. Changes are carried out one after another, and each raises the
  * register's revision, which stands in what it wrote.
- *
- * A file that is gone says nothing by itself, so `topics` lists which there must be, below a line with
- * revision and floor: no topic that is new begins at or below that version. A record is written first and listed
- * then, both before the answer; what is given up leaves the list first, in the write that raises the
- * floor. So a file that is not listed is what a crash left: of a namespace given up where its version is
- * not above the floor, else the one that was about to be listed.
  *
  * How often strangers with another secret were refused a name is not durable: a stranger shall not be
  * able to make the relay write.
  */
-import { open, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
-import { recordBytesMax } from '../wire/relay-messages.ts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
-import { checkedBytes, checkedBytesMax, readSmall, writeDurably } from '@quorate/contracts/files';
-import { topicsFile } from './directory.ts';
+import type { RegisterDisk } from './register-disk.ts';
 import { RegisterState, apply, refuseTaken, registerLimits } from './register-rules.ts';
 import type {
   RegisterChange,
   RegisterCommand,
-  RegisterEntry,
   RegisterLimits,
   RegisterSource,
 } from './register-rules.ts';
@@ -45,7 +32,7 @@ export type SetResult = ReadResult & { readonly ok: boolean };
 
 export type RegisterStoreOptions = {
   /** Null keeps everything in memory. */
-  readonly path: string | null;
+  readonly disk: RegisterDisk | null;
   readonly verify: VerifyRecord;
   readonly clock: Clock;
   /** Are hosts of this topic announced now? Default: of none. */
@@ -53,14 +40,6 @@ export type RegisterStoreOptions = {
   readonly limits?: RegisterLimits;
 };
 
-const format = 3;
-/** A topic in hex, and the end of its line; revision and floor are half as long each. */
-const lineBytes = 65;
-/** A record, and what stands around it. */
-const storedFileBytesMax = recordBytesMax + 1024;
-const crcBytes = 4;
-/** In the register's folder while it may have forgotten something. */
-const incompleteFile = 'INCOMPLETE';
 /** Z50: those of a later one are above all of an earlier one. */
 const revisionsOfGeneration = 2 ** 40;
 /** A file that cannot be read names no version; nobody sets a name so often. */
@@ -79,8 +58,6 @@ export class RegisterStore {
   #failed = false;
   /** It was put back to an earlier state (Z53). */
   #isIncomplete = false;
-  /** Length of the list, without what a crash left half-written behind it. */
-  #listBytes = 0;
   /** First claims are refused until then, by the clock. */
   #heldUntilMs = -Infinity;
   #last: Promise<unknown> = Promise.resolve();
@@ -123,39 +100,17 @@ export class RegisterStore {
    * Signatures are looked at when a record is first asked for: that takes a thousand times as long.
    */
   async load(): Promise<string | null> {
-    const { path } = this.#options;
-    if (path === null) return null;
-    const listBytesMax = (this.#limits.topics + 2) * lineBytes;
-    const list = await readSmall(join(path, topicsFile), listBytesMax);
-    if (list === null) return `register/${topicsFile} is missing`;
-    this.#isIncomplete = (await readSmall(join(path, incompleteFile), checkedBytesMax)) !== null;
-    const listed = this.#parseList(list);
-    if (listed === null) return `register/${topicsFile} cannot be read`;
-    const read: (readonly [string, RegisterEntry])[] = [];
-    const unlisted: string[] = [];
-    for (const name of await readdir(path)) {
-      // What a crash left half-written was never acknowledged.
-      if (name.endsWith('.tmp')) await rm(join(path, name), { force: true });
-      const topic = /^([0-9a-f]{64})\.cbor$/.exec(name)?.[1];
-      if (topic === undefined) continue;
-      const entry = await readEntry(join(path, name));
-      const isListed = listed.delete(topic);
-      if (!isListed && entry !== null && entry.version <= this.#state.floor) {
-        await rm(join(path, name), { force: true });
-        continue;
-      }
-      if (!isListed) unlisted.push(topic);
-      if (entry === null) this.#damaged.add(topic);
-      else read.push([topic, entry]);
-    }
-    if (unlisted.length > 1) {
-      return `register/${topicsFile} lacks ${unlisted.length} namespaces that have a file`;
-    }
-    for (const topic of unlisted) await this.#list(topic);
-    for (const topic of listed) this.#damaged.add(topic);
+    const { disk } = this.#options;
+    if (disk === null) return null;
+    const stored = await disk.load(this.#limits.topics);
+    if (typeof stored === 'string') return stored;
+    const { floor, revision, entries, damaged, unlisted, isIncomplete } = stored;
+    if (unlisted !== null) await this.#durably(() => disk.list(unlisted));
+    this.#isIncomplete = isIncomplete;
+    for (const topic of damaged) this.#damaged.add(topic);
+    this.#state.take({ type: 'floor', floor, revision });
     // The oldest first, as they were set.
-    read.sort(([, a], [, b]) => a.setAtMs - b.setAtMs);
-    for (const [topic, entry] of read) {
+    for (const [topic, entry] of [...entries].sort(([, a], [, b]) => a.setAtMs - b.setAtMs)) {
       this.#state.take({ type: 'put', topic, entry });
       this.#unchecked.add(topic);
     }
@@ -172,8 +127,8 @@ export class RegisterStore {
     return this.#inTurn(async () => {
       const state = this.#state;
       if (revision <= state.revision) return false;
-      const mark = checkedBytes({ format: 1, shown: revision, had: state.revision });
-      await this.#durably(async (path) => writeDurably(path, incompleteFile, mark));
+      const note = { shown: revision, had: state.revision };
+      await this.#durably((disk) => disk.setIncomplete(note));
       this.#isIncomplete = true;
       const generation = Math.floor(revision / revisionsOfGeneration) + 1;
       await this.#make([
@@ -193,7 +148,7 @@ export class RegisterStore {
   async complete(): Promise<boolean> {
     return this.#inTurn(async () => {
       if (!this.#isIncomplete) return false;
-      await this.#durably(async (path) => rm(join(path, incompleteFile), { force: true }));
+      await this.#durably((disk) => disk.setIncomplete(null));
       this.#isIncomplete = false;
       return true;
     });
@@ -350,75 +305,35 @@ export class RegisterStore {
     const raised = changes.find((change) => change.type === 'floor');
     if (raised !== undefined) {
       const dropped = new Set(drops);
-      await this.#rewriteList(
-        raised.revision,
-        Math.max(raised.floor, this.#state.floor),
-        this.topics.filter((topic) => !dropped.has(topic)),
-      );
+      const { revision } = raised;
+      const floor = Math.max(raised.floor, this.#state.floor);
+      const topics = this.topics.filter((topic) => !dropped.has(topic));
+      await this.#durably((disk) => disk.writeList({ revision, floor, topics }));
     }
     for (const change of changes) {
       if (change.type === 'drop') await this.#forget(change.topic);
-      if (change.type === 'put') await this.#write(change.topic, change.entry);
+      if (change.type === 'put') {
+        const { topic, entry } = change;
+        const isNew = this.#state.get(topic) === null;
+        await this.#durably((disk) => disk.write(topic, entry));
+        if (isNew) await this.#durably((disk) => disk.list(topic));
+      }
       this.#state.take(change);
     }
   }
 
   async #forget(topic: string): Promise<void> {
-    await this.#durably(async (path) => rm(join(path, `${topic}.cbor`), { force: true }));
+    await this.#durably((disk) => disk.remove(topic));
     this.#damaged.delete(topic);
     this.#unchecked.delete(topic);
     this.#refusedCounts.delete(topic);
   }
 
-  async #write(topic: string, entry: RegisterEntry): Promise<void> {
-    const isNew = this.#state.get(topic) === null;
-    await this.#durably(async (path) => writeDurably(path, `${topic}.cbor`, encodeEntry(entry)));
-    if (isNew) await this.#list(topic);
-  }
-
-  async #rewriteList(revision: number, floor: number, topics: readonly string[]): Promise<void> {
-    const head = [revision, floor].map((count) => count.toString(16).padStart(32, '0')).join('');
-    const bytes = new TextEncoder().encode([head, ...topics].map((line) => `${line}\n`).join(''));
-    await this.#durably(async (path) => writeDurably(path, topicsFile, bytes));
-    this.#listBytes = bytes.length;
-  }
-
-  /** Adds a line at the end of what is whole; a line that fails is written over by the next. */
-  async #list(topic: string): Promise<void> {
-    const line = new TextEncoder().encode(`${topic}\n`);
-    await this.#durably(async (path) => {
-      const file = await open(join(path, topicsFile), 'r+');
-      try {
-        await file.write(line, 0, line.length, this.#listBytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    });
-    this.#listBytes += line.length;
-  }
-
-  /** Null for anything but a topic a line; a last line cut short was never acknowledged. */
-  #parseList(bytes: Uint8Array): Set<string> | null {
-    this.#listBytes = bytes.length - (bytes.length % lineBytes);
-    const whole = new TextDecoder().decode(bytes.subarray(0, this.#listBytes));
-    if (!whole.endsWith('\n')) return null;
-    const lines = whole.slice(0, -1).split('\n');
-    if (!lines.every((line) => /^[0-9a-f]{64}$/.test(line))) return null;
-    const head = lines[0] ?? '';
-    const [revision, floor] = [head.slice(0, 32), head.slice(32)].map((digits) =>
-      Number.parseInt(digits, 16),
-    ) as [number, number];
-    if (!Number.isSafeInteger(revision) || !Number.isSafeInteger(floor)) return null;
-    this.#state.take({ type: 'floor', floor, revision });
-    return new Set(lines.slice(1));
-  }
-
-  async #durably(write: (path: string) => Promise<void>): Promise<void> {
-    const { path } = this.#options;
-    if (path === null) return;
+  async #durably(write: (disk: RegisterDisk) => Promise<void>): Promise<void> {
+    const { disk } = this.#options;
+    if (disk === null) return;
     try {
-      await write(path);
+      await write(disk);
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code;
       // Without space nothing was renamed, and the old file stands. After anything else nobody
@@ -433,46 +348,6 @@ export class RegisterStore {
         { cause },
       );
     }
-  }
-}
-
-function encodeEntry(entry: RegisterEntry): Uint8Array {
-  const { source, ...rest } = entry;
-  const body = encode({ format, ...source, ...rest }, rfc8949EncodeOptions);
-  const bytes = new Uint8Array(body.length + crcBytes);
-  bytes.set(body);
-  new DataView(bytes.buffer).setUint32(body.length, crc32(body));
-  return bytes;
-}
-
-/** Null for what is damaged, or no file: one namespace's trouble is not that of all others. */
-async function readEntry(path: string): Promise<RegisterEntry | null> {
-  try {
-    const bytes = await readSmall(path, storedFileBytesMax);
-    return bytes === null || bytes.length < crcBytes ? null : decodeEntry(bytes);
-  } catch (error) {
-    if (isQuorateError(error, 'STORAGE_CORRUPT')) return null;
-    throw error;
-  }
-}
-
-function decodeEntry(bytes: Buffer): RegisterEntry | null {
-  const body = bytes.subarray(0, bytes.length - crcBytes);
-  if (crc32(body) !== bytes.readUInt32BE(body.length)) return null;
-  try {
-    const raw = decode(body, { strict: true, rejectDuplicateMapKeys: true }) as unknown;
-    const { format: found, ...fields } = raw as Record<string, unknown>;
-    const { nameTag, version, record, active, revision, peer, address, setAtMs } = fields;
-    if (found !== format || typeof nameTag !== 'string' || !(record instanceof Uint8Array)) {
-      return null;
-    }
-    if (typeof version !== 'number' || typeof setAtMs !== 'number') return null;
-    if (typeof revision !== 'number') return null;
-    if (typeof peer !== 'string' || typeof address !== 'string') return null;
-    const set = { revision, source: { peer, address }, setAtMs };
-    return { nameTag, version, record: record.slice(), active: active === true, ...set };
-  } catch {
-    return null;
   }
 }
 

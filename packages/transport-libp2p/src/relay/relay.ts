@@ -46,6 +46,7 @@ import type { RelayIdentity } from './directory.ts';
 import { GroupProof } from './group-proof.ts';
 import { MeetingPoint } from './meeting-point.ts';
 import { refuseSecondGroup } from './other-relays.ts';
+import { RegisterFiles } from './register-files.ts';
 import { RegisterStore } from './register-store.ts';
 import { ServedTopics, topic } from './served-topics.ts';
 import { Reservations } from './reservations.ts';
@@ -213,7 +214,7 @@ class RunningRelay implements Relay {
       identity.group === null || identity.lost !== null
         ? null
         : new RegisterStore({
-            path: directory?.registerPath ?? null,
+            disk: directory === null ? null : new RegisterFiles(directory.registerPath),
             verify: options.verify,
             clock: this.#clock,
             isAnnounced: (topic) => this.#meetingPoint.list(topic).length > 0,

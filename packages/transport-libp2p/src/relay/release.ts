@@ -7,6 +7,7 @@ import { askComplete, askRelay } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { readChecked } from '@quorate/contracts/files';
 import { RelayDirectory, groupKeyFile } from './directory.ts';
+import { RegisterFiles } from './register-files.ts';
 import { RegisterStore } from './register-store.ts';
 
 /** The topics that the register in `directory` has a file of. Errors: `REGISTER_LOST`, `STORAGE_CORRUPT`. */
@@ -56,7 +57,8 @@ async function atRegister<T>(
   const directory = new RelayDirectory(path);
   try {
     const { lost } = await directory.open(false);
-    const store = new RegisterStore({ path: directory.registerPath, verify, clock: systemClock });
+    const disk = new RegisterFiles(directory.registerPath);
+    const store = new RegisterStore({ disk, verify, clock: systemClock });
     const missing = lost ?? (await store.load());
     if (missing !== null) throw new QuorateError('REGISTER_LOST', `Cannot change: ${missing}`);
     return await carryOut.stopped(store);
