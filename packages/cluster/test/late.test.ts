@@ -167,6 +167,7 @@ describe('Z61 neighbours in one page, story 15', () => {
     const said: (string | null)[] = [];
     neighbours.tell = (one) => {
       expect(b.status.raft.leader).toBe(a.status.nodeId);
+      expect(a.status.raft.role).not.toBe('leader');
       tell(one);
       said.push(b.status.raft.leader);
       neighbours.tell = tell;

@@ -55,6 +55,7 @@ export class Neighbourhood {
   readonly #raft: Raft;
   readonly #neighbours: Neighbours | null;
   readonly #self: Neighbour;
+  readonly #learnt: () => void;
   /** Whom the core knows. */
   #known: ReadonlySet<NodeId> = new Set();
   #said: number | null = null;
@@ -62,6 +63,7 @@ export class Neighbourhood {
   constructor({ nodeId, cluster, raft, neighbours, learnt }: NeighbourhoodOptions) {
     this.#raft = raft;
     this.#neighbours = neighbours;
+    this.#learnt = learnt;
     const look = (): void => {
       this.look();
       learnt();
@@ -85,7 +87,10 @@ export class Neighbourhood {
     const leads = this.#raft.leads;
     if (leads === this.#said) return;
     this.#said = leads;
-    this.#neighbours?.tell(this.#self);
+    if (this.#neighbours === null) return;
+    // First here: what they do about it may be seen beside what this one says of itself.
+    this.#learnt();
+    this.#neighbours.tell(this.#self);
   }
 
   leave(): void {
