@@ -76,6 +76,8 @@ async function buildDeclarations() {
     format: 'esm',
     entryFileNames: '[name].d.ts',
     chunkFileNames: 'chunks/[name]-[hash].d.ts',
+    // For `AsyncDisposable`, wherever the compiler was told of an older library.
+    banner: '/// <reference lib="esnext.disposable" />',
   });
   await bundle.close();
   console.log(`build: declarations of ${Object.keys(libraries).join(', ')}`);

@@ -27,7 +27,6 @@ export const later = {
   T20: 'not built yet',
   T25: 'not built yet',
   T30: 'not built yet',
-  T31: 'not built yet',
   T32: 'not built yet',
   T33: 'not built yet',
   T34: 'not built yet',

@@ -60,6 +60,17 @@ describe('connectClient()', () => {
     expect(() => connectClient(options)).toThrow(TypeError);
   });
 
+  test('T31 calls work without what they were taken from', async () => {
+    const { fetch } = gateways({ one: always({ kv: null, revision: 7, status: 'x' }) });
+    const { kv, status, close } = connectClient({ url: 'http://one', fetch });
+    const { get, put } = kv;
+    expect(await get('a')).toBeUndefined();
+    expect(await put('a', 1)).toEqual({ revision: 7 });
+    expect(await status()).toMatchObject({ status: 'x' });
+    close();
+    await expect(get('a')).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
   test('sends nothing before the first call', () => {
     const { fetch, requests } = gateways({});
     connectClient({ urls, fetch }).close();

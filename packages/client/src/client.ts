@@ -1,4 +1,5 @@
 /** `connectClient()`: the key-value surface of a cluster for places that are no members of it. */
+import { bindMethods } from '@quorate/contracts/bound';
 import {
   checkOperation,
   checkWritable,
@@ -89,16 +90,18 @@ export type ClientOptions = {
  */
 export interface Client {
   readonly kv: ClientKeyValue;
-  status(options?: CallOptions): Promise<GatewayStatus>;
-  members(options?: CallOptions): Promise<readonly MemberSummary[]>;
+  readonly status: (options?: CallOptions) => Promise<GatewayStatus>;
+  readonly members: (options?: CallOptions) => Promise<readonly MemberSummary[]>;
   /** Removes a member from the cluster for good; default: the one behind the gateway. */
-  leave(options?: CallOptions & { readonly nodeId?: string }): Promise<{ readonly nodeId: string }>;
+  readonly leave: (
+    options?: CallOptions & { readonly nodeId?: string },
+  ) => Promise<{ readonly nodeId: string }>;
   /** What the register holds of the cluster behind the gateway. */
-  showRegister(options?: CallOptions): Promise<RegisterInfo>;
+  readonly showRegister: (options?: CallOptions) => Promise<RegisterInfo>;
   /** Has the member behind the gateway write its cluster into a register that has forgotten it. */
-  restoreRegister(options?: CallOptions): Promise<RestoredRegister>;
+  readonly restoreRegister: (options?: CallOptions) => Promise<RestoredRegister>;
   /** Ends watches and later calls with `CLOSED`; calls under way finish. Idempotent. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Connects lazily: nothing is sent before the first call. Throws `TypeError` for bad options. */
@@ -124,6 +127,7 @@ class GatewayClient implements Client, ClientKeyValue {
   constructor(channels: readonly Channel[], timeoutMs: number) {
     this.#channels = channels;
     this.#timeoutMs = timeoutMs;
+    bindMethods(this);
   }
 
   get kv(): ClientKeyValue {

@@ -29,6 +29,7 @@ export type {
   RestoredRegister,
   Txn,
   TxnResult,
+  Storable,
   Value,
   WatchBatch,
   WatchEvent,

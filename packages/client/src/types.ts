@@ -3,8 +3,9 @@
  * written against them runs in both places.
  */
 
-/** JSON-like data, or a `Uint8Array`. Anything else is a `TypeError` naming the path. */
-export type Value = NonNullable<unknown> | null;
+import type { Storable, Value } from '@quorate/contracts/storable';
+
+export type { Storable, Value };
 
 export type CallOptions = {
   /** Ends the wait. A write whose request may have left ends as `COMMIT_UNKNOWN`. */
@@ -159,27 +160,37 @@ export type WatchBatch<T = unknown> = {
 
 /** The part of a member's `kv` that a gateway serves. */
 export interface ClientKeyValue {
-  get<T = unknown>(key: string, options?: ReadOptions): Promise<T | undefined>;
-  getEntry<T = unknown>(key: string, options?: ReadOptions): Promise<KvEntry<T> | undefined>;
-  range<T = unknown>(options?: RangeOptions): Promise<RangeResult<T>>;
+  readonly get: <T = unknown>(key: string, options?: ReadOptions) => Promise<T | undefined>;
+  readonly getEntry: <T = unknown>(
+    key: string,
+    options?: ReadOptions,
+  ) => Promise<KvEntry<T> | undefined>;
+  readonly range: <T = unknown>(options?: RangeOptions) => Promise<RangeResult<T>>;
   /** Errors: `CONFLICT` with `details.current` where a condition did not hold. */
-  put(key: string, value: Value, options?: PutOptions): Promise<PutResult>;
-  delete(
+  readonly put: <V extends Value>(
+    key: string,
+    value: Storable<V>,
+    options?: PutOptions,
+  ) => Promise<PutResult>;
+  readonly delete: (
     selector: string | { readonly prefix: string },
     options?: DeleteOptions,
-  ): Promise<DeleteResult>;
+  ) => Promise<DeleteResult>;
   /** Carries out all writes in one revision, or none. */
-  batch(operations: readonly WriteOperation[], options?: CallOptions): Promise<TxnResult>;
+  readonly batch: (
+    operations: readonly WriteOperation[],
+    options?: CallOptions,
+  ) => Promise<TxnResult>;
   /** Adds to an integer (absent: 0) and resolves with the new one. */
-  increment(key: string, by?: number, options?: CallOptions): Promise<number>;
+  readonly increment: (key: string, by?: number, options?: CallOptions) => Promise<number>;
   /** Compares, then carries out one of two lists of operations, atomically. */
-  txn(txn: Txn, options?: CallOptions): Promise<TxnResult>;
+  readonly txn: (txn: Txn, options?: CallOptions) => Promise<TxnResult>;
   /**
    * Follows keys, revision by revision, without gap or duplicate across reconnects and gateways.
    * Throws from `next()`: `COMPACTED` with `details.oldestRevision`, `ABORTED` by the signal,
    * `CLOSED`, and what a gateway refuses for good (`UNAUTHORIZED`, `BAD_REQUEST`).
    */
-  watch<T = unknown>(options: WatchOptions): AsyncIterableIterator<WatchBatch<T>>;
+  readonly watch: <T = unknown>(options: WatchOptions) => AsyncIterableIterator<WatchBatch<T>>;
 }
 
 export type MemberSummary = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterStatus } from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
-import { ClusterCore } from './cluster.ts';
+import { ClusterCore, ClusterHandle } from './cluster.ts';
 import { inertStatus } from './options.ts';
 import type { Runner } from './runner.ts';
 
@@ -66,5 +66,65 @@ describe('ClusterCore', () => {
     expect(await kv.get('a', local)).toBeUndefined();
     puppet.is('three', false, 'two');
     await expect(kv.get('a', local)).rejects.toThrow('has not joined yet');
+  });
+
+  test('T31 gives one snapshot until something changes that a person could see', () => {
+    const puppet = new Puppet();
+    const cluster = new ClusterHandle(puppet.core, () => puppet.core.close());
+    const { getSnapshot } = cluster;
+    puppet.is('one', true);
+    const shown = getSnapshot();
+    const [self] = puppet.status.members;
+    puppet.status = {
+      ...puppet.status,
+      members: [{ ...self, matchIndex: 9, roundTripMs: 3 } as typeof self & object],
+      raft: { ...puppet.status.raft, commitIndex: 9, lastIndex: 9, counters: { elections: 1 } },
+    };
+    expect(getSnapshot()).toBe(shown);
+    expect(cluster.status.raft.commitIndex).toBe(9);
+    for (const change of [
+      { phase: 'read-only' },
+      { pendingWrites: 1 },
+      { members: [{ ...self, reachable: false }] },
+      { raft: { ...puppet.status.raft, term: 7 } },
+    ] as Partial<ClusterStatus>[]) {
+      const before = getSnapshot();
+      puppet.status = { ...puppet.status, ...change };
+      expect(getSnapshot()).not.toBe(before);
+      expect(getSnapshot()).toBe(getSnapshot());
+    }
+  });
+
+  test('T31 what a server renders is the same there and in a page, and no sentence for developers', () => {
+    const puppet = new Puppet();
+    const page = new ClusterHandle(puppet.core, () => puppet.core.close());
+    const inert = new ClusterCore({ namespace: 'test', label: 'server' }, null);
+    const server = new ClusterHandle(inert, () => inert.close());
+    puppet.is('one', true);
+    expect(page.getServerSnapshot()).toEqual(server.getServerSnapshot());
+    expect(page.getServerSnapshot()).toBe(page.getServerSnapshot());
+    expect(server.getServerSnapshot()).toMatchObject({ phase: 'starting', message: 'Starting' });
+    expect(server.kv.live('a').getServerSnapshot()).toEqual(page.kv.live('a').getServerSnapshot());
+  });
+
+  test('T31 methods can be taken apart, and `await using` closes', async () => {
+    const puppet = new Puppet();
+    let released = 0;
+    const open = (): ClusterHandle =>
+      new ClusterHandle(puppet.core, async () => {
+        released += 1;
+      });
+    const { subscribe, explain, members, counter, close, kv } = open();
+    const seen: string[] = [];
+    subscribe(({ label }) => seen.push(label));
+    expect([seen, explain(), members()]).toEqual([['puppet'], expect.any(String), []]);
+    expect(counter('a')).toBe(kv.counter('a'));
+    await close();
+    expect(released).toBe(1);
+    {
+      await using cluster = open();
+      expect(cluster.namespace).toBe('test');
+    }
+    expect(released).toBe(2);
   });
 });

@@ -3,6 +3,7 @@ import { QuorateError } from '@quorate/contracts';
 import type { Applied, BarrierOptions, Consensus, ProposeOptions } from '@quorate/contracts';
 import type { Captured, ClusterStatus, MemberInfo } from '@quorate/cluster';
 import type { RegisterView, RestoredRegister } from '@quorate/cluster/register';
+import { bindMethods } from '@quorate/contracts/bound';
 import {
   abortSignal,
   callback,
@@ -33,7 +34,8 @@ export type ClusterEvents = {
   archived: { readonly clusterId: string; readonly generation: number };
 };
 
-export interface Cluster {
+/** Its methods are bound: `useSyncExternalStore(cluster.subscribe, cluster.getSnapshot, …)`. */
+export interface Cluster extends AsyncDisposable {
   readonly namespace: string;
   /** How this member and its cluster are; a new object when something changed, and only then. */
   readonly status: ClusterStatus;
@@ -43,56 +45,69 @@ export interface Cluster {
   readonly peerId: string | null;
   readonly addresses: readonly string[];
   /** Calls back now and after each change of the status. The returned function ends it. */
-  subscribe(listener: (status: ClusterStatus) => void): () => void;
-  /** The same as `status`, for `useSyncExternalStore` and its like. */
-  getSnapshot(): ClusterStatus;
+  readonly subscribe: (listener: (status: ClusterStatus) => void) => () => void;
+  /**
+   * As `status`, for `useSyncExternalStore` and its like: the same object until something changes that
+   * a person could see. Its log positions, counters and times are those of that moment.
+   */
+  readonly getSnapshot: () => ClusterStatus;
+  /** What a server renders, and a page before it knows more: the same in both. */
+  readonly getServerSnapshot: () => ClusterStatus;
   /** Resolves once writes are taken. Rejects with what ended this member, or `ABORTED`. */
-  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  readonly ready: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   /** A named number that only ever moves by exactly what was asked. */
-  counter(name: string): Counter;
-  members(): readonly MemberInfo[];
+  readonly counter: (name: string) => Counter;
+  readonly members: () => readonly MemberInfo[];
   /** Says in words why it is as it is, and what would end it. */
-  explain(): string;
-  on<T extends keyof ClusterEvents>(
+  readonly explain: () => string;
+  readonly on: <T extends keyof ClusterEvents>(
     type: T,
     listener: (event: ClusterEvents[T]) => void,
-  ): () => void;
+  ) => () => void;
   /**
    * One consistent state of the cluster at one revision, as bytes that `restoreBackup()` of
    * `quorate/node` makes a new cluster of: everything acknowledged before the first of them was asked
    * for. Sessions are left out. Errors, when it is read: `NO_LEADER`, `NO_QUORUM`, `TIMEOUT`, `ABORTED`,
    * `CLOSED`.
    */
-  backup(options?: BackupOptions): Backup;
+  readonly backup: (options?: BackupOptions) => Backup;
   /** All keys with their values at one revision, in order. Errors as `backup()`. */
-  export(options?: ExportOptions): AsyncIterable<ExportedEntry>;
+  readonly export: (options?: ExportOptions) => AsyncIterable<ExportedEntry>;
   /**
    * Puts each entry, in batches; keys that begin with `~` are refused. Resolves with how many there
    * were. Errors: `BAD_REQUEST` with `details.entry`, and those of `kv.batch()`.
    */
-  import(
+  readonly import: (
     entries: AsyncIterable<ExportedEntry> | Iterable<ExportedEntry>,
     options?: ImportOptions,
-  ): Promise<number>;
+  ) => Promise<number>;
   /**
    * Gives up this member's seat (or, with `nodeId`, another's); resolves once that is committed. Its
    * data become an archive. Errors: `NO_LEADER`, `MEMBERSHIP_REFUSED`, `CLOSED`.
    */
-  leave(options?: { readonly nodeId?: string; readonly signal?: AbortSignal }): Promise<void>;
+  readonly leave: (options?: {
+    readonly nodeId?: string;
+    readonly signal?: AbortSignal;
+  }) => Promise<void>;
   /**
    * What the relay's register holds of this namespace, and which members are announced. Errors:
    * `UNREACHABLE`, `UNSUPPORTED` without relays.
    */
-  showRegister(options?: { readonly signal?: AbortSignal }): Promise<RegisterView>;
+  readonly showRegister: (options?: { readonly signal?: AbortSignal }) => Promise<RegisterView>;
   /**
    * Writes this cluster into a register that has forgotten it (`status.reason` `REGISTER_LOST`), once
    * a quorum of its own members confirmed a read, and only where nothing else stands. Errors:
    * `CONFLICT`, `REGISTER_LOST`, `FORMATION_WAITING`, `NO_LEADER`, `NO_QUORUM`, `UNREACHABLE`,
    * `UNSUPPORTED`.
    */
-  restoreRegister(options?: { readonly signal?: AbortSignal }): Promise<RestoredRegister>;
-  /** Hands leadership over and stops; the replica and its seat stay. Idempotent. */
-  close(): Promise<void>;
+  readonly restoreRegister: (options?: {
+    readonly signal?: AbortSignal;
+  }) => Promise<RestoredRegister>;
+  /**
+   * Hands leadership over and stops; the replica and its seat stay. Idempotent. `await using` calls it
+   * at the end of the block.
+   */
+  readonly close: () => Promise<void>;
 }
 
 /** One member with all its parts; several handles may share it. */
@@ -103,6 +118,8 @@ export class ClusterCore implements Consensus {
   readonly #machine: KvStateMachine;
   readonly #assembled: Assembled | null;
   readonly #inert: ClusterStatus;
+  readonly serverSnapshot: ClusterStatus;
+  #shown: ClusterStatus | null = null;
   readonly #listeners = new Set<(status: ClusterStatus) => void>();
   #hasJoined = false;
   /** The cluster that this member belonged to before; what it joined then it is no member of now. */
@@ -117,6 +134,12 @@ export class ClusterCore implements Consensus {
     this.#machine = machine;
     this.#label = options.label;
     this.#inert = inertStatus(options.namespace, options.label);
+    this.serverSnapshot = Object.freeze({
+      ...inertStatus(options.namespace, ''),
+      phase: 'starting',
+      reason: null,
+      message: 'Starting',
+    } satisfies ClusterStatus);
     this.#assembled = assemble === null ? null : assemble(options, machine);
     this.kv = createKv({
       consensus: this,
@@ -143,6 +166,12 @@ export class ClusterCore implements Consensus {
 
   get status(): ClusterStatus {
     return this.#assembled?.runner.status ?? this.#inert;
+  }
+
+  getSnapshot(): ClusterStatus {
+    const { status } = this;
+    if (this.#shown === null || !looksTheSame(this.#shown, status)) this.#shown = status;
+    return this.#shown;
   }
 
   get peerId(): string | null {
@@ -227,10 +256,15 @@ export class ClusterHandle implements Cluster {
   readonly #release: () => Promise<void>;
   readonly #endings = new Set<() => void>();
   #closing: Promise<void> | null = null;
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   constructor(core: ClusterCore, release: () => Promise<void>) {
     this.#core = core;
     this.#release = release;
+    bindMethods(this);
+    // Not every runtime has the symbol; compilers that make do without it look for this one.
+    const name = (Symbol.asyncDispose as symbol | undefined) ?? Symbol.for('Symbol.asyncDispose');
+    Object.defineProperty(this, name, { value: () => this.close() });
   }
 
   get namespace(): string {
@@ -266,7 +300,11 @@ export class ClusterHandle implements Cluster {
   }
 
   getSnapshot(): ClusterStatus {
-    return this.status;
+    return this.#core.getSnapshot();
+  }
+
+  getServerSnapshot(): ClusterStatus {
+    return this.#core.serverSnapshot;
   }
 
   async ready(options?: { readonly signal?: AbortSignal }): Promise<void> {
@@ -358,6 +396,18 @@ export class ClusterHandle implements Cluster {
   #throwIfClosed(): void {
     if (this.#closing !== null) throw new QuorateError('CLOSED', 'This handle was closed');
   }
+}
+
+/** Are two of these one to a person? Figures that move with every entry are looked at by nobody. */
+function looksTheSame(a: ClusterStatus, b: ClusterStatus): boolean {
+  return a === b || visibleOf(a) === visibleOf(b);
+}
+
+function visibleOf({ raft, ...status }: ClusterStatus): string {
+  const { role, term, leader } = raft;
+  return JSON.stringify([status, role, term, leader], (key, value: unknown) =>
+    key === 'matchIndex' || key === 'roundTripMs' ? undefined : value,
+  );
 }
 
 function eventOf(

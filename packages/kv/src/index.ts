@@ -21,6 +21,7 @@ export type {
   Transaction,
   Txn,
   TxnResult,
+  Storable,
   Value,
   WatchBatch,
   WatchEvent,

@@ -1,6 +1,7 @@
 /** The key-value interface on top of consensus and the local state machine. */
 import type { CallOptions, Consensus } from '@quorate/contracts';
 import { onAbort, QuorateError, isQuorateError } from '@quorate/contracts';
+import { bindMethods } from '@quorate/contracts/bound';
 import {
   checkWritable,
   deleteKinds,
@@ -13,10 +14,10 @@ import {
 } from '@quorate/contracts/kv-calls';
 import { checkValue, list, object, show, takeOptions } from '@quorate/contracts/options';
 import type { CompareCommand, OperationCommand } from './command.ts';
-import { counterKey, createCounter } from './counter.ts';
+import { counterKey, LiveCounter } from './counter.ts';
 import { checkKey, checkKeyPart } from './key.ts';
 import type { KvStatus, LiveSource } from './live.ts';
-import { LiveHub, LiveValue, readKeyValue, readPrefix } from './live.ts';
+import { LiveHandles, LiveHub, LiveValue, readKeyValue, readPrefix } from './live.ts';
 import { callsOf, checkCallOptions, checkFunction, checkStep } from './options.ts';
 import { PendingWrites } from './pending.ts';
 import { Proposer } from './proposer.ts';
@@ -78,6 +79,7 @@ class ClusterKeyValue implements KeyValue {
   readonly #machine: KvStateMachine;
   readonly #status: KvStatus | undefined;
   readonly #hub = new LiveHub();
+  readonly #handles = new LiveHandles();
   readonly #source: LiveSource;
   readonly #proposer: Proposer;
   readonly #watchers = new Set<Watcher>();
@@ -85,6 +87,7 @@ class ClusterKeyValue implements KeyValue {
   #closed = false;
 
   constructor({ consensus, machine, status }: KvOptions) {
+    bindMethods(this);
     this.#consensus = consensus;
     this.#machine = machine;
     this.#status = status;
@@ -136,8 +139,15 @@ class ClusterKeyValue implements KeyValue {
   live<T = unknown>(selector: { readonly prefix: string }): Live<readonly KvEntry<T>[]>;
   live(selector: string | { readonly prefix: string }): Live<unknown> {
     const target = toTarget(selector, 'follow');
-    const read = 'key' in target ? readKeyValue(target.key) : readPrefix(target.prefix);
-    return new LiveValue<unknown>(this.#source, target, read);
+    return 'key' in target
+      ? this.#handles.get(`key ${target.key}`, () => {
+          const read = readKeyValue(target.key);
+          return new LiveValue<unknown>(this.#source, target, read, undefined);
+        })
+      : this.#handles.get(`prefix ${target.prefix}`, () => {
+          const read = readPrefix(target.prefix);
+          return new LiveValue<unknown>(this.#source, target, read, Object.freeze([]));
+        });
   }
 
   async put(key: string, value: Value, options?: PutOptions): Promise<PutResult> {
@@ -300,9 +310,10 @@ class ClusterKeyValue implements KeyValue {
     }
     const key = counterKey(name);
     checkKey(key, 'open counter');
-    return createCounter(this.#source, this, key, (by, options) =>
-      this.#increment(key, by, options),
-    );
+    return this.#handles.get(`counter ${key}`, () => {
+      const increment = this.#increment.bind(this);
+      return new LiveCounter(this.#source, this, key, increment);
+    });
   }
 
   close(): void {

@@ -213,3 +213,53 @@ describe('counter()', () => {
     await expect(counter.add()).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 });
+
+describe('handles that are passed around', () => {
+  it('T31 gives the same handle for the same key, prefix and counter', () => {
+    const { kv } = setUp();
+    expect(kv.live('a')).toBe(kv.live('a'));
+    expect(kv.live({ prefix: 'a' })).toBe(kv.live({ prefix: 'a' }));
+    expect(kv.counter('a')).toBe(kv.counter('a'));
+    const all = [kv.live('a'), kv.live({ prefix: 'a' }), kv.live('b'), kv.counter('a')];
+    expect(new Set<unknown>(all).size).toBe(4);
+  });
+
+  it('T31 gives the same snapshot to all who hold a key', async () => {
+    const { kv } = setUp();
+    await kv.put('a', { n: 1 });
+    expect(kv.live('a').getSnapshot()).toBe(kv.live('a').getSnapshot());
+    expect(kv.live({ prefix: '' }).getSnapshot()).toBe(kv.live({ prefix: '' }).getSnapshot());
+  });
+
+  it('T31 calls and handles work without what they were taken from', async () => {
+    const { kv } = setUp();
+    const { put, get, range, transaction, live, counter, watch, close } = kv;
+    await put('a', 1);
+    await transaction(({ get: read, put: write }) => {
+      write('b', (read<number>('a') ?? 0) + 1);
+    });
+    expect([await get('a'), await get('b'), (await range()).count]).toEqual([1, 2, 2]);
+    const { add, get: read, subscribe, getSnapshot, getServerSnapshot } = counter('clicks');
+    const seen: number[] = [];
+    subscribe((value) => seen.push(value));
+    await add(2);
+    expect([await read(), getSnapshot().value, getServerSnapshot().value, seen.at(-1)]).toEqual([
+      2, 2, 0, 2,
+    ]);
+    expect(live('a').getSnapshot().value).toBe(1);
+    close();
+    expect(() => watch({ prefix: '' })).toThrow(/closed/);
+  });
+
+  it('T31 what a server renders stays the same object, whatever is known here', async () => {
+    const { kv } = setUp();
+    for (const handle of [kv.live('a'), kv.live({ prefix: '' }), kv.counter('a')]) {
+      const before = handle.getServerSnapshot();
+      await kv.put('a', 1);
+      expect(handle.getServerSnapshot()).toBe(before);
+      expect(before).toMatchObject({ loaded: false, stale: true, pending: false });
+    }
+    expect(kv.live('a').getServerSnapshot().value).toBeUndefined();
+    expect(kv.live({ prefix: '' }).getServerSnapshot().value).toEqual([]);
+  });
+});

@@ -20,6 +20,24 @@ export type KvStatus = {
   subscribe(listener: () => void): () => void;
 };
 
+/** The handles that somebody holds, so that one more for the same key is the same one. */
+export class LiveHandles {
+  readonly #handles = new Map<string, WeakRef<object>>();
+  readonly #forgotten = new FinalizationRegistry<string>((name) => {
+    // Another one may have come in its place.
+    if (this.#handles.get(name)?.deref() === undefined) this.#handles.delete(name);
+  });
+
+  get<T extends object>(name: string, make: () => T): T {
+    const known = this.#handles.get(name)?.deref();
+    if (known !== undefined) return known as T;
+    const handle = make();
+    this.#handles.set(name, new WeakRef(handle));
+    this.#forgotten.register(handle, name);
+    return handle;
+  }
+}
+
 /** Fans changes of state, status and pending writes out to the handles that somebody watches. */
 export class LiveHub {
   readonly #listeners = new Set<() => void>();
@@ -60,12 +78,14 @@ export class LiveValue<V> implements Live<V> {
   readonly #subscribers = new Set<Subscriber<V>>();
   #stopListening: (() => void) | null = null;
   #snapshot: LiveSnapshot<V> | null = null;
+  readonly #unknown: LiveSnapshot<V>;
 
-  /** `read` returns the identical value for as long as it is equal. */
-  constructor(source: LiveSource, target: Target, read: (store: Store) => V) {
+  /** `read` returns the identical value for as long as it is equal; `unknown` stands for no state at all. */
+  constructor(source: LiveSource, target: Target, read: (store: Store) => V, unknown: V) {
     this.#source = source;
     this.#target = target;
     this.#read = read;
+    this.#unknown = Object.freeze({ value: unknown, loaded: false, stale: true, pending: false });
   }
 
   get value(): V {
@@ -105,6 +125,8 @@ export class LiveValue<V> implements Live<V> {
     this.#snapshot = next;
     return next;
   };
+
+  readonly getServerSnapshot = (): LiveSnapshot<V> => this.#unknown;
 
   readonly subscribe = (listener: (value: V, snapshot: LiveSnapshot<V>) => void): (() => void) => {
     if (typeof listener !== 'function') {

@@ -2,6 +2,7 @@
  * One attempt of an optimistic transaction: reads come from one captured revision and are noted,
  * writes are collected. The commit holds only if nothing that was read has changed since.
  */
+import { bindMethods } from '@quorate/contracts/bound';
 import { checkWritable, prefixKinds } from '@quorate/contracts/kv-calls';
 import { takeOptions } from '@quorate/contracts/options';
 import type { CompareCommand, OperationCommand } from './command.ts';
@@ -21,6 +22,7 @@ export class TransactionAttempt implements Transaction {
   #over = false;
 
   constructor(state: Pick<StoreCapture, 'records' | 'revision'>) {
+    bindMethods(this);
     this.#state = state;
   }
 

@@ -1,12 +1,8 @@
 /** The key-value interface: what users hold, what a gateway serves, what a client offers. */
 import type { CallOptions } from '@quorate/contracts';
+import type { Storable, Value } from '@quorate/contracts/storable';
 
-/**
- * What a key can hold: JSON-like data (null, booleans, finite numbers, well-formed strings, arrays,
- * plain objects) or a `Uint8Array` as a whole. Anything else is a `TypeError` that names the path.
- * Typed widely, for an interface of TypeScript does not fit an index signature.
- */
-export type Value = NonNullable<unknown> | null;
+export type { Storable, Value };
 
 /** One key as it is at some revision. Frozen; the same object until the key changes. */
 export type KvEntry<T = unknown> = {
@@ -214,26 +210,28 @@ export type LiveSnapshot<V> = {
 /** A value that follows the local state, for user interfaces. */
 export interface Live<V> extends LiveSnapshot<V> {
   /** Calls `listener` at once and after each change. The returned function ends it. */
-  subscribe(listener: (value: V, snapshot: LiveSnapshot<V>) => void): () => void;
-  getSnapshot(): LiveSnapshot<V>;
+  readonly subscribe: (listener: (value: V, snapshot: LiveSnapshot<V>) => void) => () => void;
+  readonly getSnapshot: () => LiveSnapshot<V>;
+  /** What a server renders, and a page before it knows more: nothing is known yet. */
+  readonly getServerSnapshot: () => LiveSnapshot<V>;
 }
 
 /** A replicated integer that many add to at once without losing anything. */
 export interface Counter extends Live<number> {
   /** Adds and resolves with the new number. `by` is a safe integer, default 1. */
-  add(by?: number, options?: CallOptions): Promise<number>;
+  readonly add: (by?: number, options?: CallOptions) => Promise<number>;
   /** The number now; 0 where nothing was added yet. */
-  get(options?: ReadOptions): Promise<number>;
+  readonly get: (options?: ReadOptions) => Promise<number>;
 }
 
 /** A transaction under way. Reads see one revision and the transaction's own writes. */
 export interface Transaction {
-  get<T = unknown>(key: string): T | undefined;
-  getEntry<T = unknown>(key: string): KvEntry<T> | undefined;
+  readonly get: <T = unknown>(key: string) => T | undefined;
+  readonly getEntry: <T = unknown>(key: string) => KvEntry<T> | undefined;
   /** Entries by key order, own writes included (their revisions are 0 until committed). */
-  range<T = unknown>(options: { readonly prefix: string }): readonly KvEntry<T>[];
-  put(key: string, value: Value): void;
-  delete(key: string): void;
+  readonly range: <T = unknown>(options: { readonly prefix: string }) => readonly KvEntry<T>[];
+  readonly put: <V extends Value>(key: string, value: Storable<V>) => void;
+  readonly delete: (key: string) => void;
 }
 
 /**
@@ -244,42 +242,58 @@ export interface Transaction {
 export interface KeyValue {
   /** Revision that is applied here. */
   readonly revision: number;
-  get<T = unknown>(key: string, options?: ReadOptions): Promise<T | undefined>;
-  getEntry<T = unknown>(key: string, options?: ReadOptions): Promise<KvEntry<T> | undefined>;
-  range<T = unknown>(options?: RangeOptions): Promise<RangeResult<T>>;
+  readonly get: <T = unknown>(key: string, options?: ReadOptions) => Promise<T | undefined>;
+  readonly getEntry: <T = unknown>(
+    key: string,
+    options?: ReadOptions,
+  ) => Promise<KvEntry<T> | undefined>;
+  readonly range: <T = unknown>(options?: RangeOptions) => Promise<RangeResult<T>>;
   /** What the key holds in the local state, synchronously. */
-  peek<T = unknown>(key: string): T | undefined;
-  live<T = unknown>(key: string): Live<T | undefined>;
-  live<T = unknown>(selector: { readonly prefix: string }): Live<readonly KvEntry<T>[]>;
+  readonly peek: <T = unknown>(key: string) => T | undefined;
+  /**
+   * Follows a key, or all that begin with a prefix. While somebody holds the handle, the same one is
+   * given again for the same key.
+   */
+  readonly live: {
+    <T = unknown>(key: string): Live<T | undefined>;
+    <T = unknown>(selector: { readonly prefix: string }): Live<readonly KvEntry<T>[]>;
+  };
   /** Errors: `CONFLICT` with `details.current` where a condition did not hold. */
-  put(key: string, value: Value, options?: PutOptions): Promise<PutResult>;
-  delete(
+  readonly put: <V extends Value>(
+    key: string,
+    value: Storable<V>,
+    options?: PutOptions,
+  ) => Promise<PutResult>;
+  readonly delete: (
     selector: string | { readonly prefix: string },
     options?: DeleteOptions,
-  ): Promise<DeleteResult>;
+  ) => Promise<DeleteResult>;
   /** Carries out all writes in one revision, or none. A key written twice is a `TypeError`. */
-  batch(operations: readonly WriteOperation[], options?: CallOptions): Promise<TxnResult>;
+  readonly batch: (
+    operations: readonly WriteOperation[],
+    options?: CallOptions,
+  ) => Promise<TxnResult>;
   /**
    * Adds to an integer (absent: 0) and resolves with the new one. `CONFLICT` with `details.current`
    * where the key holds something else or the sum is no safe integer.
    */
-  increment(key: string, by?: number, options?: CallOptions): Promise<number>;
+  readonly increment: (key: string, by?: number, options?: CallOptions) => Promise<number>;
   /**
    * Replaces a value by what `change` makes of it, again and again until nobody wrote in between
    * (Z36). `change` returns the new value, or undefined to leave the key as it is.
    */
-  update<T = unknown>(
+  readonly update: <T = unknown>(
     key: string,
     change: (current: T | undefined) => Value | undefined | Promise<Value | undefined>,
     options?: CallOptions,
-  ): Promise<{ readonly value: T | undefined; readonly revision: number }>;
+  ) => Promise<{ readonly value: T | undefined; readonly revision: number }>;
   /** Runs `body` on one revision, commits its writes together; again where its reads changed (Z36). */
-  transaction<R>(
+  readonly transaction: <R>(
     body: (tx: Transaction) => R | Promise<R>,
     options?: CallOptions,
-  ): Promise<{ readonly result: R; readonly revision: number }>;
+  ) => Promise<{ readonly result: R; readonly revision: number }>;
   /** Compares, then carries out one of two lists of operations, atomically. */
-  txn(txn: Txn, options?: CallOptions): Promise<TxnResult>;
+  readonly txn: (txn: Txn, options?: CallOptions) => Promise<TxnResult>;
   /**
    * Follows keys, revision by revision: no gap, no duplicate, also across leader changes, restarts
    * and installed snapshots. Without `from` it begins after what is applied here at the call, on a
@@ -287,9 +301,9 @@ export interface KeyValue {
    * from `next()`: `COMPACTED` with `details.oldestRevision` when the place is older than the
    * history, `ABORTED` by the signal, `CLOSED`.
    */
-  watch<T = unknown>(options: WatchOptions): AsyncIterableIterator<WatchBatch<T>>;
+  readonly watch: <T = unknown>(options: WatchOptions) => AsyncIterableIterator<WatchBatch<T>>;
   /** The counter of that name, kept in the key `~counter/<name>`. */
-  counter(name: string): Counter;
+  readonly counter: (name: string) => Counter;
   /** Ends watches and live handles with `CLOSED`; later calls are rejected with it. Idempotent. */
-  close(): void;
+  readonly close: () => void;
 }

@@ -27,6 +27,7 @@ export type {
   ReadOptions,
   Txn,
   TxnResult,
+  Storable,
   Value,
   WatchBatch,
   WatchEvent,

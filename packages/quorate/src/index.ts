@@ -35,6 +35,7 @@ export type {
   Transaction,
   Txn,
   TxnResult,
+  Storable,
   Value,
   WatchBatch,
   WatchEvent,

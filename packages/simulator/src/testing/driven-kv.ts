@@ -14,8 +14,8 @@ export function driven(kv: KeyValue, pace: Pace): KeyValue {
     get: (key, options) => pace.drive(kv.get(key, options)),
     getEntry: (key, options) => pace.drive(kv.getEntry(key, options)),
     range: (options) => pace.drive(kv.range(options)),
-    peek: (key) => kv.peek(key),
-    live: kv.live.bind(kv),
+    peek: kv.peek,
+    live: kv.live,
     put: (key, value, options) => pace.drive(kv.put(key, value, options)),
     delete: (selector, options) => pace.drive(kv.delete(selector, options)),
     batch: (operations, options) => pace.drive(kv.batch(operations, options)),
@@ -23,11 +23,9 @@ export function driven(kv: KeyValue, pace: Pace): KeyValue {
     update: (key, change, options) => pace.drive(kv.update(key, change, options)),
     transaction: (body, options) => pace.drive(kv.transaction(body, options)),
     txn: (txn, options) => pace.drive(kv.txn(txn, options)),
-    watch: (options) => kv.watch(options),
+    watch: kv.watch,
     counter: (name) => drivenCounter(kv.counter(name), pace),
-    close: () => {
-      kv.close();
-    },
+    close: kv.close,
   };
 }
 
@@ -45,8 +43,9 @@ function drivenCounter(counter: Counter, pace: Pace): Counter {
     get pending(): boolean {
       return counter.pending;
     },
-    subscribe: (listener) => counter.subscribe(listener),
-    getSnapshot: () => counter.getSnapshot(),
+    subscribe: counter.subscribe,
+    getSnapshot: counter.getSnapshot,
+    getServerSnapshot: counter.getServerSnapshot,
     add: (by, options) => pace.drive(counter.add(by, options)),
     get: (options) => pace.drive(counter.get(options)),
   };
