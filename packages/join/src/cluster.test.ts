@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ClusterStatus } from '@quorate/cluster';
 import type { KvStateMachine } from '@quorate/kv';
 import { ClusterCore, ClusterHandle } from './cluster.ts';
-import { inertStatus } from './options.ts';
+import { inertStatus } from './inert-status.ts';
 import type { Runner } from './runner.ts';
 
 /** A handle over a member that is what this says, with a state of its own. */

@@ -15,12 +15,14 @@ import {
 import { createKv, KvStateMachine } from '@quorate/kv';
 import type { Counter, KeyValue } from '@quorate/kv';
 import { explainStatus } from './explain.ts';
-import { inertStatus } from './options.ts';
+import { inertStatus } from './inert-status.ts';
 import type { JoinOptions } from './options.ts';
 import type { Assemble, Assembled, Runner } from './runner.ts';
 import { backupOf, exportOf, importInto } from './backup.ts';
 import type { Backup, BackupOptions, ExportOptions } from './backup.ts';
 import type { ExportedEntry, ImportOptions, StoreCapture } from '@quorate/kv/backup';
+
+export type { Backup, BackupOptions, ExportedEntry, ExportOptions, ImportOptions };
 
 export type ClusterEvents = {
   role: {
@@ -262,9 +264,7 @@ export class ClusterHandle implements Cluster {
     this.#core = core;
     this.#release = release;
     bindMethods(this);
-    // Not every runtime has the symbol; compilers that make do without it look for this one.
-    const name = (Symbol.asyncDispose as symbol | undefined) ?? Symbol.for('Symbol.asyncDispose');
-    Object.defineProperty(this, name, { value: () => this.close() });
+    closeOnDispose(this);
   }
 
   get namespace(): string {
@@ -329,16 +329,7 @@ export class ClusterHandle implements Cluster {
     type: T,
     listener: (event: ClusterEvents[T]) => void,
   ): () => void {
-    checkValue(type, word('role', 'members', 'error'), 'listen', 'the event');
-    checkValue(listener, callback, 'listen', 'the listener');
-    let before: string | null = null;
-    return this.subscribe((status) => {
-      const event = eventOf(type, status);
-      const text = event === null ? null : JSON.stringify(event);
-      if (text === before) return;
-      before = text;
-      if (event !== null) listener(event as ClusterEvents[T]);
-    });
+    return listenFor(this, type, listener);
   }
 
   backup(options: BackupOptions = {}): Backup {
@@ -396,6 +387,31 @@ export class ClusterHandle implements Cluster {
   #throwIfClosed(): void {
     if (this.#closing !== null) throw new QuorateError('CLOSED', 'This handle was closed');
   }
+}
+
+/** What `await using` asks for; of a cluster whose methods are bound. */
+export function closeOnDispose(cluster: Pick<Cluster, 'close'>): void {
+  // Not every runtime has the symbol; compilers that make do without it look for this one.
+  const name = (Symbol.asyncDispose as symbol | undefined) ?? Symbol.for('Symbol.asyncDispose');
+  Object.defineProperty(cluster, name, { value: cluster.close });
+}
+
+/** What `Cluster.on` does, from what `subscribe` tells. */
+export function listenFor<T extends keyof ClusterEvents>(
+  { subscribe }: Pick<Cluster, 'subscribe'>,
+  type: T,
+  listener: (event: ClusterEvents[T]) => void,
+): () => void {
+  checkValue(type, word('role', 'members', 'error', 'archived'), 'listen', 'the event');
+  checkValue(listener, callback, 'listen', 'the listener');
+  let before: string | null = null;
+  return subscribe((status) => {
+    const event = eventOf(type, status);
+    const text = event === null ? null : JSON.stringify(event);
+    if (text === before) return;
+    before = text;
+    if (event !== null) listener(event as ClusterEvents[T]);
+  });
 }
 
 /** Are two of these one to a person? Figures that move with every entry are looked at by nobody. */

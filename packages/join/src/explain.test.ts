@@ -1,7 +1,7 @@
 import type { ClusterStatus, MemberInfo } from '@quorate/cluster';
 import { describe, expect, test } from 'vitest';
 import { explainStatus } from './explain.ts';
-import { inertStatus } from './options.ts';
+import { inertStatus } from './inert-status.ts';
 
 /** A status with so many voters, of which the first ones cannot be reached. */
 function status(voterCount: number, missingCount: number): ClusterStatus {

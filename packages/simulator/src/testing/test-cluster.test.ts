@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, expectTypeOf, test } from 'vitest';
 import { isQuorateError } from '@quorate/contracts';
+import type { Cluster } from '@quorate/join/cluster';
 import { TestCluster, testCluster } from './test-cluster.ts';
 import type { TestClusterOptions } from './test-cluster.ts';
 
@@ -155,5 +156,44 @@ describe('testCluster()', () => {
     await expect(c.until(() => false, 10)).rejects.toThrow(
       'Cannot wait any longer: after 10 ms it does not hold (member-0 ready leader)',
     );
+  });
+
+  test('T31 a member is a Cluster: what takes one takes it', async () => {
+    const c = await start();
+    const member = c.member(0);
+    expectTypeOf(member).toExtend<Cluster>();
+    const { ready, kv, counter, members, explain, getSnapshot, getServerSnapshot, subscribe } =
+      member;
+    await ready();
+    await kv.put('a', { n: 1 });
+    expect(counter('a')).toBe(counter('a'));
+    expect([members().length, explain()]).toEqual([3, expect.stringContaining('leads 3 member')]);
+    expect(getSnapshot()).toBe(getSnapshot());
+    expect(getServerSnapshot()).toMatchObject({ phase: 'starting' });
+    const lines: unknown[] = [];
+    for await (const entry of member.export()) lines.push(entry);
+    expect(lines).toEqual([expect.objectContaining({ key: 'a', value: { n: 1 } })]);
+    const phases: string[] = [];
+    const stop = subscribe(({ phase }) => phases.push(phase));
+    c.kill(0);
+    c.restart(0);
+    await c.until(() => phases.includes('starting') && phases.at(-1) === 'ready');
+    stop();
+    expect(phases[0]).toBe('ready');
+  });
+
+  test('T31 a member that closes hands its leadership over', async () => {
+    const c = await start();
+    const leader = c.member(c.leader ?? 0);
+    const { term } = leader.status.raft;
+    const leaders: (string | null)[] = [];
+    leader.on('role', (event) => leaders.push(event.leader));
+    await leader.close();
+    expect(leader.running).toBe(false);
+    await c.ready();
+    expect(
+      c.members.filter(({ running }) => running).map(({ status }) => status.raft.term),
+    ).toEqual([term + 1, term + 1]);
+    expect(leaders[0]).toBe(leader.status.nodeId);
   });
 });

@@ -1,4 +1,5 @@
-/** A key-value store under test: the same, with virtual time passing while a call waits. */
+/** Parts of a cluster under test: the same, with virtual time passing while a call waits. */
+import type { Backup } from '@quorate/join/cluster';
 import type { Counter, KeyValue } from '@quorate/kv';
 import type { Pace } from './pace.ts';
 
@@ -6,7 +7,8 @@ import type { Pace } from './pace.ts';
  * Watches and live handles move with time and do not make it pass: what they wait for may never
  * come.
  */
-export function driven(kv: KeyValue, pace: Pace): KeyValue {
+export function drivenKv(kv: KeyValue, pace: Pace): KeyValue {
+  const counters = new WeakMap<Counter, Counter>();
   return {
     get revision(): number {
       return kv.revision;
@@ -24,7 +26,12 @@ export function driven(kv: KeyValue, pace: Pace): KeyValue {
     transaction: (body, options) => pace.drive(kv.transaction(body, options)),
     txn: (txn, options) => pace.drive(kv.txn(txn, options)),
     watch: kv.watch,
-    counter: (name) => drivenCounter(kv.counter(name), pace),
+    counter: (name) => {
+      const counter = kv.counter(name);
+      const known = counters.get(counter) ?? drivenCounter(counter, pace);
+      counters.set(counter, known);
+      return known;
+    },
     close: kv.close,
   };
 }
@@ -48,5 +55,33 @@ function drivenCounter(counter: Counter, pace: Pace): Counter {
     getServerSnapshot: counter.getServerSnapshot,
     add: (by, options) => pace.drive(counter.add(by, options)),
     get: (options) => pace.drive(counter.get(options)),
+  };
+}
+
+export async function* drivenItems<T>(
+  items: AsyncIterable<T>,
+  pace: Pace,
+): AsyncGenerator<T, undefined> {
+  const iterator = items[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const item = await pace.drive(iterator.next());
+      if (item.done === true) return undefined;
+      yield item.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+export function drivenBackup(backup: Backup, pace: Pace): Backup {
+  return {
+    get info() {
+      return pace.drive(backup.info);
+    },
+    get checksum() {
+      return backup.checksum;
+    },
+    [Symbol.asyncIterator]: () => drivenItems(backup, pace),
   };
 }
