@@ -102,7 +102,7 @@ function drawKind(prng: Prng, members: number | undefined): ClusterWeather {
   const kind = prng.float();
   if (weather.hostCount >= 3 && kind < 0.06) return withBackups(weather, prng);
   if (weather.hostCount >= 3 && kind < 0.09) return withReverts(weather, prng);
-  if (weather.hostCount >= 3 && kind < 0.15) return withImpostors(weather, prng);
+  if (weather.hostCount >= 3 && kind < 0.18) return withImpostors(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.25) return withFailingHandovers(weather, prng);
   if (weather.hostCount >= 2 && kind < 0.35) return withShortSessions(weather, prng);
   if (kind < 0.4) return { ...withOtherSecrets(weather, prng), strangerComes: true };
@@ -199,7 +199,7 @@ function withReverts(weather: ClusterWeather, prng: Prng): ClusterWeather {
  * anybody: a copy that somebody meets who does not see the original is one that nobody can tell.
  */
 function withImpostors(weather: ClusterWeather, prng: Prng): ClusterWeather {
-  const clones = prng.chance(0.6);
+  const clones = prng.chance(0.8);
   const impostors: ClusterWeather = {
     ...weather,
     ...noDeaths,
