@@ -3,8 +3,7 @@
 //   node tools/build.mjs              JavaScript and declarations
 //   node tools/build.mjs --no-types   JavaScript only: enough to run
 //
-// Parts (@quorate/*) are bundled; third-party packages stay imports and must be dependencies of
-// `quorate`, because only those are installed with it. What an import map names has them inside.
+// Parts (@quorate/*) and third-party packages are bundled: what is published depends on nothing.
 import {
   chmodSync,
   copyFileSync,
@@ -15,12 +14,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { bundleForBundlers, bundleForNode, bundleStandalone, libraries } from './lib/bundles.mjs';
-import { readJson, root } from './lib/workspace.mjs';
+import {
+  accountOf,
+  bundleForBundlers,
+  bundleForNode,
+  bundleStandalone,
+  libraries,
+} from './lib/bundles.mjs';
+import { root } from './lib/workspace.mjs';
 
 const home = `${root}/packages/quorate`;
 const dist = `${home}/dist`;
-const { dependencies } = readJson('packages/quorate/package.json');
 
 await buildScripts();
 if (!process.argv.includes('--no-types')) await buildDeclarations();
@@ -30,16 +34,18 @@ linkCommand();
 async function buildScripts() {
   const bundles = [await bundleForNode(), await bundleForBundlers(), await bundleStandalone()];
   rmSync(dist, { recursive: true, force: true });
-  for (const { files, licences } of bundles) {
+  for (const { files } of bundles) {
     for (const { path, contents } of files) {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, contents);
     }
-    if (licences !== undefined) writeFileSync(`${dist}/quorate.js.licences.txt`, licences);
   }
+  const { licences, sbom } = accountOf(bundles.map(({ metafile }) => metafile));
+  writeFileSync(`${dist}/licences.txt`, licences);
+  writeFileSync(`${dist}/sbom.cdx.json`, sbom);
   for (const { metafile } of bundles) say(metafile);
-  // The published page and licence are the repository's own.
-  for (const file of ['LICENSE', 'README.md']) {
+  // The published page, licence and changes are the repository's own.
+  for (const file of ['LICENSE', 'README.md', 'CHANGELOG.md']) {
     if (existsSync(`${root}/${file}`)) copyFileSync(`${root}/${file}`, `${home}/${file}`);
   }
 }
@@ -58,8 +64,6 @@ async function buildDeclarations() {
   const { dts } = await import('rollup-plugin-dts');
   const bundle = await rollup({
     input: libraries,
-    external: (id) =>
-      Object.keys(dependencies).some((name) => id === name || id.startsWith(`${name}/`)),
     plugins: [
       dts({
         tsconfig: `${home}/tsconfig.json`,

@@ -1,44 +1,46 @@
 // The package as a user gets it: packed, looked into, installed by npm in an empty directory, imported,
 // type-checked, run. Needs `node tools/build.mjs` before. Each line of output is one thing that holds.
-import { execFileSync } from 'node:child_process';
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
-  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { pathToFileURL } from 'node:url';
+import { packInto } from './lib/package.mjs';
 import { binPath, end, endAllOnSignal, environment, run, start } from './lib/run.mjs';
 import { root } from './lib/workspace.mjs';
 
-const home = `${root}/packages/quorate`;
 const place = mkdtempSync(`${tmpdir()}/quorate-pack-`);
 const windows = process.platform === 'win32';
+const bytesMax = 8e6;
 const expectedFiles = [
   'package.json',
   'LICENSE',
   'README.md',
+  'CHANGELOG.md',
   'bin/quorate.js',
   'dist/cli.js',
   'dist/quorate.js',
   'dist/quorate-secret.js',
   'dist/quorate-relays.js',
   'dist/quorate-backup.js',
-  'dist/quorate.js.licences.txt',
+  'dist/licences.txt',
+  'dist/sbom.cdx.json',
 ];
 
 endAllOnSignal();
 try {
-  const tarball = await pack();
+  const tarball = await packInto(place);
   inspect();
   await judge(tarball);
   const app = await installInto(tarball);
+  await installWithOthers(tarball);
   await typeCheck(app);
   await runCommand(app);
   await resolveConditions(app);
@@ -53,23 +55,25 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
-async function pack() {
-  await must('pack', binPath('pnpm', 'pnpm'), ['pack', '--pack-destination', place], { cwd: home });
-  const name = readdirSync(place).find((file) => file.endsWith('.tgz'));
-  execFileSync('tar', ['-xzf', name], { cwd: place });
-  return `${place}/${name}`;
-}
-
 /** What npm would have to make sense of, without this workspace around it. */
 function inspect() {
   const text = readFileSync(`${place}/package/package.json`, 'utf8');
   const manifest = JSON.parse(text);
-  const runtime = JSON.stringify([manifest.dependencies, manifest.exports, manifest.bin]);
-  assert(!/workspace:|catalog:|@quorate\//.test(runtime), 'depends on published packages alone');
+  assert(!/ependencies|workspace:|catalog:|@quorate\//.test(text), 'depends on nothing');
+  const runtime = JSON.stringify([manifest.exports, manifest.bin]);
   assert(!/"source"|\.ts"/.test(runtime.replaceAll('.d.ts"', '')), 'exports built files alone');
   assert(!/"private": true/.test(text), 'is not private');
   const files = readdirSync(`${place}/package`, { recursive: true }).map(String);
   for (const file of expectedFiles) assert(files.includes(file), `holds ${file}`);
+  const bytes = files.reduce((sum, file) => sum + statSync(`${place}/package/${file}`).size, 0);
+  assert(
+    bytes <= bytesMax,
+    `weighs ${(bytes / 1e6).toFixed(1)} MB, wanted at most ${bytesMax / 1e6}`,
+  );
+  const { components } = JSON.parse(readFileSync(`${place}/package/dist/sbom.cdx.json`, 'utf8'));
+  const licences = readFileSync(`${place}/package/dist/licences.txt`, 'utf8');
+  const named = components.every(({ name, version }) => licences.includes(`${name} ${version} (`));
+  assert(components.length > 10 && named, `names the ${components.length} packages inside of it`);
   assert(
     !files.some((file) => /\.test\.|(^|[\\/])src[\\/]/.test(file)),
     'holds no test, no source',
@@ -95,11 +99,41 @@ async function installInto(tarball) {
   );
   const { code, output } = await run(
     windows ? 'npm.cmd' : 'npm',
-    ['install', '--no-audit', '--no-fund', '--no-save', tarball],
+    ['install', '--no-audit', '--no-fund', '--no-save', '--engine-strict', tarball],
     { cwd: app, quiet: true, shell: windows, timeoutMs: 300_000 },
   );
-  assert(code === 0, `installs by npm${code === 0 ? '' : `\n${output}`}`);
+  const isQuiet = code === 0 && !/warn/i.test(output);
+  assert(isQuiet, `installs by npm without a warning${isQuiet ? '' : `\n${output}`}`);
+  const installed = readdirSync(`${app}/node_modules`).filter((name) => !name.startsWith('.'));
+  assert(installed.join() === 'quorate', 'brings no other package');
   return app;
+}
+
+/** As npm's users are not the only ones. */
+async function installWithOthers(tarball) {
+  const clients = {
+    'yarn@1.22.22': ['add', '--no-lockfile', '--non-interactive', `file:${tarball}`],
+    'pnpm@10.33.0': ['add', tarball],
+  };
+  for (const [client, args] of Object.entries(clients)) {
+    const app = mkdtempSync(`${place}/other-`);
+    writeFileSync(
+      `${app}/package.json`,
+      JSON.stringify({ name: 'app', version: '1.0.0', license: 'MIT', private: true }),
+    );
+    const { code, output } = await run(windows ? 'npx.cmd' : 'npx', ['--yes', client, ...args], {
+      cwd: app,
+      quiet: true,
+      shell: windows,
+      timeoutMs: 300_000,
+    });
+    const isQuiet = code === 0 && !/warn/i.test(output.replaceAll(/No license field/g, ''));
+    assert(isQuiet, `installs by ${client} without a warning${isQuiet ? '' : `\n${output}`}`);
+    const { joinCluster } = await import(
+      pathToFileURL(`${app}/node_modules/quorate/dist/index.js`).href
+    );
+    assert(typeof joinCluster === 'function', `is there after ${client}`);
+  }
 }
 
 /** A TypeScript user, with the compiler's strictest settings and without skipLibCheck for ours. */
@@ -159,28 +193,16 @@ function resolveEntry(target, conditions) {
   return undefined;
 }
 
-/** A server that renders a page starts no member, loads no libp2p, and may end whenever it likes. */
+/** A server that renders a page starts no member, and may end whenever it likes. */
 async function renderOnServer(app) {
-  const modules = `${app}/node_modules`;
-  const aside = ['libp2p', '@libp2p', '@multiformats'].filter((name) =>
-    existsSync(`${modules}/${name}`),
-  );
-  for (const name of aside) renameSync(`${modules}/${name}`, `${modules}/.${name}-aside`);
-  try {
-    for (const file of ['index.js', 'browser.js', 'quorate.js']) {
-      writeFileSync(`${app}/render.mjs`, renderProgram(`./node_modules/quorate/dist/${file}`));
-      const { code, output } = await run(process.execPath, [`${app}/render.mjs`], {
-        cwd: app,
-        quiet: true,
-        timeoutMs: 30_000,
-      });
-      assert(
-        code === 0,
-        `renders on a server by ${file}, without libp2p${code === 0 ? '' : `\n${output}`}`,
-      );
-    }
-  } finally {
-    for (const name of aside) renameSync(`${modules}/.${name}-aside`, `${modules}/${name}`);
+  for (const file of ['index.js', 'browser.js', 'quorate.js']) {
+    writeFileSync(`${app}/render.mjs`, renderProgram(`./node_modules/quorate/dist/${file}`));
+    const { code, output } = await run(process.execPath, [`${app}/render.mjs`], {
+      cwd: app,
+      quiet: true,
+      timeoutMs: 30_000,
+    });
+    assert(code === 0, `renders on a server by ${file}${code === 0 ? '' : `\n${output}`}`);
   }
 }
 

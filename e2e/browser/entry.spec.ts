@@ -79,7 +79,7 @@ test('the program of the README, served by Vite while one develops', async ({
   }
 });
 
-test('the program of the README, built by Vite: libp2p is not loaded', async ({
+test('T35 the program of the README, built by Vite: libp2p is not loaded, chunks have names', async ({
   context,
   packed,
 }) => {
@@ -95,9 +95,12 @@ test('the program of the README, built by Vite: libp2p is not loaded', async ({
   }
   const modules = [...atOnce].flatMap(({ moduleIds }) => moduleIds);
   expect(modules.filter((id) => /quorate\/dist\/browser\.js$/.test(id))).toHaveLength(1);
-  expect(modules.filter((id) => /libp2p|noble\/curves|quorate\/dist\/index\.js/.test(id))).toEqual(
-    [],
-  );
+  expect(modules.filter((id) => /quorate-(relays|secret)|dist\/index\.js/.test(id))).toEqual([]);
+  // And those are called what they are in whatever an application is served from (T35).
+  const names = chunks.map(({ fileName }) => fileName);
+  for (const name of ['quorate-relays', 'quorate-secret']) {
+    expect(names.filter((one) => one.includes(name))).toHaveLength(1);
+  }
   const server = await preview({ ...viteConfig(root), preview: { host: '127.0.0.1', port: 0 } });
   try {
     const tabs = await openTabs(context, server.resolvedUrls?.local[0] ?? '', 2);

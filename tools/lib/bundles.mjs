@@ -1,10 +1,14 @@
 // The bundles that are published, each from the TypeScript sources of the parts (@quorate/*):
 //
-//   Node         dist/index.js, client.js, testing.js, cli.js: third-party packages stay imports
+//   Node         dist/index.js, client.js, testing.js, cli.js
 //   bundlers     dist/browser.js: the same for pages; no module of Node anywhere in it
 //   import map   dist/quorate.js: everything a page needs, minified; beside it quorate-secret.js and
 //                quorate-relays.js, which pages with a secret and with relays load, and
 //                quorate-backup.js, which backups, exports and imports load
+//
+// Third-party packages are inside of all of them: who installs `quorate` installs nothing else, and
+// what an engine has to be is said by one manifest. Their licences, and the list of them as CycloneDX
+// wants it, lie beside the bundles.
 import { build } from 'esbuild';
 import { readFileSync, readdirSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -13,8 +17,6 @@ import { readJson, root } from './workspace.mjs';
 
 const home = `${root}/packages/quorate`;
 const outdir = `${home}/dist`;
-const { dependencies } = readJson('packages/quorate/package.json');
-
 /** By name in dist. */
 export const libraries = {
   index: `${home}/src/index.ts`,
@@ -25,8 +27,11 @@ export const libraries = {
 export const browserEntry = `${home}/src/browser.ts`;
 
 /** What must not be loaded before it is wanted, neither by a server that renders nor by a page. */
-const lazyInNode = /^(libp2p|@libp2p|@multiformats)(\/|$)/;
-const lazyInPages = /^(libp2p|@libp2p|@multiformats|@noble\/curves|@noble\/ciphers\/aes\.js)(\/|$)/;
+const lazyInNode = /^(libp2p|@libp2p\/.*|@multiformats\/.*)$/;
+const lazyInPages = /^(libp2p|@libp2p\/.*|@multiformats\/.*|@noble\/curves)$/;
+/** Packages in CommonJS ask for modules of Node by `require`, which modules do not have. */
+const requireInNode =
+  "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);";
 
 const common = {
   bundle: true,
@@ -47,12 +52,13 @@ export async function bundleForNode() {
     platform: 'node',
     target: 'node20.19',
     conditions: ['source'],
-    external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
+    banner: { js: requireInNode },
+    // Asked for in vain by `ws`, which does without.
+    external: optional,
     chunkNames: 'chunks/[name]-[hash]',
-    sourcemap: true,
-    sourcesContent: false,
   });
-  refuseStrangers(metafile, new Set(builtinModules.flatMap((name) => [name, `node:${name}`])));
+  const builtins = builtinModules.flatMap((name) => [name, `node:${name}`]);
+  refuseImports(metafile, new Set([...builtins, ...optional]));
   refuseEarly(metafile, 'index.js', lazyInNode);
   return { files: outputFiles, metafile };
 }
@@ -65,12 +71,11 @@ export async function bundleForBundlers() {
     entryPoints: { browser: browserEntry },
     outdir,
     splitting: true,
-    chunkNames: 'chunks/browser-[name]-[hash]',
-    sourcemap: true,
-    sourcesContent: false,
-    plugins: [dependenciesStayImports],
+    // Bundlers name what they make of a chunk after it.
+    chunkNames: 'chunks/quorate-[name]-[hash]',
+    plugins: [secretByName],
   });
-  refuseStrangers(metafile, new Set());
+  refuseImports(metafile, new Set());
   refuseEarly(metafile, 'browser.js', lazyInPages);
   return { files: outputFiles, metafile };
 }
@@ -95,11 +100,14 @@ export async function bundleStandalone() {
     const entryPoints = { [file]: resolvePart(path) };
     bundles.push(await build({ ...shared, entryPoints, outdir }));
   }
-  for (const { metafile } of bundles) refuseImports(metafile);
+  const beside = new Set(Object.values(asides).map((file) => `./${file}.js`));
+  for (const { metafile } of bundles) refuseImports(metafile, beside);
   return {
     files: bundles.flatMap(({ outputFiles }) => outputFiles),
-    metafile: { outputs: Object.assign({}, ...bundles.map(({ metafile }) => metafile.outputs)) },
-    licences: licencesOf(bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+    metafile: {
+      inputs: Object.assign({}, ...bundles.map(({ metafile }) => metafile.inputs)),
+      outputs: Object.assign({}, ...bundles.map(({ metafile }) => metafile.outputs)),
+    },
   };
 }
 
@@ -122,22 +130,12 @@ export async function bundleProgram() {
   return { contents: outputFiles[0].contents, output: Object.values(metafile.outputs)[0] };
 }
 
+const optional = ['bufferutil', 'utf-8-validate'];
+
 const pages = {
   platform: 'browser',
   target: 'es2022',
   conditions: ['source', 'browser'],
-};
-
-/** Unlike the option `external`: what is imported and not used leaves no import behind. */
-const dependenciesStayImports = {
-  name: 'dependencies stay imports',
-  setup({ onResolve }) {
-    onResolve({ filter: /^[^./]/ }, ({ path }) =>
-      dependencies[packageOf(path)] === undefined
-        ? undefined
-        : { path, external: true, sideEffects: false },
-    );
-  },
 };
 
 /** What a page loads only when it is called for, and the file beside quorate.js that holds it. */
@@ -145,6 +143,22 @@ const asides = {
   '@quorate/crypto': 'quorate-secret',
   '@quorate/kv/backup': 'quorate-backup',
   './relays.ts': 'quorate-relays',
+};
+
+/** A chunk is called after the file that is imported, and that would be `src`. */
+const secretByName = {
+  name: 'secret by name',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@quorate\/crypto$/ }, ({ path, kind, resolveDir }) =>
+      kind === 'dynamic-import'
+        ? { path: 'secret', namespace: 'aside', pluginData: { path, resolveDir } }
+        : undefined,
+    );
+    onLoad({ filter: /^/, namespace: 'aside' }, ({ pluginData: { path, resolveDir } }) => ({
+      contents: `export * from '${path}';`,
+      resolveDir,
+    }));
+  },
 };
 
 const asidesStayAside = {
@@ -160,46 +174,29 @@ const asidesStayAside = {
 
 // Checks -------------------------------------------------------------------------------------------
 
-/** A third-party package that was bundled is one that `quorate` forgot to declare. */
-function refuseStrangers({ inputs, outputs }, builtins) {
-  const bundled = bundledPackages({ inputs });
-  if (bundled.length > 0) {
-    throw new Error(
-      `Cannot build quorate: ${bundled.join(', ')} bundled, wanted in its dependencies`,
-    );
-  }
-  for (const { imports } of Object.values(outputs)) {
-    for (const { path, external } of imports) {
-      if (external !== true || builtins.has(path)) continue;
-      if (dependencies[packageOf(path)] === undefined) {
-        throw new Error(`Cannot build quorate: imports ${path}, wanted in its dependencies`);
-      }
-    }
-  }
-}
-
 /** Nothing that matches may be reached from `entry` by static imports alone. */
 function refuseEarly({ outputs }, entry, lazy) {
   const seen = new Set();
   const visit = (file) => {
     if (seen.has(file)) return;
     seen.add(file);
-    for (const { path, external, kind } of outputs[file].imports) {
-      if (kind !== 'import-statement') continue;
-      if (external !== true) visit(path);
-      else if (lazy.test(path)) {
-        throw new Error(`Cannot build ${entry}: it imports ${path}, wanted a dynamic import`);
-      }
+    const { imports, inputs } = outputs[file];
+    const early = bundledPackages({ inputs }).filter((name) => lazy.test(name));
+    if (early.length > 0) {
+      throw new Error(`Cannot build ${entry}: it loads ${early.join(', ')}, wanted when needed`);
+    }
+    for (const { path, external, kind } of imports) {
+      if (kind === 'import-statement' && external !== true) visit(path);
     }
   };
   visit(Object.keys(outputs).find((file) => file.endsWith(`/dist/${entry}`)));
 }
 
-function refuseImports({ outputs }) {
-  const allowed = new Set(Object.values(asides).map((file) => `./${file}.js`));
+/** What is published needs nothing but itself and what is `allowed`. */
+function refuseImports({ outputs }, allowed) {
   for (const [file, { imports }] of Object.entries(outputs)) {
-    for (const { path } of imports) {
-      if (allowed.has(path)) continue;
+    for (const { path, external } of imports) {
+      if (external !== true || allowed.has(path)) continue;
       throw new Error(`Cannot build ${file}: it imports ${path}, wanted nothing left to resolve`);
     }
   }
@@ -207,20 +204,41 @@ function refuseImports({ outputs }) {
 
 // Licences -----------------------------------------------------------------------------------------
 
-/** The licences of the packages that bundles hold, which travel with them. */
-function licencesOf(inputs) {
+/**
+ * Of the packages that bundles hold: their licences, which travel with them, and a list of them
+ * (CycloneDX 1.5).
+ */
+export function accountOf(metafiles) {
   const directories = new Map();
-  for (const input of inputs) {
-    const [, directory, name] = /^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(input) ?? [];
-    if (name !== undefined) directories.set(name, resolve(directory));
+  for (const input of metafiles.flatMap(({ inputs }) => Object.keys(inputs))) {
+    const [, directory] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? [];
+    if (directory === undefined) continue;
+    const manifest = JSON.parse(readFileSync(`${resolve(directory)}/package.json`, 'utf8'));
+    directories.set(`${manifest.name}@${manifest.version}`, { directory, manifest });
   }
-  const parts = [...directories].sort(byName).map(([name, directory]) => {
-    const { version, license } = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'));
+  const packages = [...directories].sort(byName).map(([, one]) => one);
+  return { licences: licencesOf(packages), sbom: sbomOf(packages) };
+}
+
+function licencesOf(packages) {
+  const parts = packages.map(({ directory, manifest }) => {
     const file = readdirSync(directory).find((each) => /^licen[cs]e/i.test(each));
     const text = file === undefined ? '' : `\n\n${readFileSync(`${directory}/${file}`, 'utf8')}`;
-    return `${name} ${version} (${license})${text.trimEnd()}\n`;
+    return `${manifest.name} ${manifest.version} (${manifest.license})${text.trimEnd()}\n`;
   });
-  return `quorate.js and its neighbours contain:\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+  return `The files of this directory contain:\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
+function sbomOf(packages) {
+  const components = packages.map(({ manifest: { name, version, license } }) => ({
+    type: 'library',
+    name,
+    version,
+    licenses: [/ (OR|AND) /.test(license) ? { expression: license } : { license: { id: license } }],
+    purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+  }));
+  const head = { bomFormat: 'CycloneDX', specVersion: '1.5', version: 1 };
+  return `${JSON.stringify({ ...head, components }, null, 2)}\n`;
 }
 
 function byName([a], [b]) {
@@ -243,11 +261,4 @@ function resolvePart(path) {
   const target = exports[rest.length === 0 ? '.' : `./${rest.join('/')}`];
   if (scope !== '@quorate' || target === undefined) throw new Error(`Cannot find ${path}`);
   return `${root}/packages/${name}/${target.source}`;
-}
-
-function packageOf(path) {
-  return path
-    .split('/')
-    .slice(0, path.startsWith('@') ? 2 : 1)
-    .join('/');
 }
