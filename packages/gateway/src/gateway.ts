@@ -260,6 +260,7 @@ class HttpGateway implements Gateway {
 
     const url = urlOf(request);
     if (url.pathname === '/healthz') return this.#healthz(response);
+    if (url.pathname === '/readyz') return this.#readyz(response);
     const denied = this.#access.refuseToken(request);
     if (denied !== null) return this.#deny(response, denied);
 
@@ -434,6 +435,13 @@ class HttpGateway implements Gateway {
     const { phase } = this.#target.status;
     const final = phase === 'stopped' || phase === 'outdated' || phase === 'server';
     sendJson(response, final ? 503 : 200, { phase });
+  }
+
+  /** Whether to send clients here now (T20): not to who would refuse their writes, or is closing. */
+  #readyz(response: ServerResponse): void {
+    const { phase, canWrite, reason } = this.#target.status;
+    const isReady = canWrite && !this.#stopping.signal.aborted;
+    sendJson(response, isReady ? 200 : 503, { phase, canWrite, reason });
   }
 
   #timeoutOf(wanted: number | undefined): number | undefined {

@@ -464,6 +464,23 @@ describe('what a gateway tells of its member', () => {
     target.status = { ...fakeStatus, phase: 'stopped' };
     expect((await send('GET', '/healthz')).status).toBe(503);
   });
+
+  test('T20: readyz is 503 and can_write 0 for as long as writes are refused, and needs no token', async () => {
+    const target = await start({ tokens: ['a-token-of-sixteen'] });
+    const headers = { authorization: 'Bearer a-token-of-sixteen' };
+    const ready = await send('GET', '/readyz');
+    expect(ready.status).toBe(200);
+    expect(JSON.parse(ready.body)).toEqual({ phase: 'ready', canWrite: true, reason: null });
+    target.status = { ...fakeStatus, canWrite: false, reason: 'STORAGE_FULL' };
+    const full = await send('GET', '/readyz');
+    expect(full.status).toBe(503);
+    expect(JSON.parse(full.body)).toMatchObject({ canWrite: false, reason: 'STORAGE_FULL' });
+    expect((await send('GET', '/healthz')).status).toBe(200);
+    const metrics = await send('GET', '/metrics', { headers });
+    expect(metrics.body).toMatch(/^quorate_can_write 0$/m);
+    target.status = fakeStatus;
+    expect((await send('GET', '/readyz')).status).toBe(200);
+  });
 });
 
 describe('watch', () => {
