@@ -35,6 +35,11 @@ export class LineMachine implements StateMachine {
     return new TextEncoder().encode(String(index));
   }
 
+  /** What begins with a minus counts as a deletion. */
+  frees(command: Uint8Array): boolean {
+    return command[0] === 45;
+  }
+
   flush(): void {
     // Nobody observes the lines.
   }

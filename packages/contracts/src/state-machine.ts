@@ -17,6 +17,12 @@ export interface StateMachine {
    * they are not kept or changed unless copied.
    */
   apply(command: Uint8Array, context: ApplyContext): Uint8Array;
+  /**
+   * True for a command that can only make the state smaller, and takes little room itself: it is let
+   * through on full disks (T20). By the bytes alone, whatever the state; false for what is no command.
+   * Absent: none does.
+   */
+  frees?(command: Uint8Array): boolean;
   /** Called after the last of a run of `apply` calls and after a snapshot was put in place, to wake local observers. */
   flush(): void;
   /** Captures the present state in O(1); the chunks are produced later, while `apply` goes on. */

@@ -13,6 +13,8 @@ export const requestBytesMax: number = 1.5 * 1024 * 1024;
 export const resultBytesMax: number = 1.5 * 1024 * 1024;
 /** Operations in each branch of a transaction, and its comparisons. */
 export const operationCountMax: number = 128;
+/** A command that is let through on full disks: many fit into the room that is kept for them (T20). */
+export const freeingBytesMax: number = 16 * 1024;
 /** Keys, values and `recordOverheadBytes` each. A command carries another limit where one is set. */
 export const stateBytesMaxDefault: number = 64 * 1024 * 1024;
 /** What a key costs beside its own and its value's bytes. */

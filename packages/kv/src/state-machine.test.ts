@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { apply, command, put, remove, someTxn } from '../test/commands.ts';
 import { encodeCommand } from './command.ts';
+import type { OperationCommand } from './command.ts';
 import { decodeResult } from './result.ts';
 import { select } from './selection.ts';
 import { KvStateMachine } from './state-machine.ts';
+import { encodeValue } from './value.ts';
 
 const context = { index: 1, time: 0 };
 
@@ -148,6 +150,59 @@ describe('apply()', () => {
       revision: 1,
     });
     expect(apply(machine, { then: [put('a', 1)] })).toMatchObject({ revision: 2 });
+  });
+});
+
+describe('frees()', () => {
+  const compares = [{ type: 'exists', key: 'a', exists: true }] as const;
+  const removed = (previous: boolean): OperationCommand => ({
+    type: 'delete',
+    selector: { prefix: 'a/' },
+    previous,
+  });
+
+  it.each<[string, Uint8Array, boolean]>([
+    ['a deletion', command({ then: [remove('a')] }), true],
+    ['several, of a prefix too', command({ then: [remove('b'), removed(false)] }), true],
+    ['one with a condition', command({ compares, then: [remove('a')] }), true],
+    ['one that is asked what was there', command({ then: [removed(true)] }), false],
+    ['a put', command({ then: [put('a', 1)] }), false],
+    ['a put beside a deletion', command({ then: [remove('b'), put('a', 1)] }), false],
+    [
+      'a put where the condition fails',
+      command({ then: [remove('b')], else: [put('a', 1)] }),
+      false,
+    ],
+    ['an increment', command({ then: [{ type: 'increment', key: 'n', by: -1 }] }), false],
+    ['nothing but a read', command({ then: [{ type: 'get', key: 'a' }] }), false],
+    ['nothing at all', command({}), false],
+    ['what is no command', Uint8Array.of(9, 1, 0, 0, 0, 0), false],
+    ['what has no bytes', new Uint8Array(0), false],
+    [
+      'a deletion whose conditions are large',
+      command({
+        compares: [{ type: 'value', key: 'a', is: '=', value: encodeValue('x'.repeat(20_000)) }],
+        then: [remove('a')],
+      }),
+      false,
+    ],
+  ])('T20: %s', (_name, bytes, frees) => {
+    expect(new KvStateMachine().frees(bytes)).toBe(frees);
+  });
+
+  it('T20: whatever frees never makes a state larger', () => {
+    fc.assert(
+      fc.property(fc.array(someTxn, { maxLength: 12 }), (txns) => {
+        const machine = new KvStateMachine();
+        for (const txn of txns) {
+          const bytes = encodeCommand(txn);
+          const { costBytes } = machine.store;
+          machine.apply(bytes, context);
+          if (machine.frees(bytes)) expect(machine.store.costBytes).toBeLessThanOrEqual(costBytes);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

@@ -5,7 +5,7 @@ import type { ApplyContext, StateMachine } from '@quorate/contracts';
 import { decodeCommand } from './command.ts';
 import { History } from './history.ts';
 import type { HistoryLimits } from './limits.ts';
-import { historyLimitsDefault, stateBytesMaxDefault } from './limits.ts';
+import { freeingBytesMax, historyLimitsDefault, stateBytesMaxDefault } from './limits.ts';
 import { OrderedMap } from './ordered-map.ts';
 import type { CommandResult } from './result.ts';
 import { encodeResult } from './result.ts';
@@ -81,6 +81,20 @@ export class KvStateMachine implements StateMachine {
         ? { type: 'refused', code: decoded.code, message: decoded.message, blame: null }
         : this.#store.execute(decoded);
     return encodeResult(result);
+  }
+
+  /**
+   * Deletions, whatever they depend on. Not with what was there before (`previous`): results are kept
+   * for retries.
+   */
+  frees(command: Uint8Array): boolean {
+    if (command.length > freeingBytesMax) return false;
+    const decoded = decodeCommand(command);
+    if ('code' in decoded) return false;
+    const operations = [...decoded.then, ...decoded.else];
+    return (
+      operations.length > 0 && operations.every((one) => one.type === 'delete' && !one.previous)
+    );
   }
 
   flush(): void {

@@ -271,6 +271,7 @@ export class SimHost {
         }
         return machine.apply(command, context);
       },
+      frees: (command) => machine.frees(command),
       flush: () => {
         machine.flush();
       },

@@ -20,6 +20,10 @@ export class CatchingUp implements StateMachine {
     return this.#current.apply(command, context);
   }
 
+  frees(command: Uint8Array): boolean {
+    return this.#shown.frees(command);
+  }
+
   flush(): void {
     const behind = this.#behind;
     if (behind === null) this.#shown.flush();
