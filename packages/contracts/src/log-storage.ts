@@ -59,6 +59,19 @@ export interface LogStorage {
    */
   saveSnapshot(meta: SnapshotMeta, chunks: Chunks): Promise<void>;
 
+  /**
+   * Takes room of the medium for when there is none (T20): true once all of it is there, false where
+   * it does not fit, and then nothing of it is kept. Of earlier runs it is there still. After `load`;
+   * in order with batches. Absent where nothing can run full.
+   */
+  takeReserve?(): Promise<boolean>;
+
+  /**
+   * Gives that room back: once resolved, the next batches may use it. Nothing else changes, and it
+   * may be given back when it is not there.
+   */
+  releaseReserve?(): Promise<void>;
+
   /** The newest stored snapshot, or null. The chunks stay readable while a newer one is saved. */
   readSnapshot(): Promise<{
     readonly meta: SnapshotMeta;

@@ -30,8 +30,17 @@ import { Extent } from './extent.ts';
 import type { FileSystem } from './file-system.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import type { Layout } from './layout.ts';
-import { corrupt, layoutOf, namesIn, readWhole, storageError, syncing } from './layout.ts';
+import {
+  corrupt,
+  isNoSpace,
+  layoutOf,
+  namesIn,
+  readWhole,
+  storageError,
+  syncing,
+} from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
+import { Reserve } from './reserve.ts';
 import { isOfOne, writeSecretTag } from './secret-tag.ts';
 import { SegmentLog } from './segment-log.ts';
 import { cacheName, checkShape } from './shape.ts';
@@ -48,6 +57,8 @@ export type FileStorageOptions = {
   readonly takeOver?: boolean;
   /** Segments are closed at this size, 8 MiB by default, at least 1 KiB; one record may exceed it. */
   readonly segmentBytes?: number;
+  /** Room that is kept for when the disk is full, 4 MiB by default; 0: none. */
+  readonly reserveBytes?: number;
   /** Monotonic milliseconds, for noticing that this process slept. */
   readonly monotonicNow?: () => number;
 };
@@ -61,6 +72,7 @@ export class FileStorage implements LogStorage {
   readonly #segmentBytes: number;
   readonly #monotonicNow: () => number;
   readonly #queue: WriteQueue;
+  readonly #reserve: Reserve;
 
   #state: 'new' | 'opening' | 'open' | 'loading' | 'loaded' | 'closed' = 'new';
   #failure: Error | null = null;
@@ -95,6 +107,8 @@ export class FileStorage implements LogStorage {
     this.#fileSystem = options.fileSystem ?? nodeFileSystem;
     this.#takeOver = options.takeOver ?? false;
     this.#segmentBytes = segmentBytes;
+    const { reserveBytes = reserveBytesDefault } = options;
+    this.#reserve = new Reserve(this.#fileSystem, this.#layout.replica, reserveBytes);
     this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
     this.#queue = new WriteQueue({
       write: (batches) => this.#write(batches),
@@ -107,7 +121,7 @@ export class FileStorage implements LogStorage {
     assert(this.#state === 'new', 'open() is called once, first');
     this.#state = 'opening';
     try {
-      const run = await this.#open(options);
+      const run = await this.#openWithRoom(options);
       this.#state = 'open';
       return run;
     } catch (error) {
@@ -189,6 +203,31 @@ export class FileStorage implements LogStorage {
     return this.#afterSnapshots(() => this.#store().read());
   }
 
+  async takeReserve(): Promise<boolean> {
+    this.#check('loaded');
+    let isTaken = false;
+    // Nothing else of this replica is written meanwhile: it may take the last room there is.
+    await this.#afterSnapshots(() =>
+      this.#queue.pushTask(async () => {
+        isTaken = await this.#reserve.take();
+      }),
+    ).catch((error: unknown) => {
+      throw this.#fail(error, 'take the reserve');
+    });
+    return isTaken;
+  }
+
+  async releaseReserve(): Promise<void> {
+    this.#check('loaded');
+    try {
+      await this.#queue.pushTask(async () => {
+        await this.#reserve.release();
+      });
+    } catch (error) {
+      throw this.#fail(error, 'give back the reserve');
+    }
+  }
+
   async compact(throughIndex: number): Promise<void> {
     this.#check('loaded');
     if (throughIndex > this.#acceptedSnapshot) {
@@ -266,6 +305,7 @@ export class FileStorage implements LogStorage {
     }
     await this.#end(async () => {
       const { archive, replica, directory } = this.#layout;
+      await this.#reserve.release();
       await this.#fileSystem.makeDirectory(archive);
       const taken = await this.#fileSystem.list(archive);
       let name = label;
@@ -291,6 +331,19 @@ export class FileStorage implements LogStorage {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** On a full disk what is kept for that makes the room that a new run needs (T20). */
+  async #openWithRoom(options: OpenOptions): Promise<OpenedRun> {
+    try {
+      return await this.#open(options);
+    } catch (error) {
+      // Who came as far as that knows that nobody else has the directory.
+      if (!isNoSpace(error) || !(await this.#reserve.release())) throw error;
+    }
+    await this.#lock?.release();
+    this.#lock = null;
+    return this.#open(options);
   }
 
   async #open(options: OpenOptions): Promise<OpenedRun> {
@@ -617,6 +670,7 @@ function fullOf(reason: unknown): Error {
 
 const segmentBytesDefault = 8 * 1_048_576;
 const segmentBytesMin = 1024;
+const reserveBytesDefault = 4 * 1_048_576;
 /** One record stays well below what a reader is asked to hold at once. */
 const groupBytesMax = 4 * 1_048_576;
 /** How long a look at the lock is good for: longer than this between two means that we slept. */

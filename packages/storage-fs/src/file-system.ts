@@ -23,6 +23,8 @@ export interface FileSystem {
   /** Removes a file or a directory with everything in it; a missing one is fine. */
   remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
+  /** How many bytes may still be written below `path`, as far as can be told; null where it cannot. */
+  freeBytes(path: string): Promise<number | null>;
   /**
    * Listens on a new local socket `name` in `directory`, for as long as the process lives or until
    * the returned function is called, which also removes the name. The socket says one thing: that

@@ -10,6 +10,7 @@
  * replica/log/<record>.log  segments, named by the number of their first record
  * replica/snapshot/<n>.snap snapshots; the highest counts
  * replica/cache             hints
+ * replica/reserve           room for when there is none
  * archive/<label>/          former replicas
  * trash-…, *.tmp            leftovers of what a crash interrupted
  * ```

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, link, lstat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, link, lstat, statfs } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -50,6 +50,10 @@ export const nodeFileSystem: FileSystem = {
   rename: (from, to) => rename(from, to),
   remove: (path) => withKeptDescriptors(() => rm(path, { recursive: true, force: true })),
   syncDirectory,
+  async freeBytes(path) {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  },
   async listen(directory, name) {
     const place = await socketPlace(directory, name);
     const server = createServer((socket) => {

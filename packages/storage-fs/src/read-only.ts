@@ -82,6 +82,10 @@ class ReadOnlyFileSystem implements FileSystem {
     if (path === this.#directory) await this.#base.syncDirectory(path);
   }
 
+  freeBytes(path: string): Promise<number | null> {
+    return this.#base.freeBytes(this.#at(path));
+  }
+
   listen(directory: string, name: string): ReturnType<FileSystem['listen']> {
     return this.#base.listen(directory, name);
   }

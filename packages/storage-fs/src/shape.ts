@@ -1,10 +1,11 @@
 /**
  * What a data directory looks like before anything in it is read or changed: its directories are
- * directories and its hints a file. What is read in any case is looked at when it is opened.
+ * directories, its hints and its reserve files. What is read in any case is looked at when it is opened.
  */
 import { join } from 'node:path';
 import type { FileSystem } from './file-system.ts';
 import { corrupt, layoutOf } from './layout.ts';
+import { reserveName } from './reserve.ts';
 
 /** Rejects with `STORAGE_CORRUPT`: a link would lead out of the directory that is locked and of mode 700. */
 export async function checkShape(fileSystem: FileSystem, directory: string): Promise<void> {
@@ -16,10 +17,12 @@ export async function checkShape(fileSystem: FileSystem, directory: string): Pro
       throw corrupt(path, 0, `it is ${words[kind]}, wanted a directory`);
     }
   }
-  const cache = join(replica, cacheName);
-  const kind = await fileSystem.kindOf(cache);
-  if (kind !== 'absent' && kind !== 'file') {
-    throw corrupt(cache, 0, `it is ${words[kind]}, wanted a file`);
+  for (const name of [cacheName, reserveName]) {
+    const path = join(replica, name);
+    const kind = await fileSystem.kindOf(path);
+    if (kind !== 'absent' && kind !== 'file') {
+      throw corrupt(path, 0, `it is ${words[kind]}, wanted a file`);
+    }
   }
 }
 

@@ -22,6 +22,8 @@ export class FaultyFileSystem implements FileSystem {
   fault: (operation: Operation) => Fault | null = () => null;
   machineId = 'machine';
   bootId = 'boot';
+  /** What all files together may hold; beyond it there is no space. */
+  capacityBytes: number = Number.POSITIVE_INFINITY;
 
   #root: DirectoryNode = newDirectory();
   readonly #sockets = new Set<FileNode>();
@@ -68,6 +70,15 @@ export class FaultyFileSystem implements FileSystem {
     node.current = bytes.slice();
     node.durable = bytes.slice();
     node.pending = [];
+  }
+
+  /** What all files hold now. */
+  get usedBytes(): number {
+    const sizeOf = (node: Node): number =>
+      node.type === 'file'
+        ? node.current.length
+        : [...node.current.values()].reduce((sum, child) => sum + sizeOf(child), 0);
+    return sizeOf(this.#root);
   }
 
   /** All files below a directory, with their paths, sorted. */
@@ -166,6 +177,12 @@ export class FaultyFileSystem implements FileSystem {
     directory.pending = [];
   }
 
+  async freeBytes(path: string): Promise<number | null> {
+    await this.#step(null, path);
+    if (this.capacityBytes === Number.POSITIVE_INFINITY) return null;
+    return Math.max(0, this.capacityBytes - this.usedBytes);
+  }
+
   async listen(directory: string, name: string): Promise<() => Promise<void>> {
     await this.#step(null, directory);
     const node = this.#directory(directory);
@@ -211,7 +228,7 @@ export class FaultyFileSystem implements FileSystem {
       write: async (bytes, position) => {
         // Taken now, as a system call would, not when a promise settles.
         const copy = bytes.slice();
-        const fault = await step('write');
+        const fault = (await step('write')) ?? this.#shortage(node, copy.length, position);
         const done = fault === null ? copy : copy.subarray(0, fault.writtenBytes ?? 0);
         if (done.length > 0) write(node, done, position);
         if (fault !== null) throw failure(fault.code, path);
@@ -236,6 +253,14 @@ export class FaultyFileSystem implements FileSystem {
       },
       close: async () => {},
     };
+  }
+
+  /** Of a write that does not fit as much is done as does. */
+  #shortage(node: FileNode, bytes: number, position: number): Fault | null {
+    const growth = position + bytes - node.current.length;
+    const excess = growth - Math.max(0, this.capacityBytes - this.usedBytes);
+    if (growth <= 0 || excess <= 0) return null;
+    return { code: 'ENOSPC', writtenBytes: Math.max(0, bytes - excess) };
   }
 
   /** One moment in which the machine may stop, or the operation fail. */

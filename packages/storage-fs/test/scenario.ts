@@ -205,7 +205,8 @@ export function newProgress(): Progress {
 }
 
 export function newStorage(fileSystem: FaultyFileSystem): FileStorage {
-  return new FileStorage({ directory, fileSystem, segmentBytes: 1024, monotonicNow: () => 0 });
+  const sizes = { segmentBytes: 1024, reserveBytes: 8_192 };
+  return new FileStorage({ directory, fileSystem, ...sizes, monotonicNow: () => 0 });
 }
 
 export function nextNonce(): string {

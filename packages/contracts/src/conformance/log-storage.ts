@@ -22,6 +22,7 @@ import {
   sameEntries,
 } from './log-storage-checks.ts';
 import { markCases } from './log-storage-marks.ts';
+import { reserveCases } from './log-storage-reserve.ts';
 import { secretCases } from './log-storage-secrets.ts';
 import { check, rejectionOf } from './network-checks.ts';
 
@@ -578,6 +579,7 @@ const endingCases: readonly Case[] = [
 const cases: readonly Case[] = [
   ...identityCases,
   ...markCases,
+  ...reserveCases,
   ...logCases,
   ...snapshotCases,
   ...endingCases,

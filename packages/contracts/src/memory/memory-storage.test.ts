@@ -135,3 +135,19 @@ test('D5 a full disk refuses a batch and what follows it, and goes on from there
   expect(log.entries).toEqual(entriesOf(1, 1, 5));
   expect(log.hardState.currentTerm).toBe(2);
 });
+
+test('T20 D5 a full disk takes as much as its reserve holds, once that is given back', async () => {
+  const disk = new MemoryDisk({ durable: true, reserveBytes: 200 });
+  const { storage } = await openAndLoad(new MemoryStorage(disk));
+  expect(await storage.takeReserve?.()).toBe(true);
+  disk.full = true;
+  expect(await rejectionOf(storage.persist(batchOf(1, entriesOf(1, 1, 2))))).toBe('STORAGE_FULL');
+  await storage.releaseReserve?.();
+  await storage.persist(batchOf(1, entriesOf(1, 1, 2)));
+  expect(await storage.takeReserve?.()).toBe(false);
+  const large = batchOf(2, entriesOf(1, 2, 40));
+  expect(await rejectionOf(storage.persist(large))).toBe('STORAGE_FULL');
+  disk.full = false;
+  await storage.persist(large);
+  expect(await storage.takeReserve?.()).toBe(true);
+});

@@ -19,6 +19,8 @@ export type MemoryDiskOptions = {
    * durable when `complete` is called. `bytes` is their size. By default completed in a microtask.
    */
   readonly sync?: (complete: () => void, bytes: number) => void;
+  /** Room that is kept for when the disk is full (T20). Default 0: none. */
+  readonly reserveBytes?: number;
 };
 
 /** What is durable on a disk, for checks from outside; never to be changed. */
@@ -34,8 +36,14 @@ export type MemoryDiskContents = {
 /** The medium: what is durable, and the writes on their way to it in call order. */
 export class MemoryDisk {
   readonly durable: boolean;
-  /** While true, batches and snapshots are refused with `STORAGE_FULL`. */
+  /** While true, batches and snapshots are refused with `STORAGE_FULL`, but for what the reserve takes. */
   full = false;
+  /** While true, opening is refused with `STORAGE_FULL`. */
+  fullToRuns = false;
+  readonly #reserveBytes: number;
+  /** What is left of the reserve: nobody may write it while it is held. */
+  #reservedBytes = 0;
+  #isReserveHeld = false;
 
   readonly #sync: (complete: () => void, bytes: number) => void;
   #contents: Contents = emptyContents(new Map());
@@ -52,6 +60,7 @@ export class MemoryDisk {
 
   constructor(options: MemoryDiskOptions = {}) {
     this.durable = options.durable ?? false;
+    this.#reserveBytes = options.reserveBytes ?? 0;
     this.#sync = options.sync ?? ((complete) => queueMicrotask(complete));
   }
 
@@ -73,7 +82,8 @@ export class MemoryDisk {
 
   /** What is durable here, on a medium of its own: as a backup or an image of the machine takes it. */
   copy(): MemoryDisk {
-    const copy = new MemoryDisk({ durable: this.durable, sync: this.#sync });
+    const { durable } = this;
+    const copy = new MemoryDisk({ durable, sync: this.#sync, reserveBytes: this.#reserveBytes });
     const { entries, archives, ...rest } = this.#contents;
     copy.#contents = { ...rest, entries: [...entries], archives: new Map(archives) };
     return copy;
@@ -118,6 +128,20 @@ export class MemoryDisk {
     }
     this.#owner = owner;
     this.#refusedFrom = null;
+  }
+
+  /** For `MemoryStorage`: takes the reserve, where there is room for it. */
+  takeReserve(): boolean {
+    if (this.#isReserveHeld) return true;
+    if (this.full) return false;
+    this.#isReserveHeld = true;
+    this.#reservedBytes = this.#reserveBytes;
+    return true;
+  }
+
+  /** For `MemoryStorage`: what is reserved may be written from now on. */
+  releaseReserve(): void {
+    this.#isReserveHeld = false;
   }
 
   /** For `MemoryStorage`: frees the disk for the next opener. */
@@ -182,11 +206,13 @@ export class MemoryDisk {
    */
   #isRefused(operation: Operation): boolean {
     if (operation.type === 'read' || operation.type === 'control') return false;
-    const { number } = operation;
-    if (number === null) return this.full || this.#refusedFrom !== null;
-    if (this.#refusedFrom !== null && number > this.#refusedFrom) return true;
-    this.#refusedFrom = this.full ? number : null;
-    return this.full;
+    const { number, bytes } = operation;
+    if (number === null && this.#refusedFrom !== null) return true;
+    if (number !== null && this.#refusedFrom !== null && number > this.#refusedFrom) return true;
+    const isRefused = this.full && (this.#isReserveHeld || bytes > this.#reservedBytes);
+    if (this.full && !isRefused) this.#reservedBytes -= bytes;
+    if (number !== null) this.#refusedFrom = isRefused ? number : null;
+    return isRefused;
   }
 
   #complete(group: Operation[], fails: boolean): void {
@@ -255,6 +281,9 @@ export class MemoryStorage implements LogStorage {
       const { topics } = options;
       const isOthers = this.#disk.isOfNone(topics);
       if (isOthers && !this.#disk.isBlank) throw madeWithAnotherSecret('the memory disk');
+      if (this.#disk.fullToRuns) {
+        throw new QuorateError('STORAGE_FULL', 'Cannot open: the memory disk is full');
+      }
       this.#disk.acquire(this);
       await this.#submit('control', 64, (contents) => {
         if (contents.run === null && !options.create) {
@@ -276,6 +305,24 @@ export class MemoryStorage implements LogStorage {
     const { mark, ...opened } = run;
     assert(mark === null || options.asMarked === true, 'an open replica is not marked');
     return opened;
+  }
+
+  async takeReserve(): Promise<boolean> {
+    this.#check();
+    let isTaken = false;
+    await this.#submit('control', 0, (contents) => {
+      isTaken = this.#disk.takeReserve();
+      return contents;
+    });
+    return isTaken;
+  }
+
+  async releaseReserve(): Promise<void> {
+    this.#check();
+    await this.#submit('control', 0, (contents) => {
+      this.#disk.releaseReserve();
+      return contents;
+    });
   }
 
   async mark(mark: Mark): Promise<void> {
