@@ -16,7 +16,7 @@ const KB = 1000;
 const budgets = {
   core: 15.8 * KB,
   contracts: 4.8 * KB,
-  cluster: 39.9 * KB,
+  cluster: 41.5 * KB,
   kv: 16 * KB,
   client: 6.5 * KB,
   crypto: 8 * KB,
@@ -25,7 +25,7 @@ const budgets = {
 };
 
 /** What it may weigh, and what it should (DESIGN §1). Lower the first as the second comes closer. */
-const programBudget = 100.6 * KB;
+const programBudget = 102 * KB;
 const programGoal = 45 * KB;
 
 let over = 0;

@@ -118,6 +118,8 @@ export type WorldMemberOptions = Partial<MemberOptions> & {
   readonly durable?: boolean;
   /** The application names the register's group of now. Default false. */
   readonly pinned?: boolean;
+  /** What its disk keeps for when it is full. Default 0. */
+  readonly reserveBytes?: number;
   /** Each sync and each answer of the register takes a millisecond. Default false. */
   readonly slow?: boolean;
 };
@@ -151,7 +153,7 @@ export class World {
   /** A member on its own disk; the same name gets the same disk again, unless it is in memory. */
   member(name: string, options: WorldMemberOptions = {}): Member {
     const { secret = 'secret', durable = true, slow = false, pinned = false } = options;
-    const { host: _, sameRunAs: __, ...rest } = options;
+    const { host: _, sameRunAs: __, reserveBytes = 0, ...rest } = options;
     const known = durable ? this.#disks.get(name) : undefined;
     const pause = (done: () => void): void => void this.clock.setTimeout(done, 1);
     const sync = slow
@@ -161,7 +163,7 @@ export class World {
           if (waiting === undefined) queueMicrotask(done);
           else waiting.push(done);
         };
-    const disk = known ?? new MemoryDisk({ durable, sync });
+    const disk = known ?? new MemoryDisk({ durable, sync, reserveBytes });
     this.#disks.set(name, disk);
     const cipher = this.cipher(secret);
     const machine = new LineMachine();

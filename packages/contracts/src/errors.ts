@@ -50,6 +50,8 @@ const codes = {
   STORAGE_CORRUPT: { outcome: 'not-applied', retryable: false, acts: 'operator' },
   /** No space; the log is valid and goes on once there is some. */
   STORAGE_FULL: { outcome: 'not-applied', retryable: true, acts: 'operator' },
+  /** The disk has not answered for two election timeouts; what needs it waits. */
+  STORAGE_SLOW: { outcome: 'not-applied', retryable: true, acts: 'operator' },
   /** Another process or tab, or another machine, holds this store (Z5). */
   STORAGE_LOCKED: { outcome: 'not-applied', retryable: false, acts: 'operator' },
   /** The store under an open run is gone or belongs to another run (Z4). */

@@ -460,4 +460,5 @@ const worthTelling: ReadonlySet<string> = new Set([
   'NOT_ALLOWED',
   'REGISTER_LOST',
   'STORAGE_FULL',
+  'STORAGE_SLOW',
 ]);

@@ -28,12 +28,20 @@ import {
 } from './witness-records.ts';
 import type { Opening, RefusedBranch, Witness, WitnessedRun } from './witness-records.ts';
 
+/** What a replica says of the room that it has (T20). */
+export type RoomFacts = {
+  /** Its disk is full. */
+  readonly full: boolean;
+  /** It leads, and takes no commands but those that free room. */
+  readonly refuses: boolean;
+};
+
 /** One replica as its host presents it. */
 export type RunFacts = WitnessedRun & {
   /** Null while it is fresh: a member of nothing yet (Z12). */
   readonly clusterId: string | null;
   readonly label: string;
-};
+} & Partial<RoomFacts>;
 
 export type Hello = {
   readonly host: HostId;
@@ -119,6 +127,8 @@ function runFrom(value: unknown): RunFacts {
     generation: asInteger(map['generation'], 'generation'),
     label: asText(map['label'], 'label', 64),
     durable: asBoolean(map['durable'], 'durable'),
+    full: map['full'] === true,
+    refuses: map['refuses'] === true,
     opening: openingFrom(map['opening']),
     proof: proofFrom(map['proof']),
   };

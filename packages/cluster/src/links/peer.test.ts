@@ -20,6 +20,8 @@ function run(nodeId: string, more: Partial<RunFacts> = {}): RunFacts {
     generation: 0,
     label: 'x',
     durable: true,
+    full: false,
+    refuses: false,
     opening: { term: 0, votedFor: null, lastIndex: 0 },
     ...more,
   };

@@ -5,7 +5,7 @@
  * judge: this one by what it knows, and, since what is known of the other is said in the hello, the
  * other one by that, before it votes for anybody.
  */
-import type { Message, NodeId } from '@quorate/core';
+import type { Message, NodeId, Status } from '@quorate/core';
 import { isRefusalCode, QuorateError } from '@quorate/contracts';
 import type { HostId, LoadedLog } from '@quorate/contracts';
 import { comesFrom, forkOf, relationOf } from './branch.ts';
@@ -213,6 +213,12 @@ export class Witnesses {
     if (known === undefined || index <= known.heldIndex) return;
     known.heldIndex = index;
     if (this.#news === 'none') this.#news = 'progress';
+  }
+
+  /** Z3: who acknowledged what, as far as it is committed, must be held by them for ever. */
+  acknowledged({ progress, commitIndex }: Status): void {
+    for (const { peer, matchIndex } of progress)
+      this.holds(peer, Math.min(matchIndex, commitIndex));
   }
 
   /** The run joined a cluster since it was met, or moved to another host, and signed that it did. */

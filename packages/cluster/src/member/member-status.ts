@@ -215,7 +215,7 @@ export class MemberStatus {
       nodeId: run?.nodeId ?? null,
       label: this.#options.label,
       phase,
-      canWrite: this.#canWrite(phase),
+      canWrite: this.#canWrite(phase, view),
       reason: this.#reason(phase, view),
       message: withForks(
         this.#message(phase, missing, view),
@@ -256,16 +256,20 @@ export class MemberStatus {
     return reachable <= voters.length / 2 && leaderlessMs >= patienceMs ? 'read-only' : 'electing';
   }
 
-  #canWrite(phase: Phase): boolean {
+  #canWrite(phase: Phase, { replica }: MemberView): boolean {
     // T6: who has not joined takes nothing; a write that waits for an election is taken.
-    return this.#failure === null && (phase === 'ready' || phase === 'electing');
+    if (this.#failure !== null || replica?.room.refuses === true) return false;
+    return phase === 'ready' || phase === 'electing';
   }
 
   #reason(phase: Phase, view: MemberView): ClusterStatus['reason'] {
     if (this.#failure !== null) return this.#failure.code;
     if (phase === 'read-only') return 'NO_QUORUM';
+    const room = view.replica?.room;
+    if (room?.refuses === true) return 'STORAGE_FULL';
     if (phase === 'electing') return 'NO_LEADER';
-    if (this.#isFull) return 'STORAGE_FULL';
+    if (room?.full ?? this.#isFull) return 'STORAGE_FULL';
+    if (room?.isSlow === true) return 'STORAGE_SLOW';
     if (phase === 'joining' && view.state?.formed === false) return 'FORMATION_WAITING';
     if (phase === 'ready') return this.#registerLost?.code ?? null;
     return this.#forming?.reason ?? null;
@@ -278,6 +282,8 @@ export class MemberStatus {
       const { expect } = view.state.genesis?.policy ?? { expect: 1 };
       return `Writes wait until ${expect} durable replicas hold the data`;
     }
+    const short = this.#shortMessage(phase, view.replica?.room);
+    if (short !== null) return short;
     switch (phase) {
       case 'starting':
         return 'Opening the store';
@@ -289,9 +295,19 @@ export class MemberStatus {
       case 'read-only':
         return `No quorum: read-only until a majority is back (missing: ${names})`;
       default:
-        if (this.#isFull) return 'The disk is full: writes wait until there is room';
         return this.#readyMessage(names);
     }
+  }
+
+  /** What a disk has to do with it, if it has. */
+  #shortMessage(phase: Phase, room: Replica['room'] | undefined): string | null {
+    if (phase === 'read-only') return null;
+    if (room?.refuses === true) {
+      return 'The disks are full: nothing but deletions is taken until there is room';
+    }
+    if (phase === 'electing') return null;
+    if (room?.full ?? this.#isFull) return 'The disk is full: waiting until there is room';
+    return room?.isSlow === true ? 'The disk does not answer: what needs it waits' : null;
   }
 
   #readyMessage(missing: string): string {

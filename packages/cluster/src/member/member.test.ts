@@ -845,7 +845,7 @@ describe('Member, restarts and failures', () => {
     expect(world.log(member)).toEqual(['x']);
     world.disk(member).full = false;
     await world.wait(write);
-    expect(member.status.reason).toBeNull();
+    await world.until(() => member.status.reason === null);
     expect(world.log(member)).toEqual(['x', 'y']);
   });
 

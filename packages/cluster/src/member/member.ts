@@ -281,6 +281,7 @@ export class Member implements Consensus, HostedReplica {
       generation: this.#genesis?.generation ?? 0,
       label: this.#options.label,
       durable: storage.durable,
+      ...this.#replica?.room.facts,
     };
   }
 
@@ -580,6 +581,10 @@ export class Member implements Consensus, HostedReplica {
       refused: (count) => this.#status.setCounter('badSecretAtRegister', count),
       notice: (words) => this.#status.say('register', words),
     });
+    const tell = (): void => {
+      host.announce();
+      this.#status.changed();
+    };
     // A founder that somebody waits for asks while it elects itself: its genesis is on disk (Z10).
     if (genesis.founder === run.nodeId && this.#running.isWanted) void this.#claim?.activate();
     this.#replica = new Replica({
@@ -598,10 +603,7 @@ export class Member implements Consensus, HostedReplica {
       readTimeoutMs: this.#readTimeoutMs,
       network: host,
       events: {
-        softState: () => {
-          host.announce();
-          this.#status.changed();
-        },
+        softState: tell,
         membershipChanged: () => {
           const membership = this.#replica?.status().membership ?? state.membership;
           this.#noteVoters([...votersOf(membership), ...votersOf(state.membership)]);
@@ -615,7 +617,7 @@ export class Member implements Consensus, HostedReplica {
           this.#status.changed();
         },
         activate: () => this.#claim?.activate() ?? Promise.resolve(true),
-        full: (isFull) => this.#status.setFull(isFull),
+        roomChanged: tell,
         refused: () => {
           this.#status.count('refusedMessages');
           this.#status.changed();

@@ -5,6 +5,7 @@
  * Z10: before anything is acknowledged to anybody, the register must call the cluster active and the
  * log must say so. Whoever leads sees to it, once somebody wants something.
  */
+import type { NodeId, Status } from '@quorate/core';
 import type { Clock } from '@quorate/contracts';
 import { encodeBody } from '../state/envelope.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
@@ -82,6 +83,16 @@ export class Activation {
     if (this.#stopped || state.activated) return false;
     return propose(encodeBody({ type: 'activated' }));
   }
+}
+
+/** Durable replicas that hold all that is committed, as their leader knows it. */
+export function durableCopies(
+  { nodeId, progress, commitIndex, durableIndex }: Status,
+  members: ReplicatedState['members'],
+): number {
+  const holders = new Set<NodeId>(durableIndex >= commitIndex ? [nodeId] : []);
+  for (const one of progress) if (one.matchIndex >= commitIndex) holders.add(one.peer);
+  return [...holders].filter((id) => members.get(id)?.durable === true).length;
 }
 
 const pollMs = 10;

@@ -19,6 +19,7 @@ const result: CommandOutcome = { type: 'result', result: bytes('done'), repeated
 class Bench {
   leader: string | null = self;
   linked = true;
+  refusal: QuorateError | null = null;
   proposal: ProposeResult | 'wait' = { ok: true, term: 3, firstIndex: 10 };
   readonly proposed: Uint8Array[] = [];
   readonly requests: { to: string; method: string }[] = [];
@@ -35,6 +36,7 @@ class Bench {
       this.proposed.push(...bodies);
       return this.proposal;
     },
+    refusal: () => this.refusal,
     timeoutMs: 1_000,
   });
 
@@ -57,6 +59,18 @@ class Bench {
 }
 
 describe('Forwarding', () => {
+  test('T20: what the leader refuses is refused whole and not proposed, what settles doubts is taken', async () => {
+    const bench = new Bench();
+    bench.refusal = new QuorateError('STORAGE_FULL', 'Cannot write: full');
+    const resolve = encodeBody({ type: 'resolve', session: 1, seq: 1, firstUnacked: 1 });
+    expect(await bench.serve([resolve, command(2)])).toBe('STORAGE_FULL');
+    expect(bench.proposed).toEqual([]);
+    const taken = bench.serve([resolve]);
+    await Promise.resolve();
+    bench.apply(10, 3);
+    expect(await taken).toBe('result');
+  });
+
   test('it goes to the own core when this replica leads, over rpc when another does, else waits', () => {
     const bench = new Bench();
     const send = (): string =>

@@ -22,6 +22,8 @@ export type ForwardingOptions = {
   ) => Promise<Uint8Array>;
   /** Stamps and proposes as leader. `wait`: not activated or formed yet, so nothing may be acknowledged. */
   readonly propose: (bodies: readonly Uint8Array[]) => ProposeResult | 'wait';
+  /** Why a command is not taken now (T20); null: it is. */
+  readonly refusal: (command: Uint8Array) => QuorateError | null;
   readonly timeoutMs: number;
 };
 
@@ -72,15 +74,18 @@ export class Forwarding implements ProposalRoute {
 
   /**
    * Serves another member's `propose`: answers once all of its bodies are applied here. Errors:
-   * `NO_LEADER`, `OVERLOADED` (nothing was taken), `BAD_REQUEST`.
+   * `NO_LEADER`, `OVERLOADED`, `STORAGE_FULL` (nothing was taken), `BAD_REQUEST`.
    */
   serve(body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const bodies = decodeBodies(body);
     for (const one of bodies) {
-      const { type } = decodeBody(one);
+      const decoded = decodeBody(one);
+      const { type } = decoded;
       if (type !== 'command' && type !== 'resolve' && type !== 'openSession') {
         throw new QuorateError('BAD_REQUEST', `Cannot take a forwarded ${type}`);
       }
+      const refusal = type === 'command' ? this.#options.refusal(decoded.command) : null;
+      if (refusal !== null) throw refusal;
     }
     const result = this.#options.propose(bodies);
     if (result === 'wait') throw notLeading();

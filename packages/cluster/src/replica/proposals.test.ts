@@ -26,6 +26,8 @@ class Bench {
   readonly sends: Sent[] = [];
   /** What the state machine ran, in order. */
   readonly ran: string[] = [];
+  /** Only what begins with a minus is taken. */
+  full = false;
   verdict: 'taken' | 'wait' | 'overloaded' = 'taken';
   readonly proposals: Proposals;
   #index = 1;
@@ -52,6 +54,10 @@ class Bench {
           this.#scheduled = false;
           this.proposals.collect();
         });
+      },
+      refusal: (command) => {
+        const isTaken = !this.full || new TextDecoder().decode(command).startsWith('-');
+        return isTaken ? null : new QuorateError('STORAGE_FULL', 'Cannot write: full');
       },
       excuse: () => new QuorateError('NO_LEADER', 'Cannot write: no leader was found in time'),
     });
@@ -150,6 +156,57 @@ describe('Proposals', () => {
     await bench.clock.settle();
     expect(call.text).toBe('done a');
     expect(bench.ran).toEqual(['a']);
+  });
+
+  test('T20: what never left is refused at once, what left is settled by the log', async () => {
+    const bench = new Bench();
+    await bench.open();
+    const applied = bench.propose('applied', { timeoutMs: 60_000 });
+    const lost = bench.propose('lost', { timeoutMs: 60_000 });
+    await bench.clock.settle();
+    const [first, second] = bench.sends.splice(0).flatMap(({ bodies }) => bodies);
+    expect(second).toMatchObject({ type: 'command' });
+    // The log has the first of them; its leader refuses the second.
+    if (first !== undefined) bench.apply(first, false);
+    bench.verdict = 'wait';
+    const queued = bench.propose('queued', { timeoutMs: 60_000 });
+    const deletion = bench.propose('-deletion', { timeoutMs: 60_000 });
+    await bench.clock.settle();
+    bench.full = true;
+    bench.proposals.refuse();
+    const late = bench.propose('late');
+    await bench.clock.settle();
+    for (const call of [queued, late]) {
+      expect(call.error).toMatchObject({ code: 'STORAGE_FULL', outcome: 'not-applied' });
+    }
+    expect([applied, lost, deletion].map(({ settledCount }) => settledCount)).toEqual([0, 0, 0]);
+    bench.verdict = 'taken';
+    bench.proposals.leaderChanged();
+    await bench.drain();
+    expect(applied.text).toBe('done applied');
+    expect(lost.error).toMatchObject({ code: 'STORAGE_FULL', outcome: 'not-applied' });
+    expect(deletion.text).toBe('done -deletion');
+    expect(bench.ran).toEqual(['first', 'applied', '-deletion']);
+    bench.full = false;
+    const after = bench.propose('after');
+    await bench.drain();
+    expect(after.text).toBe('done after');
+  });
+
+  test('T20: a caller that gave up before is told later that its command never came to anything', async () => {
+    const bench = new Bench();
+    await bench.open();
+    const call = bench.propose('x', { timeoutMs: 10 });
+    await bench.clock.settle();
+    bench.sends.splice(0);
+    await bench.clock.advance(20);
+    expect(call.error?.code).toBe('COMMIT_UNKNOWN');
+    bench.full = true;
+    bench.proposals.refuse();
+    const settled = call.error?.settle();
+    await bench.drain();
+    expect(await settled).toEqual({ outcome: 'not-applied' });
+    expect(bench.ran).toEqual(['first']);
   });
 
   test('a session whose opening is lost is asked for again', async () => {

@@ -38,6 +38,8 @@ export type ProposalsOptions = {
   readonly route: ProposalRoute;
   readonly sessions: () => SessionTable;
   readonly schedule: () => void;
+  /** Why a command is not taken now (T20); null: it is. */
+  readonly refusal: (command: Uint8Array) => QuorateError | null;
   /** Says why a command that never left is given up at its deadline. */
   readonly excuse: () => QuorateError;
 };
@@ -47,6 +49,8 @@ type Slot = {
   seq: number;
   /** The caller gave up: what is sent from now on kills the number. */
   doubt: boolean;
+  /** Why it was withdrawn while its caller waits still, who is told so if it comes to nothing. */
+  withdrawn: QuorateError | null;
   /** What the leader said, in case this replica does not apply it in time. */
   told: Uint8Array | null;
   settled: Settled | null;
@@ -99,6 +103,8 @@ export class Proposals {
     if (options.signal?.aborted === true) {
       return Promise.reject(new QuorateError('ABORTED', 'Stopped before the command was sent'));
     }
+    const refusal = this.#options.refusal(command);
+    if (refusal !== null) return Promise.reject(refusal);
     if (command.length > commandBytesMax) {
       // Longer ones would fit no message: refused here, before a log or a link chokes on them.
       return Promise.reject(
@@ -196,6 +202,29 @@ export class Proposals {
     this.#recount();
   }
 
+  /**
+   * Some commands are refused from now on: what never left is rejected, and what did is withdrawn, so
+   * that the log says at once which of it has come to something.
+   */
+  refuse(): void {
+    for (const slot of this.#queued) {
+      const refusal = this.#options.refusal(slot.command);
+      if (refusal === null) continue;
+      this.#queued.delete(slot);
+      slot.reject(refusal);
+    }
+    this.#recount();
+    let isAny = false;
+    for (const slot of this.#sent.values()) {
+      const refusal = this.#options.refusal(slot.command);
+      if (refusal === null || slot.doubt || slot.told !== null) continue;
+      slot.doubt = true;
+      slot.withdrawn = refusal;
+      isAny = true;
+    }
+    if (isAny) this.#sendAgain();
+  }
+
   #enqueue(
     command: Uint8Array,
     options: ProposeOptions,
@@ -211,6 +240,7 @@ export class Proposals {
       command,
       seq: 0,
       doubt: false,
+      withdrawn: null,
       told: null,
       settled: null,
       onSettled: [],
@@ -376,7 +406,10 @@ export class Proposals {
         return;
       case 'dead':
         if (!here) return;
-        slot.reject(new QuorateError('ABORTED', 'The command was withdrawn before it was applied'));
+        slot.reject(
+          slot.withdrawn ??
+            new QuorateError('ABORTED', 'The command was withdrawn before it was applied'),
+        );
         this.#settle(slot, { outcome: 'not-applied' });
         return;
       case 'gap':

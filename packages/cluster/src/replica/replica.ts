@@ -14,7 +14,7 @@ import type {
   SoftState,
   Status,
 } from '@quorate/core';
-import { Activation } from '../membership/activation.ts';
+import { Activation, durableCopies } from '../membership/activation.ts';
 import { Autopilot } from '../membership/autopilot.ts';
 import { asFatal, isQuorateError, QuorateError } from '@quorate/contracts';
 import type {
@@ -36,6 +36,7 @@ import { Neighbourhood } from './neighbours.ts';
 import type { Neighbours } from './neighbours.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
+import { Room } from './room.ts';
 import { SessionRenewal } from './session-renewal.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
 import { ReplicatedTime } from './replicated-time.ts';
@@ -99,8 +100,8 @@ export type ReplicaEvents = {
    * again until an `activated` entry is applied; resolves true when the register says so.
    */
   activate(): Promise<boolean>;
-  /** The disk is full, or has room again. */
-  full(isFull: boolean): void;
+  /** What `room` says is another. */
+  roomChanged(): void;
   /** Somebody said what it may not say; nothing of it counted. */
   refused(): void;
   /** The replica stopped by itself. */
@@ -113,6 +114,7 @@ export class Replica implements Consensus {
   readonly #raft: Raft;
   readonly #state: ReplicatedState;
   readonly #turn: Turn;
+  readonly room: Room;
   readonly #neighbourhood: Neighbourhood;
   readonly #renewal: SessionRenewal;
   readonly #proposals: Proposals;
@@ -175,12 +177,26 @@ export class Replica implements Consensus {
         options.events.progressed();
       },
     });
+    this.room = new Room({
+      nodeId,
+      leader: () => this.#softState.leader,
+      membership: () => state.membership,
+      factsOf: (id) => options.network.factsOf(id),
+      stalledMs: () => this.#turn.diskStalledMs,
+      stallMsMax: policy.electionTimeoutMsMax,
+      frees: (command) => state.frees(command),
+      changed: () => {
+        if (this.room.refuses) this.#proposals.refuse();
+        options.events.roomChanged();
+      },
+    });
     this.#forwarding = new Forwarding({
       nodeId,
       leader: () => this.#softState.leader,
       isLinked: (id) => options.network.isLinked(id),
       request: (to, method, body, asked) => options.network.request(to, method, body, asked),
       propose: (bodies) => this.#tail.offer(bodies, () => this.#proposeAsLeader(bodies)),
+      refusal: this.room.refusal,
       timeoutMs: 2 * policy.electionTimeoutMsMax,
     });
     this.#proposals = new Proposals({
@@ -191,6 +207,7 @@ export class Replica implements Consensus {
       route: this.#forwarding,
       sessions: () => state.sessions,
       schedule,
+      refusal: this.room.refusal,
       excuse: () => this.#excuse('write'),
     });
     this.#reads = new Reads({
@@ -239,7 +256,7 @@ export class Replica implements Consensus {
       clock,
       state,
       leads: () => this.#softState.role === 'leader',
-      durableCopies: () => this.#durableCopies(),
+      durableCopies: () => durableCopies(this.#raft.status(), state.members),
       register: () => options.events.activate(),
       propose: (body) => this.#proposeStamped([body]).ok,
     });
@@ -299,7 +316,7 @@ export class Replica implements Consensus {
       received: (meta) => this.#transfer.take(meta),
       installed: (meta) => this.#installed(meta),
       refused: (messages) => this.#refused(messages),
-      full: (isFull) => options.events.full(isFull),
+      full: (isFull) => this.room.diskSays(isFull),
       failed: (error) => this.#failed(error),
     });
     this.#silence =
@@ -656,8 +673,9 @@ export class Replica implements Consensus {
     this.#advance();
     this.#silence?.look();
     this.#tail.look();
-    if (this.#softState.role === 'leader') this.#bearWitness();
-    const { clock, policy } = this.#options;
+    this.room.look();
+    const { clock, policy, network } = this.#options;
+    if (this.#softState.role === 'leader') network.witnesses.acknowledged(this.#raft.status());
     const now = clock.now();
     if (now - this.#autopilotAt >= policy.electionTimeoutMsMin / 4) {
       this.#autopilotAt = now;
@@ -667,28 +685,11 @@ export class Replica implements Consensus {
         if (!this.#state.activated && asked) this.#activation.begin();
         this.#activation.lookForCopies();
         // A leader that cannot write holds up whoever waits for it: one with a working disk leads better.
-        if (this.#turn.diskStalledMs >= policy.electionTimeoutMsMax) this.yieldLeadership();
+        if (this.room.isUnfit) this.yieldLeadership(this.room.has);
       }
     }
     this.#renewal.look(now);
     this.#turn.schedule();
-  }
-
-  /** Z3: who acknowledged what, as far as it is committed, must be held by them for ever. */
-  #bearWitness(): void {
-    const { witnesses } = this.#options.network;
-    const { progress, commitIndex } = this.#raft.status();
-    for (const { peer, matchIndex } of progress) {
-      witnesses.holds(peer, Math.min(matchIndex, commitIndex));
-    }
-  }
-
-  #durableCopies(): number {
-    const { progress, commitIndex, durableIndex } = this.#raft.status();
-    const holders: NodeId[] = [];
-    for (const one of progress) if (one.matchIndex >= commitIndex) holders.push(one.peer);
-    if (durableIndex >= commitIndex) holders.push(this.nodeId);
-    return new Set(holders.filter((id) => this.#state.members.get(id)?.durable === true)).size;
   }
 
   /** Tells the core of the time that has passed. */

@@ -17,9 +17,10 @@ class GatedDisk {
   readonly #waiting: (() => void)[] = [];
   open = true;
 
-  constructor() {
+  constructor(reserveBytes: number) {
     this.disk = new MemoryDisk({
       durable: true,
+      reserveBytes,
       sync: (complete) => {
         if (this.open) queueMicrotask(complete);
         else this.#waiting.push(complete);
@@ -53,9 +54,9 @@ type Bench = {
 };
 
 /** Replica `a` of `voters`, with their membership stored and committed as entry 1. */
-async function bench(voters: readonly string[]): Promise<Bench> {
+async function bench(voters: readonly string[], reserveBytes = 0): Promise<Bench> {
   const clock = new ManualClock();
-  const gate = new GatedDisk();
+  const gate = new GatedDisk(reserveBytes);
   const storage = new MemoryStorage(gate.disk);
   await storage.open({ create: true, newNodeId: a, nonce: '00'.repeat(8) });
   const loaded = await storage.load();
@@ -322,6 +323,42 @@ describe('Turn', () => {
     expect(node.gate.disk.contents.entries.map((entry) => entry.index)).toEqual(
       node.gate.disk.contents.entries.map((_, i) => i + 1),
     );
+  });
+
+  test('T20 D5 what is kept for a full disk goes first, and is taken again once there is room', async () => {
+    const node = await bench([a], 2_000);
+    await node.clock.advance(1_000);
+    node.gate.disk.full = true;
+    node.raft.propose([bytes('x')]);
+    await node.tick(0);
+    await node.clock.settle();
+    expect(node.full, 'written, and full all the same').toEqual([true]);
+    expect(node.committed.at(-1)?.data).toEqual(bytes('x'));
+    node.raft.propose([bytes('y'.repeat(3_000))]);
+    await node.tick(0);
+    await node.clock.advance(10_000);
+    expect(node.committed.at(-1)?.data, 'more than is kept').toEqual(bytes('x'));
+    node.gate.disk.full = false;
+    await node.clock.advance(4_000);
+    expect(node.full).toEqual([true, false]);
+    expect(node.committed.at(-1)?.data.length).toBe(3_000);
+    expect(node.failures).toEqual([]);
+    // Once more: it was taken again.
+    node.gate.disk.full = true;
+    node.raft.propose([bytes('z')]);
+    await node.tick(0);
+    await node.clock.settle();
+    expect(node.committed.at(-1)?.data).toEqual(bytes('z'));
+  });
+
+  test('T20 a disk that was full at the start is told before anything is written', async () => {
+    const node = await bench([a, b, c], 2_000);
+    node.gate.disk.full = true;
+    await node.clock.advance(1_500);
+    expect(node.full).toEqual([true]);
+    node.gate.disk.full = false;
+    await node.clock.advance(2_500);
+    expect(node.full).toEqual([true, false]);
   });
 
   test('D1 a failed sync stops the replica: nothing of that batch is said or applied, ever', async () => {

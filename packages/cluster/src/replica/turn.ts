@@ -65,6 +65,11 @@ export class Turn {
   /** Since the work in flight was first tried; null: nothing is in flight. */
   #diskStalledMs: number | null = null;
   #isFull = false;
+  /** What is kept for a full disk was given back, or was never there. */
+  #isReserveGone = true;
+  #isTaking = false;
+  #takeAgainMs = fullRetryMsMin / 2;
+  #retryMs = fullRetryMsMin;
   #scheduled = false;
   #stopped = false;
 
@@ -74,6 +79,7 @@ export class Turn {
     this.#clock = clock;
     this.#outbox = outbox;
     this.#events = events;
+    this.#takeReserveIn(reserveAfterMs);
   }
 
   /** For how many milliseconds the disk has owed an answer; 0 when it owes none. */
@@ -192,13 +198,49 @@ export class Turn {
       }
     } catch (error) {
       if (this.#stopped || !isQuorateError(error, 'STORAGE_FULL')) throw error;
-      this.#tellFull(true);
-      await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, fullRetryMs));
+      await this.#makeRoom();
       if (this.#stopped) throw error;
       return false;
     }
-    this.#tellFull(false);
+    this.#retryMs = fullRetryMsMin;
+    // Where room is kept it may have been that: who has room takes it again.
+    if (this.#storage.takeReserve === undefined) this.#tellFull(false);
     return true;
+  }
+
+  /** The disk is full: what is kept for that goes first, then it is waited. */
+  async #makeRoom(): Promise<void> {
+    this.#tellFull(true);
+    if (!this.#isReserveGone) {
+      this.#isReserveGone = true;
+      await this.#storage.releaseReserve?.();
+      this.#takeReserveIn(fullRetryMsMin);
+      return;
+    }
+    await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, this.#retryMs));
+    this.#retryMs = Math.min(2 * this.#retryMs, fullRetryMsMax);
+  }
+
+  /** Takes what is kept for a full disk; while it does not fit the disk is one (T20). */
+  #takeReserveIn(delayMs: number): void {
+    if (this.#storage.takeReserve === undefined || this.#isTaking || this.#stopped) return;
+    this.#isTaking = true;
+    this.#clock.setTimeout(() => {
+      this.#takeReserve().catch((error: unknown) => this.#fail(asFatal(error)));
+    }, delayMs);
+  }
+
+  async #takeReserve(): Promise<void> {
+    if (this.#stopped) return;
+    const isTaken = (await this.#storage.takeReserve?.()) ?? true;
+    if (this.#stopped) return;
+    this.#isTaking = false;
+    this.#isReserveGone = !isTaken;
+    this.#tellFull(!isTaken);
+    this.#takeAgainMs = isTaken
+      ? fullRetryMsMin / 2
+      : Math.min(2 * this.#takeAgainMs, fullRetryMsMax);
+    if (!isTaken) this.#takeReserveIn(this.#takeAgainMs);
   }
 
   #tellFull(isFull: boolean): void {
@@ -236,7 +278,7 @@ export async function persistFounding(
     } catch (error) {
       if (!isQuorateError(error, 'STORAGE_FULL') || waiting.signal.aborted) throw error;
       waiting.full(true);
-      await sleep(waiting.clock, fullRetryMs, waiting.signal);
+      await sleep(waiting.clock, fullRetryMsMin, waiting.signal);
     }
   }
 }
@@ -268,4 +310,7 @@ export function joinBatches(first: PersistBatch, second: PersistBatch): PersistB
 }
 
 const entriesPerTurnMax = 4_096;
-const fullRetryMs = 250;
+const fullRetryMsMin = 250;
+const fullRetryMsMax = 2_000;
+/** Who begins has more urgent things to write. */
+const reserveAfterMs = 1_000;

@@ -255,6 +255,8 @@ describe('decodeHello()', () => {
         generation: 0,
         label: 'x',
         durable: true,
+        full: true,
+        refuses: false,
         opening: { term: 3, votedFor: b, lastIndex: 7 },
         proof: new Uint8Array([1, 2, 3]),
       },

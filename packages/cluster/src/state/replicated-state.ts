@@ -85,6 +85,11 @@ export class ReplicatedState {
     this.#beginning = beginning;
   }
 
+  /** See `StateMachine.frees`. */
+  frees(command: Uint8Array): boolean {
+    return this.#machine.frees?.(command) === true;
+  }
+
   get genesis(): Genesis | null {
     return this.#genesis;
   }
