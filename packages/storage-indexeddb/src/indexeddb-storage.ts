@@ -162,6 +162,16 @@ export class IndexedDbStorage implements LogStorage {
     await saved;
   }
 
+  async takeReserve(): Promise<boolean> {
+    this.#check('loaded');
+    return this.#reserve(reserveBytes);
+  }
+
+  async releaseReserve(): Promise<void> {
+    this.#check('loaded');
+    await this.#reserve(0);
+  }
+
   async readSnapshot(): ReturnType<LogStorage['readSnapshot']> {
     this.#check('loaded');
     await this.#queue.push(async () => {});
@@ -253,7 +263,7 @@ export class IndexedDbStorage implements LogStorage {
   async #open(options: OpenOptions): Promise<OpenedRun> {
     try {
       await this.#takeLock(options.topics);
-      const run = await this.#database.claim(options);
+      const run = await this.#claim(options);
       // Meanwhile it may have been closed; a run that nobody uses harms nobody.
       if (this.#state === 'opening') this.#state = 'open';
       return run;
@@ -261,6 +271,29 @@ export class IndexedDbStorage implements LogStorage {
       this.#database.close();
       await this.#releaseLock();
       throw this.#fail(error, 'open');
+    }
+  }
+
+  /** With what is kept for a full disk, where that is one. */
+  async #claim(options: OpenOptions): Promise<OpenedRun> {
+    try {
+      return await this.#database.claim(options);
+    } catch (error) {
+      if (!isQuorateError(error, 'STORAGE_FULL')) throw error;
+    }
+    await this.#database.reserve(0);
+    return this.#database.claim(options);
+  }
+
+  /** False where there is no room, in whatever order a browser finds that out. */
+  async #reserve(bytes: number): Promise<boolean> {
+    try {
+      await this.#queue.push(() => this.#database.reserve(bytes));
+      return true;
+    } catch (error) {
+      const failure = this.#failUnlessFull(error, 'keep room');
+      if (!isQuorateError(failure, 'STORAGE_FULL')) throw failure;
+      return false;
     }
   }
 
@@ -557,3 +590,5 @@ function closedError(name: string): QuorateError {
 
 /** Groups are cut at this many bytes of entry data, so that one value stays handy. */
 const groupBytesMax = 4 * 1_048_576;
+/** Kept for when there is no room. */
+const reserveBytes = 262_144;

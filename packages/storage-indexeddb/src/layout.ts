@@ -8,6 +8,7 @@
  * [generation, 'snapshot']             SnapshotHead
  * [generation, 'chunk', id, position]  a piece of snapshot `id`
  * [generation, 'cache']                hints
+ * 'reserve'                            room for when there is none, of whatever replica is here
  * ['archive', label]                   ArchiveHead: a generation that is never a replica again (Z7)
  * ```
  *
@@ -51,6 +52,7 @@ export const storeName = 'quorate';
 export const headFormat = 3;
 export const headKey = 'replica';
 export const generationKey = 'generation';
+export const reserveKey = 'reserve';
 
 export function logKey(generation: number, number: number): IDBValidKey {
   return [generation, 'log', number];

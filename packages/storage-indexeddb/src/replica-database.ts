@@ -16,6 +16,7 @@ import {
   headKey,
   isOfNone,
   logRange,
+  reserveKey,
   snapshotKey,
   storageError,
 } from './layout.ts';
@@ -147,6 +148,19 @@ export class ReplicaDatabase {
     return this.#write(callback);
   };
 
+  /** Has the reserve be there, or not. It is nobody's data: no write of this run, and not checked. */
+  async reserve(bytes: number): Promise<void> {
+    await this.#connection.run<null>(false, 'readwrite', (store, finish) => {
+      finish(null);
+      if (bytes === 0) store.delete(reserveKey);
+      const request = store.count(reserveKey);
+      request.onsuccess = () => {
+        if (request.result === 0 && bytes > 0) store.put(noise(bytes), reserveKey);
+        store.transaction.commit();
+      };
+    });
+  }
+
   /** Synchronous: transactions that have begun run to their end, later calls reject with `CLOSED`. */
   close(): void {
     this.#connection.close();
@@ -202,6 +216,16 @@ export class ReplicaDatabase {
     if (mode === 'readwrite') this.#head = result.next;
     return result.value;
   }
+}
+
+/** Bytes that no database makes smaller. */
+function noise(bytes: number): Uint8Array {
+  let state = 1;
+  const words = Uint32Array.from({ length: bytes / 4 }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+    return state;
+  });
+  return new Uint8Array(words.buffer);
 }
 
 const noRows: Rows = { logKeys: [], logValues: [], snapshot: undefined, chunkKeys: [] };

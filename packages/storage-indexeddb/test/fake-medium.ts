@@ -130,9 +130,7 @@ export class FakeView {
 
   /** As a browser does that finds no room, or a broken disk, once the records are written. */
   #fail(transaction: IDBTransaction, name: string): void {
-    Object.defineProperty(transaction, 'error', {
-      value: new DOMException(this.failureText, name),
-    });
+    const error = new DOMException(this.failureText, name);
     if (this.failsOnce) this.failure = null;
     const objectStore = transaction.objectStore.bind(transaction);
     transaction.objectStore = (storeName) => {
@@ -140,7 +138,11 @@ export class FakeView {
       const put = store.put.bind(store);
       store.put = (value, key) => {
         const request = put(value, key);
-        request.addEventListener('success', () => abort(transaction));
+        // One that only deletes needs no room.
+        request.addEventListener('success', () => {
+          Object.defineProperty(transaction, 'error', { value: error });
+          abort(transaction);
+        });
         return request;
       };
       return store;

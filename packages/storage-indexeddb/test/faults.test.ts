@@ -223,3 +223,52 @@ test('without Web Locks, and nobody else who sees to it, open() is refused', asy
   vi.unstubAllGlobals();
   await rejectsWith(storage.open(openOptions()), 'STORAGE_FAILED');
 });
+
+/** What is kept in the database for when there is no room. */
+async function reserved(medium: FakeMedium): Promise<number> {
+  const request = await medium.tamper((store) => {
+    const get = store.get('reserve');
+    return () => get.result as Uint8Array | undefined;
+  });
+  return request()?.length ?? 0;
+}
+
+test('T20 room is kept as a record, given back to a full disk, and taken again', async () => {
+  const medium = new FakeMedium();
+  const { storage } = await opened(medium.storage());
+  expect(await storage.takeReserve()).toBe(true);
+  expect(await reserved(medium)).toBe(262_144);
+  medium.view.failure = 'QuotaExceededError';
+  await rejectsWith(storage.persist(batchOf(1, 1, 1, 4)), 'STORAGE_FULL');
+  await storage.releaseReserve();
+  expect(await reserved(medium)).toBe(0);
+  expect(await storage.takeReserve()).toBe(false);
+  expect(await reserved(medium)).toBe(0);
+  medium.view.failure = null;
+  await storage.persist(batchOf(1, 1, 1, 4));
+  expect(await storage.takeReserve()).toBe(true);
+  expect(await reserved(medium)).toBe(262_144);
+  await storage.close();
+  expect(indexesOf((await opened(medium.storage(), 2)).log)).toEqual([1, 2, 3]);
+});
+
+test('T20 a run that finds no room to begin gives it back, and begins if that is enough', async () => {
+  const medium = new FakeMedium();
+  const { storage } = await opened(medium.storage());
+  await storage.takeReserve();
+  await storage.persist(batchOf(1, 1, 1, 4));
+  await storage.close();
+  const second = medium.storage();
+  medium.view.failure = 'QuotaExceededError';
+  medium.view.failsOnce = true;
+  const { run, log } = await opened(second, 2);
+  expect(run.epoch).toBe(2);
+  expect(indexesOf(log)).toEqual([1, 2, 3]);
+  expect(await reserved(medium)).toBe(0);
+  await second.close();
+  const third = medium.storage();
+  medium.view.failure = 'QuotaExceededError';
+  await rejectsWith(third.open(openOptions(3)), 'STORAGE_FULL');
+  await third.close();
+  expect((await opened(medium.storage(), 4)).run.epoch).toBe(3);
+});
