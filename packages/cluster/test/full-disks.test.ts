@@ -192,3 +192,54 @@ describe('a disk that hangs', () => {
     await world.until(() => member.status.reason === null);
   });
 });
+
+describe('a start on a full disk', () => {
+  test('T20: it waits and says why, begins once there is room, and ends when it is told to', async () => {
+    const world = new World();
+    const members = await started(world);
+    const [first, ...rest] = members as [Member, ...Member[]];
+    world.kill(first);
+    world.disk(first).fullToRuns = true;
+    const back = world.member('a', withReserve);
+    void back.start();
+    await world.clock.advance(30_000);
+    expect(back.status).toMatchObject({
+      phase: 'starting',
+      canWrite: false,
+      reason: 'STORAGE_FULL',
+    });
+    expect(back.status.message).toMatch(/full/);
+    const write = back.propose(world.line('early'), { timeoutMs: 60_000 });
+    world.disk(back).fullToRuns = false;
+    await world.wait(write);
+    await world.ready([back]);
+    await world.until(() => back.status.reason === null);
+    for (const member of [back, ...rest]) {
+      expect(await world.read(member)).toEqual(['x', 'early']);
+    }
+    world.kill(back);
+    world.disk(back).fullToRuns = true;
+    const again = world.member('a', withReserve);
+    void again.start();
+    await world.until(() => again.status.reason === 'STORAGE_FULL');
+    await world.wait(again.close());
+    expect(again.status).toMatchObject({ phase: 'stopped', reason: 'CLOSED' });
+    await world.clock.advance(10_000);
+    expect(world.disk(again).contents.run?.epoch).toBe(2);
+  });
+
+  test('T20: a founder too', async () => {
+    const world = new World();
+    const member = world.member('a', withReserve);
+    world.disk(member).fullToRuns = true;
+    void member.start();
+    await world.clock.advance(5_000);
+    expect(member.status).toMatchObject({ phase: 'starting', reason: 'STORAGE_FULL' });
+    world.disk(member).fullToRuns = false;
+    world.disk(member).full = true;
+    await world.clock.advance(5_000);
+    expect(member.status).toMatchObject({ canWrite: false, reason: 'STORAGE_FULL' });
+    world.disk(member).full = false;
+    await world.append(member, 'x');
+  });
+});

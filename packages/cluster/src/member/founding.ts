@@ -1,7 +1,8 @@
 /** What a member writes that founds a cluster: its genesis, durable before there is a core. */
-import type { Clock, LoadedLog } from '@quorate/contracts';
+import type { LoadedLog } from '@quorate/contracts';
 import type { FormationResult } from '../formation/formation.ts';
 import { persistFounding } from '../replica/turn.ts';
+import type { RoomWait } from '../replica/turn.ts';
 import { featureLevel } from '../state/policy.ts';
 import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
 import { foundingOf } from './opening.ts';
@@ -14,9 +15,7 @@ export type FoundingOptions = {
   readonly register: string;
   readonly policy: Policy;
   readonly facts: MemberFacts;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly full: (isFull: boolean) => void;
+  readonly waiting: RoomWait;
 };
 
 /** Founds the cluster that `result` names. Errors: those of `LogStorage.persist`. */
@@ -24,7 +23,7 @@ export async function found(
   { clusterId, generation }: Extract<FormationResult, { type: 'found' }>,
   options: FoundingOptions,
 ): Promise<{ readonly genesis: Genesis; readonly loaded: LoadedLog }> {
-  const { opened, namespace, register, policy, facts, clock, signal, full } = options;
+  const { opened, namespace, register, policy, facts, waiting } = options;
   const { run, storage, state } = opened;
   const genesis: Genesis = {
     clusterId,
@@ -36,7 +35,7 @@ export async function found(
     policy,
   };
   const founding = foundingOf(genesis, facts);
-  await persistFounding(storage, founding, { clock, signal, full });
+  await persistFounding(storage, founding, waiting);
   state.apply(founding.entry);
   const { hardState, entry } = founding;
   return { genesis, loaded: { hardState, snapshot: null, entries: [entry] } };

@@ -120,8 +120,11 @@ export class MemberStatus {
     this.changed();
   }
 
+  /** The disk, before there is a replica. */
   setFull(isFull: boolean): void {
     this.#isFull = isFull;
+    // Whoever waited for room looked for no leader meanwhile.
+    this.#leaderSeenAt = this.#options.clock.now();
     this.changed();
   }
 

@@ -50,6 +50,8 @@ import type { Opening } from '../links/witness-records.ts';
 import { createPolicy } from '../state/policy.ts';
 import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
 import { Replica } from '../replica/replica.ts';
+import { untilRoom } from '../replica/turn.ts';
+import type { RoomWait } from '../replica/turn.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
 import type { RpcRequest } from '../links/rpc.ts';
 import type { ClusterStatus } from './status.ts';
@@ -68,6 +70,7 @@ export class Member implements Consensus, HostedReplica {
   readonly #links = new LinkChanges();
   readonly #stores: MarkedStores;
   readonly #running = new Awaited<Replica>();
+  readonly #waiting: RoomWait;
   #storage: LogStorage | null = null;
   /** The store is being opened; never rejects. */
   #opening: Promise<void> | null = null;
@@ -113,6 +116,8 @@ export class Member implements Consensus, HostedReplica {
         host: this.#host,
       }),
     });
+    const full = (isFull: boolean): void => this.#status.setFull(isFull);
+    this.#waiting = { clock, signal: this.#stopping.signal, full };
     this.#knock = new Knock({
       clock,
       doors: () => this.#runsOfCluster(),
@@ -397,7 +402,9 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async #run(): Promise<void> {
-    await this.#open();
+    await untilRoom(this.#waiting, () =>
+      this.#stores.openFirst((storage, create) => this.#openStore(storage, create)),
+    );
     await this.#startHost();
     // A founder whose claim was superseded archives and is fresh again (Z10), hence the loop.
     while (!this.#stopping.signal.aborted && this.#replica === null) {
@@ -406,10 +413,6 @@ export class Member implements Consensus, HostedReplica {
       this.#startReplica(genesis);
     }
     this.#watch();
-  }
-
-  #open(): Promise<void> {
-    return this.#stores.openFirst((storage, create) => this.#openStore(storage, create));
   }
 
   async #openStore(storage: LogStorage, create: boolean): Promise<void> {
@@ -537,9 +540,7 @@ export class Member implements Consensus, HostedReplica {
       register: register?.group ?? 'isolated',
       policy: this.#policyWishes,
       facts: this.#facts(opened.storage),
-      clock: this.#clock,
-      signal: this.#stopping.signal,
-      full: (isFull) => this.#status.setFull(isFull),
+      waiting: this.#waiting,
     });
     if (result.beside.length > 0) {
       this.#status.say('beside', this.#network?.care?.beside(result.beside));

@@ -256,31 +256,38 @@ export class Turn {
   }
 }
 
-/**
- * Writes what a founder starts from: batch 0, before there is a core that could number batches. A
- * full disk is waited for (D5); `signal` ends that with `STORAGE_FULL`.
- */
+/** How a full disk is waited for where there is no replica yet (D5). */
+export type RoomWait = {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly full: (isFull: boolean) => void;
+};
+
+/** Does `work` again until it finds room; `signal` ends that with `STORAGE_FULL`. */
+export async function untilRoom<T>(waiting: RoomWait, work: () => Promise<T>): Promise<T> {
+  const { clock, signal, full } = waiting;
+  for (let retryMs = fullRetryMsMin; ; retryMs = Math.min(2 * retryMs, fullRetryMsMax)) {
+    try {
+      const result = await work();
+      full(false);
+      return result;
+    } catch (error) {
+      if (!isQuorateError(error, 'STORAGE_FULL')) throw error;
+      full(true);
+      await sleep(clock, retryMs, signal);
+      if (signal.aborted) throw error;
+    }
+  }
+}
+
+/** Writes what a founder starts from: batch 0, before there is a core that could number batches. */
 export async function persistFounding(
   storage: LogStorage,
   founding: { readonly hardState: HardState; readonly entry: Entry },
-  waiting: {
-    readonly clock: Clock;
-    readonly signal: AbortSignal;
-    readonly full: (isFull: boolean) => void;
-  },
+  waiting: RoomWait,
 ): Promise<void> {
   const { hardState, entry } = founding;
-  for (;;) {
-    try {
-      await storage.persist({ number: 0, hardState, entries: [entry] });
-      waiting.full(false);
-      return;
-    } catch (error) {
-      if (!isQuorateError(error, 'STORAGE_FULL') || waiting.signal.aborted) throw error;
-      waiting.full(true);
-      await sleep(waiting.clock, fullRetryMsMin, waiting.signal);
-    }
-  }
+  await untilRoom(waiting, () => storage.persist({ number: 0, hardState, entries: [entry] }));
 }
 
 /**
