@@ -126,6 +126,47 @@ describe('a lone member', () => {
   });
 });
 
+describe('room that a member makes itself', () => {
+  test('T20: a full disk keeps no more of the log than is needed, and deletions bring a snapshot', async () => {
+    const world = new World({ snapshotEntries: 20, trailingEntries: 1_000 });
+    const members = await started(world);
+    for (let at = 0; at < 50; at += 1) await world.append(members[at % 3] as Member, `line ${at}`);
+    await world.clock.advance(1_000);
+    for (const { status } of members) expect(status.raft.firstIndex).toBe(1);
+    await fill(world, members);
+    await world.clock.advance(1_000);
+    for (const { status } of members) {
+      expect(status.raft.snapshotIndex).toBeGreaterThan(40);
+      expect(status.raft.firstIndex).toBe(status.raft.snapshotIndex + 1);
+    }
+    await world.append(members[0] as Member, '-line');
+    await world.clock.advance(1_000);
+    for (const { status } of members) {
+      expect(status.raft.snapshotIndex).toBe(status.raft.appliedIndex);
+    }
+    const leader = world.leader(members);
+    world.kill(leader);
+    const back = world.member(leader.status.label, withReserve);
+    void back.start();
+    await world.ready([back]);
+    expect((await world.read(back)).slice(-2)).toEqual(['last', '-line']);
+  });
+
+  test('T20: a snapshot that finds no room is tried less and less often, and harms nothing', async () => {
+    const world = new World({ snapshotEntries: 1_000 });
+    const member = world.member('a', { reserveBytes: 20_000 });
+    void member.start();
+    await world.append(member, 'x'.repeat(30_000));
+    await world.clock.advance(2_000);
+    await fill(world, [member]);
+    for (let at = 0; at < 20; at += 1) await world.append(member, `-${at}`);
+    expect(member.status.raft.snapshotIndex).toBe(0);
+    world.disk(member).full = false;
+    await world.until(() => member.status.canWrite);
+    expect((await world.read(member)).length).toBe(22);
+  });
+});
+
 describe('some disks full', () => {
   test('T20: one of three: it says so, the others write on; a leader has another one lead', async () => {
     const world = new World();

@@ -187,6 +187,7 @@ export class Replica implements Consensus {
       frees: (command) => state.frees(command),
       changed: () => {
         if (this.room.refuses) this.#proposals.refuse();
+        if (this.room.full) this.#snapshotter.makeRoom();
         options.events.roomChanged();
       },
     });
@@ -284,6 +285,7 @@ export class Replica implements Consensus {
       state,
       policy,
       tail: this.#tail,
+      isFull: () => this.room.full,
       failed: (error) => this.#failed(asStorageError(error)),
     });
     this.#renewal = new SessionRenewal({
@@ -471,7 +473,7 @@ export class Replica implements Consensus {
           throw new QuorateError('NO_LEADER', 'Cannot move: this member does not lead');
         }
         await this.proposeMove(request.body);
-        return noBytes;
+        return new Uint8Array(0);
       default:
         throw new QuorateError('BAD_REQUEST', `Cannot answer ${request.method}: unknown method`);
     }
@@ -735,5 +737,3 @@ function asStorageError(error: unknown): QuorateError {
   if (isQuorateError(error)) return error;
   return new QuorateError('STORAGE_FAILED', 'The store failed', { cause: error });
 }
-
-const noBytes = new Uint8Array(0);

@@ -3,7 +3,7 @@
  * lies behind a trailing window. The state is captured at once and streams to the disk while entries
  * go on being applied. A large state is not written anew for a handful of small entries.
  */
-import type { Entry, Raft } from '@quorate/core';
+import type { Entry, Raft, SnapshotMeta } from '@quorate/core';
 import type { LogStorage } from '@quorate/contracts';
 import { isQuorateError } from '@quorate/contracts';
 import type { Policy } from '../state/policy.ts';
@@ -16,6 +16,8 @@ export type SnapshotterOptions = {
   readonly state: ReplicatedState;
   readonly policy: Policy;
   readonly tail: Pick<Tail, 'through'>;
+  /** Is the disk full? */
+  readonly isFull: () => boolean;
   /** Writing failed for good. */
   readonly failed: (error: unknown) => void;
 };
@@ -27,6 +29,8 @@ export class Snapshotter {
   /** What the last snapshot weighed. */
   #snapshotBytes = 0;
   #busy = false;
+  /** On a full disk: so many entries are worth another try. */
+  #entriesWorth = 1;
   #stopped = false;
 
   constructor(options: SnapshotterOptions) {
@@ -42,8 +46,18 @@ export class Snapshotter {
     const worthIt =
       this.#bytes >= this.#snapshotBytes / writeAmplificationMax ||
       this.#entryCount >= deferralMax * policy.snapshotEntries;
-    const due = (many && worthIt) || this.#bytes >= policy.snapshotBytes;
+    // Deletions made the state smaller, and what it was may go from the disk (T20).
+    const isShort = this.#options.isFull() && this.#entryCount >= this.#entriesWorth;
+    const due = (many && worthIt) || this.#bytes >= policy.snapshotBytes || isShort;
     if (due && !this.#busy) this.#take();
+  }
+
+  /** The disk became full: what of the log only others might need is worth less than room. */
+  makeRoom(): void {
+    const { snapshot } = this.#options.raft.status();
+    this.#entriesWorth = 1;
+    if (snapshot !== null)
+      this.#forget(snapshot).catch((error: unknown) => this.#unlessFull(error));
   }
 
   /** The state came from a snapshot: counting begins anew. */
@@ -69,10 +83,15 @@ export class Snapshotter {
       },
       (error: unknown) => {
         this.#busy = false;
-        // A snapshot is a convenience until the log must shrink: try again with the next one.
-        if (!isQuorateError(error, 'STORAGE_FULL')) this.#options.failed(error);
+        this.#entriesWorth *= 2;
+        this.#unlessFull(error);
       },
     );
+  }
+
+  /** A snapshot is a convenience until the log must shrink: try again with the next one. */
+  #unlessFull(error: unknown): void {
+    if (!isQuorateError(error, 'STORAGE_FULL')) this.#options.failed(error);
   }
 
   *#weighed(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
@@ -84,15 +103,16 @@ export class Snapshotter {
     this.#snapshotBytes = bytes;
   }
 
-  async #save(
-    meta: NonNullable<ReturnType<Raft['snapshotMetaAt']>>,
-    chunks: Iterable<Uint8Array>,
-  ): Promise<void> {
-    const { raft, storage, tail } = this.#options;
-    await storage.saveSnapshot(meta, chunks);
+  async #save(meta: SnapshotMeta, chunks: Iterable<Uint8Array>): Promise<void> {
+    await this.#options.storage.saveSnapshot(meta, chunks);
     // Meanwhile a newer snapshot may have been installed; the core ignores an older one.
-    if (this.#stopped) return;
-    const through = tail.through(meta.index);
+    if (!this.#stopped) await this.#forget(meta);
+  }
+
+  /** Lets the log go that lies behind a snapshot. */
+  async #forget(meta: SnapshotMeta): Promise<void> {
+    const { raft, storage, tail, isFull } = this.#options;
+    const through = tail.through(meta.index, isFull());
     raft.compact(meta, through);
     await storage.compact(through);
   }

@@ -100,12 +100,20 @@ export class Tail {
     held.arrivedAt = clock.now() + policy.electionTimeoutMsMax;
   }
 
-  /** Through which entry the log may be dropped, now that a snapshot at `index` is durable. */
-  through(index: number): number {
+  /**
+   * Through which entry the log may be dropped, now that a snapshot at `index` is durable. `isShort`:
+   * there is no room for a window.
+   */
+  through(index: number, isShort: boolean = false): number {
     const { raft, policy } = this.#options;
     const byBytes = raft.indexBehind(index, policy.trailingBytes);
-    let through = Math.max(0, byBytes, index - policy.trailingEntries);
+    let through = isShort ? index : Math.max(0, byBytes, index - policy.trailingEntries);
     for (const held of this.#held.values()) through = Math.min(through, held.index);
+    if (!isShort) return through;
+    // Of followers that listen none has to begin with a snapshot.
+    for (const { matchIndex, recentActive } of raft.status().progress) {
+      if (recentActive) through = Math.min(through, matchIndex);
+    }
     return through;
   }
 
