@@ -239,6 +239,8 @@ describe('a start on a full disk', () => {
     const world = new World();
     const members = await started(world);
     const [first, ...rest] = members as [Member, ...Member[]];
+    // Its commit index is stored with the next entry.
+    await world.append(first, 'y');
     world.kill(first);
     world.disk(first).fullToRuns = true;
     const back = world.member('a', withReserve);
@@ -250,13 +252,16 @@ describe('a start on a full disk', () => {
       reason: 'STORAGE_FULL',
     });
     expect(back.status.message).toMatch(/full/);
+    expect(world.log(back), 'what its disk holds is shown meanwhile').toEqual(['x']);
+    expect(back.status.raft.appliedIndex).toBeGreaterThan(0);
+    await expect(world.wait(back.readBarrier({ timeoutMs: 100 }))).rejects.toMatchObject(refused);
     const write = back.propose(world.line('early'), { timeoutMs: 60_000 });
     world.disk(back).fullToRuns = false;
     await world.wait(write);
     await world.ready([back]);
     await world.until(() => back.status.reason === null);
     for (const member of [back, ...rest]) {
-      expect(await world.read(member)).toEqual(['x', 'early']);
+      expect(await world.read(member)).toEqual(['x', 'y', 'early']);
     }
     world.kill(back);
     world.disk(back).fullToRuns = true;

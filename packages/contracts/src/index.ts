@@ -50,7 +50,7 @@ export {
   madeWithAnotherSecret,
 } from './errors.ts';
 export type { Actor, ErrorCode, ErrorOptions, Outcome, Settled } from './errors.ts';
-export type { Chunks, LoadedLog, LogStorage } from './log-storage.ts';
+export type { Chunks, HeldLog, LoadedLog, LogStorage } from './log-storage.ts';
 export { patient } from './patient-clock.ts';
 export { registerValueBytesMax } from './register.ts';
 export type { CompareAndSetResult, Register, RegisterRecord } from './register.ts';

@@ -9,6 +9,9 @@ export type LoadedLog = {
   readonly entries: readonly Entry[];
 };
 
+/** A log with the bytes of its snapshot, if it has one. */
+export type HeldLog = LoadedLog & { readonly snapshotBytes: Uint8Array | null };
+
 /** Bytes in order; where one chunk ends and the next begins means nothing. */
 export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
@@ -33,6 +36,12 @@ export interface LogStorage {
    * rejects with the mark's code, with the mark in `details`, and stays as it is (Z38).
    */
   open(options: OpenOptions): Promise<OpenedRun>;
+
+  /**
+   * What is stored where `open` has just rejected with `STORAGE_FULL`: to be shown, and for nothing else,
+   * for it is no run. Null: nothing that may be shown. Absent where full disks mostly let a run begin.
+   */
+  look?(): Promise<HeldLog | null>;
 
   /**
    * Writes beside the log why this replica must not be opened again by itself (Z38); durable once it

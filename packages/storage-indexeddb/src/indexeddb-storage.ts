@@ -5,9 +5,16 @@
  * entry the log holds is written beside the queue, piece by piece, and comes back to it for the
  * moment in which it begins to count; one that replaces the log holds the queue until it is there.
  */
-import { QuorateError, assert, isQuorateError, madeWithAnotherSecret } from '@quorate/contracts';
+import {
+  QuorateError,
+  assert,
+  concatBytes,
+  isQuorateError,
+  madeWithAnotherSecret,
+} from '@quorate/contracts';
 import type {
   Chunks,
+  HeldLog,
   LoadedLog,
   LogStorage,
   Mark,
@@ -32,6 +39,7 @@ import type { ArchiveHead, SnapshotHead } from './layout.ts';
 import { OperationQueue } from './operation-queue.ts';
 import { packBatches, unpackBatches } from './record.ts';
 import { ReplicaDatabase } from './replica-database.ts';
+import type { Rows } from './replica-database.ts';
 import { SnapshotChunks } from './snapshot-chunks.ts';
 import { TermRuns } from './term-runs.ts';
 import { takeLock } from './web-lock.ts';
@@ -67,6 +75,7 @@ export class IndexedDbStorage implements LogStorage {
   readonly #chunks: SnapshotChunks;
   readonly #queue: OperationQueue;
 
+  #topics: readonly string[] | undefined;
   #state: 'new' | 'opening' | 'open' | 'loaded' | 'closed' = 'new';
   #failure: Error | null = null;
   #opening: Promise<OpenedRun> | null = null;
@@ -111,8 +120,19 @@ export class IndexedDbStorage implements LogStorage {
   async open(options: OpenOptions): Promise<OpenedRun> {
     assert(this.#state === 'new', 'open() is called once, first');
     this.#state = 'opening';
+    this.#topics = options.topics;
     this.#opening = this.#open(options);
     return this.#opening;
+  }
+
+  async look(): Promise<HeldLog | null> {
+    if (!(await this.#database.look(this.#topics))) return null;
+    const log = this.#read(this.#database.takeRows());
+    const pieces: Uint8Array[] = [];
+    if (this.#snapshot !== null) {
+      for await (const piece of this.#chunks.read(this.#snapshot)) pieces.push(piece);
+    }
+    return { ...log, snapshotBytes: this.#snapshot === null ? null : concatBytes(pieces) };
   }
 
   async mark(mark: Mark): Promise<void> {
@@ -268,8 +288,11 @@ export class IndexedDbStorage implements LogStorage {
       if (this.#state === 'opening') this.#state = 'open';
       return run;
     } catch (error) {
-      this.#database.close();
-      await this.#releaseLock();
+      // Who finds no room may look before it closes.
+      if (!isQuorateError(error, 'STORAGE_FULL')) {
+        this.#database.close();
+        await this.#releaseLock();
+      }
       throw this.#fail(error, 'open');
     }
   }
@@ -325,8 +348,18 @@ export class IndexedDbStorage implements LogStorage {
   }
 
   async #load(): Promise<LoadedLog> {
+    const rows = this.#database.takeRows();
+    const log = this.#read(rows);
+    const sweeping = this.#chunks.sweep(rows.chunkKeys, rows.snapshot?.id ?? null);
+    await sweeping.catch((error: unknown) => {
+      // The next opening sweeps, too.
+      if (!isQuorateError(error, 'STORAGE_FULL')) throw error;
+    });
+    return log;
+  }
+
+  #read({ logKeys, logValues, snapshot }: Rows): LoadedLog {
     const { generation } = this.#database;
-    const { logKeys, logValues, snapshot, chunkKeys } = this.#database.takeRows();
     this.#snapshot = snapshot ?? null;
     this.#snapshotId = snapshot?.id ?? 0;
     const entries = this.#replay(logKeys, logValues);
@@ -341,7 +374,6 @@ export class IndexedDbStorage implements LogStorage {
     // The commit index rides along lazily; a snapshot says more than the last batch knew.
     const commitIndex = Math.max(this.#hardState.commitIndex, base.index);
     this.#hardState = { ...this.#hardState, commitIndex };
-    await this.#chunks.sweep(chunkKeys, snapshot?.id ?? null);
     return { hardState: this.#hardState, snapshot: snapshot?.meta ?? null, entries };
   }
 

@@ -131,6 +131,27 @@ export class ReplicaDatabase {
     return runOf(head);
   }
 
+  /**
+   * Reads what there is without a claim, where there is no room for one; false for what may not be
+   * shown: nothing, somebody else's, or a marked replica.
+   */
+  async look(topics: readonly string[] | undefined): Promise<boolean> {
+    type Found = { readonly head: Head; readonly rows: Rows };
+    const found = await this.#connection.run<Found | null>(false, 'readonly', (store, finish) => {
+      const request = store.get(headKey);
+      request.onsuccess = () => {
+        const head = request.result as Head | undefined;
+        if (head?.format !== headFormat || head.mark !== null || isOfNone(head, topics))
+          finish(null);
+        else readRows(store, head.generation, (rows) => finish({ head, rows }));
+      };
+    });
+    if (found === null) return false;
+    this.#head = found.head;
+    this.#rows = found.rows;
+    return true;
+  }
+
   /** Durably writes why this replica must not be claimed again (Z38). */
   async mark(mark: Mark): Promise<void> {
     await this.#write(() => undefined, mark);

@@ -272,3 +272,37 @@ test('T20 a run that finds no room to begin gives it back, and begins if that is
   await third.close();
   expect((await opened(medium.storage(), 4)).run.epoch).toBe(3);
 });
+
+test('T20 who finds no room to begin may look at what there is, and changes nothing', async () => {
+  const medium = new FakeMedium();
+  const { storage } = await opened(medium.storage());
+  await storage.persist(batchOf(1, 1, 1, 9));
+  await storage.saveSnapshot(metaOf(1, 3), [Uint8Array.of(1, 2), Uint8Array.of(3)]);
+  await storage.close();
+  const before = (await medium.tamper((store) => store.getAll())).result;
+  const second = medium.storage();
+  medium.view.failure = 'QuotaExceededError';
+  await rejectsWith(second.open(openOptions(2)), 'STORAGE_FULL');
+  const held = await second.look();
+  expect(held?.snapshot).toEqual(metaOf(1, 3));
+  expect(held?.snapshotBytes).toEqual(Uint8Array.of(1, 2, 3));
+  expect(held?.entries.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(held?.hardState.currentTerm).toBe(1);
+  await second.close();
+  expect((await medium.tamper((store) => store.getAll())).result).toEqual(before);
+  expect((await opened(medium.storage(), 3)).run.epoch).toBe(2);
+});
+
+test('T20 Z42 nobody looks at what was made with another secret', async () => {
+  const medium = new FakeMedium();
+  const made = medium.storage();
+  await made.open({ ...openOptions(), topics: ['one'] });
+  await made.load();
+  await made.persist(batchOf(1, 1, 1, 4));
+  await made.close();
+  const other = medium.storage();
+  medium.view.failure = 'QuotaExceededError';
+  await rejectsWith(other.open({ ...openOptions(2), topics: ['two'] }), 'BAD_SECRET');
+  await rejectsWith(other.look(), 'CLOSED');
+  await other.close();
+});

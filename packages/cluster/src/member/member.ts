@@ -50,8 +50,7 @@ import type { Opening } from '../links/witness-records.ts';
 import { createPolicy } from '../state/policy.ts';
 import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
 import { Replica } from '../replica/replica.ts';
-import { untilRoom } from '../replica/turn.ts';
-import type { RoomWait } from '../replica/turn.ts';
+import { untilRoom, type RoomWait } from '../replica/turn.ts';
 import type { ReplicatedState } from '../state/replicated-state.ts';
 import type { RpcRequest } from '../links/rpc.ts';
 import type { ClusterStatus } from './status.ts';
@@ -75,6 +74,7 @@ export class Member implements Consensus, HostedReplica {
   /** The store is being opened; never rejects. */
   #opening: Promise<void> | null = null;
   #opened: Opened | null = null;
+  #shown: ReplicatedState | null = null;
   #network: MemberNetwork | null = null;
   #host: Host | null = null;
   #genesis: Genesis | null = null;
@@ -111,7 +111,7 @@ export class Member implements Consensus, HostedReplica {
         run: this.#opened?.run ?? null,
         durable: this.#opened?.storage.durable ?? false,
         genesis: this.#genesis,
-        state: this.#opened?.state ?? null,
+        state: this.#opened?.state ?? this.#shown,
         replica: this.#replica,
         host: this.#host,
       }),
@@ -439,6 +439,7 @@ export class Member implements Consensus, HostedReplica {
       create,
       topics: this.#options.topics?.(),
       signedRuns: this.#options.signedRuns?.() ?? null,
+      show: this.#shown === null ? (state) => (this.#shown = state) : undefined,
     });
     this.#opened = opened;
     this.#voters = votersIn(opened.loaded);
@@ -690,7 +691,6 @@ export class Member implements Consensus, HostedReplica {
 
   /** Looks after what has no event of its own: the phase, the cache, a leader that stays away. */
   #watch(): void {
-    const clock = this.#clock;
     const look = (): void => {
       if (this.#stopping.signal.aborted || this.#replica === null) return;
       this.#host?.announce();
@@ -700,7 +700,7 @@ export class Member implements Consensus, HostedReplica {
       const patienceMs = 3 * (this.#genesis?.policy.electionTimeoutMsMax ?? 0);
       this.#knock.look(this.#replica.softState.leader !== null, patienceMs);
       this.#saveCache(false);
-      this.#cancelLook = clock.setTimeout(look, lookIntervalMs);
+      this.#cancelLook = this.#clock.setTimeout(look, lookIntervalMs);
     };
     look();
   }

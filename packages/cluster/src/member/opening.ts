@@ -5,7 +5,14 @@
 import { decodeMembershipEntry, encodeMembershipEntry, plainMembership } from '@quorate/core';
 import type { Entry, HardState, Membership, NodeId, Status } from '@quorate/core';
 import { concatBytes, hexFromBytes, isQuorateError, QuorateError } from '@quorate/contracts';
-import type { LoadedLog, LogStorage, RandomBytes, Run, StateMachine } from '@quorate/contracts';
+import type {
+  HeldLog,
+  LoadedLog,
+  LogStorage,
+  RandomBytes,
+  Run,
+  StateMachine,
+} from '@quorate/contracts';
 import type { Genesis, MemberFacts } from '../state/policy.ts';
 import {
   decodeMembershipContext,
@@ -44,6 +51,8 @@ export async function openReplica(
     readonly keepThis?: boolean;
     /** Default null. */
     readonly signedRuns?: SignedRuns | null;
+    /** Told of the state that is stored where there is no room to begin a run (T20). */
+    readonly show?: ((state: ReplicatedState) => void) | undefined;
   },
 ): Promise<Opened> {
   const { stateMachine, emptyState, random, topics } = options;
@@ -59,17 +68,16 @@ export async function openReplica(
       ...(topics === undefined ? {} : { topics }),
     });
     const loaded = await storage.load();
-    const state = new ReplicatedState(stateMachine, loaded.snapshot === null ? emptyState : null);
-    if (loaded.snapshot !== null) await restoreSnapshot(storage, state);
-    // What is known to be committed shows at once, marked stale until a leader confirms.
-    for (const entry of loaded.entries) {
-      if (entry.index > state.appliedIndex && entry.index <= loaded.hardState.commitIndex) {
-        state.apply(entry);
-      }
-    }
-    state.flush();
+    const snapshotBytes = loaded.snapshot === null ? null : await readSnapshot(storage);
+    const state = stateOf(stateMachine, emptyState, { ...loaded, snapshotBytes });
     return { storage, run, key, loaded, state, opening: openingOf(loaded) };
   } catch (error) {
+    const { show } = options;
+    if (show !== undefined && isQuorateError(error, 'STORAGE_FULL')) {
+      // A comfort: whatever is wrong with it, the next try meets it again.
+      const held = await storage.look?.().catch(() => null);
+      if (held != null) show(stateOf(stateMachine, emptyState, held));
+    }
     await storage.close();
     throw error;
   }
@@ -129,13 +137,32 @@ export async function isStillThere(storage: LogStorage): Promise<boolean> {
   return storage.durable;
 }
 
-async function restoreSnapshot(storage: LogStorage, state: ReplicatedState): Promise<void> {
+/** What is known to be committed shows at once, marked stale until a leader confirms. */
+function stateOf(
+  stateMachine: StateMachine,
+  emptyState: Uint8Array,
+  { hardState, snapshot, snapshotBytes, entries }: HeldLog,
+): ReplicatedState {
+  const state = new ReplicatedState(stateMachine, snapshot === null ? emptyState : null);
+  if (snapshot !== null && snapshotBytes !== null) {
+    state.decode(snapshotBytes, snapshot)();
+    state.flush();
+  }
+  for (const entry of entries) {
+    if (entry.index > state.appliedIndex && entry.index <= hardState.commitIndex) {
+      state.apply(entry);
+    }
+  }
+  state.flush();
+  return state;
+}
+
+async function readSnapshot(storage: LogStorage): Promise<Uint8Array> {
   const stored = await storage.readSnapshot();
   if (stored === null) {
     throw new QuorateError('STORAGE_CORRUPT', 'Cannot read the snapshot that the log rests on');
   }
   const chunks: Uint8Array[] = [];
   for await (const chunk of stored.chunks) chunks.push(chunk);
-  state.decode(concatBytes(chunks), stored.meta)();
-  state.flush();
+  return concatBytes(chunks);
 }

@@ -6,7 +6,7 @@
  * given to the disk calls back, so a simulation decides when, and what a crash leaves behind.
  */
 import type { Entry, HardState, PersistBatch, SnapshotMeta } from '@quorate/core';
-import type { Chunks, LoadedLog, LogStorage } from '../log-storage.ts';
+import type { Chunks, HeldLog, LoadedLog, LogStorage } from '../log-storage.ts';
 import { QuorateError, assert, madeWithAnotherSecret } from '../errors.ts';
 import { nextRun } from '../run.ts';
 import type { Mark, OpenOptions, OpenedRun, StoredRun } from '../run.ts';
@@ -305,6 +305,12 @@ export class MemoryStorage implements LogStorage {
     const { mark, ...opened } = run;
     assert(mark === null || options.asMarked === true, 'an open replica is not marked');
     return opened;
+  }
+
+  async look(): Promise<HeldLog | null> {
+    const { hardState, snapshot, entries } = this.#disk.contents;
+    const { meta = null, bytes = null } = snapshot ?? {};
+    return { hardState, snapshot: meta, snapshotBytes: bytes, entries: [...entries] };
   }
 
   async takeReserve(): Promise<boolean> {
