@@ -63,11 +63,12 @@ async function backedUp(): Promise<{ cluster: Cluster; home: string; file: strin
   return { cluster, home, file };
 }
 
-/** Everything below a directory: names, kinds, contents. */
+/** Everything below a directory: names, kinds, contents; not what a running member keeps for a full disk. */
 async function pictureOf(directory: string): Promise<readonly string[]> {
   const lines: string[] = [];
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
+    if (entry.name.startsWith('reserve')) continue;
     const isFile = entry.isFile();
     const text = isFile ? (await readFile(path)).toString('base64') : '';
     lines.push(`${path} ${isFile} ${text}`);
