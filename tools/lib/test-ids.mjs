@@ -24,7 +24,6 @@ export const later = {
   Z69: 'guests are not built',
   Z70: 'guests are not built',
   Z71: 'guests are not built',
-  T25: 'not built yet',
   T30: 'tried with the packed package, by tools/pack.mjs',
   T32: 'not built yet',
   T33: 'not built yet',

@@ -8,6 +8,8 @@ import { parseAddress } from '../src/host/addresses.ts';
 import { createLibp2pHost } from '../src/index.ts';
 import { nodeWebSockets } from '../src/node/web-sockets.ts';
 import { startRelay } from '../src/relay/index.ts';
+import { encodeMessage } from '../src/wire/relay-messages.ts';
+import { metricsOf, portOf } from './raw-sockets.ts';
 import { testCipher, verifyRecord } from './test-cipher.ts';
 import { closing, pause, until, watched } from './watching.ts';
 
@@ -148,5 +150,48 @@ describe('bytes from strangers', () => {
     );
     const register = host.register(testCipher('one', 'secret'));
     expect(await register.read(AbortSignal.timeout(10_000))).toBeNull();
+  });
+});
+
+describe('what a stranger can take of a relay’s processor', () => {
+  test('T25: who asks too much is not read, and others are served at once', async () => {
+    const relay = closing(
+      await startRelay({
+        ephemeral: true,
+        init: true,
+        fresh: true,
+        listen: [anyPort],
+        verify: verifyRecord,
+      }),
+    );
+    const at = relay.addresses()[0]!;
+    const connection = await stranger(at);
+    const stream = await connection.newStream('/quorate/relay/1');
+    // Each is a wrong signature, of a version of its own.
+    const frameOf = (id: number): Uint8Array => {
+      const record = noiseBytes(600, id);
+      const bytes = encodeMessage({
+        ...{ type: 'announce', id, topic, version: id, record, receipt: null },
+      });
+      return Uint8Array.of((bytes.length & 0x7f) | 0x80, bytes.length >> 7, ...bytes);
+    };
+    let sent = 0;
+    while (stream.writableNeedsDrain === false && sent < 50_000) {
+      stream.send(frameOf((sent += 1)));
+      if (sent % 100 === 0) await pause(1);
+    }
+    expect(sent).toBeLessThan(50_000);
+    const written = sent;
+    const host = closing(
+      await createLibp2pHost({ relays: [...relay.addresses()], reserve: false }),
+    );
+    const register = host.register(testCipher('one', 'secret'));
+    for (let turn = 0; turn < 50; turn += 1) {
+      expect(await register.read(AbortSignal.timeout(10_000))).toBeNull();
+    }
+    expect(stream.writableNeedsDrain).toBe(true);
+    expect(
+      (await metricsOf(portOf(relay.addresses()))).get('quorate_relay_overloaded_total'),
+    ).toBeLessThan(written / 10);
   });
 });

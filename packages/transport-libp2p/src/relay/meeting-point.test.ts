@@ -1,5 +1,6 @@
 import type { Clock } from '@quorate/contracts';
 import { expect, test } from 'vitest';
+import { decodeRelayMessage } from '../wire/relay-messages.ts';
 import { MeetingPoint } from './meeting-point.ts';
 
 const topic = 'ab'.repeat(32);
@@ -56,7 +57,7 @@ test('MeetingPoint tells watchers of their topics until they leave, and bounds t
   const { clock } = clockAt();
   const point = new MeetingPoint(clock);
   const told: string[] = [];
-  const watcher = { tell: (_topic: string, { host }: { host: string }) => void told.push(host) };
+  const watcher = { tell: (host: string) => void told.push(host) };
   point.watch(topic, watcher);
   point.announce(topic, announcement('a'));
   point.announce('cd'.repeat(32), announcement('b'));
@@ -67,4 +68,22 @@ test('MeetingPoint tells watchers of their topics until they leave, and bounds t
   point.announce(topic, announcement('c'));
   expect(told).toEqual(['a']);
   point.watch('one more', watcher);
+});
+
+test('T25: MeetingPoint encodes an announcement once for all who watch', () => {
+  const { clock } = clockAt();
+  const point = new MeetingPoint(clock);
+  const frames = new Set<Uint8Array>();
+  for (let index = 0; index < 10; index += 1) {
+    point.watch(topic, { tell: (_, frame) => void frames.add(frame) });
+  }
+  point.announce(topic, announcement('a'));
+  const [frame] = frames;
+  expect(frames.size).toBe(1);
+  expect(decodeRelayMessage(frame!)).toEqual({
+    type: 'announced',
+    topic,
+    host: announcement('a'),
+  });
+  expect([point.watcherCount(topic), point.hostCount(topic)]).toEqual([10, 1]);
 });

@@ -1,10 +1,11 @@
 /** Who has announced itself to a relay, per topic, and who wants to hear of it. In memory only. */
 import { QuorateError } from '@quorate/contracts';
 import type { Clock } from '@quorate/contracts';
+import { encodeMessage } from '../wire/relay-messages.ts';
 import type { StoredAnnouncement } from '../wire/relay-messages.ts';
 
-/** One who watches; the relay's session with a host. */
-export type Watcher = { tell(topic: string, announcement: StoredAnnouncement): void };
+/** One who watches; the relay's session with a host. `frame`: what is told, the same for all who watch. */
+export type Watcher = { tell(host: string, frame: Uint8Array): void };
 
 type Listed = { readonly announcement: StoredAnnouncement; readonly expiresMs: number };
 
@@ -41,7 +42,10 @@ export class MeetingPoint {
     }
     this.#topics.set(topic, listed);
     listed.set(announcement.host, { announcement, expiresMs: this.#clock.now() + lifetimeMs });
-    for (const watcher of this.#watchers.get(topic) ?? []) watcher.tell(topic, announcement);
+    const watchers = this.#watchers.get(topic);
+    if (watchers === undefined) return;
+    const frame = encodeMessage({ type: 'announced', topic, host: announcement });
+    for (const watcher of watchers) watcher.tell(announcement.host, frame);
   }
 
   withdraw(topic: string, host: string): void {
@@ -73,6 +77,15 @@ export class MeetingPoint {
     return [...(this.#topics.get(topic)?.values() ?? [])]
       .filter(({ expiresMs }) => expiresMs > nowMs)
       .map(({ announcement }) => announcement);
+  }
+
+  /** Who would hear of a host of this topic. */
+  watcherCount(topic: string): number {
+    return this.#watchers.get(topic)?.size ?? 0;
+  }
+
+  hostCount(topic: string): number {
+    return this.#topics.get(topic)?.size ?? 0;
   }
 
   /** Errors: `OVERLOADED`. */

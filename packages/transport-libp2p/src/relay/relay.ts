@@ -22,11 +22,10 @@ import {
 } from '@quorate/contracts/options';
 import type { Kinds } from '@quorate/contracts/options';
 import { createLibp2p } from 'libp2p';
-import type { Connection } from '@libp2p/interface';
+import type { Connection, PeerId } from '@libp2p/interface';
 import type { Libp2p } from 'libp2p';
 import { parseAddress } from '../host/addresses.ts';
 import { boundedNoise, boundedYamux } from '../host/bounded-stack.ts';
-import { Libp2pStream } from '../host/connection-wire.ts';
 import { forgetAbsentPeers } from '../host/connections.ts';
 import { connectionGater, connectionManager } from '../host/host.ts';
 import { listenAddresses, namesOf } from '../listening/addresses.ts';
@@ -46,11 +45,16 @@ import type { RelayIdentity } from './directory.ts';
 import { GroupProof } from './group-proof.ts';
 import { MeetingPoint } from './meeting-point.ts';
 import { refuseSecondGroup } from './other-relays.ts';
+import { PausableStream } from './pausable-stream.ts';
 import { RegisterFiles } from './register-files.ts';
 import { RegisterStore } from './register-store.ts';
-import { ServedTopics, topic } from './served-topics.ts';
+import { RememberedChecks } from './remembered-checks.ts';
 import { Reservations } from './reservations.ts';
+import { ServedTopics, topic } from './served-topics.ts';
 import { RelaySession } from './session.ts';
+import { Turns } from './turns.ts';
+import { WorkBudget, costs } from './work-budget.ts';
+import type { WorkSource } from './work-budget.ts';
 
 export type RelayOptions = ListeningOptions & {
   /** Where key, group and register live. Required unless `ephemeral`. */
@@ -186,6 +190,9 @@ class RunningRelay implements Relay {
   readonly #served: ServedTopics;
   readonly #sessions = new Set<RelaySession>();
   readonly #listening: Listening;
+  readonly #checks: RememberedChecks;
+  readonly #budget: WorkBudget;
+  readonly #turns: Turns;
   #store: RegisterStore | null;
   #proof: GroupProof | null = null;
   #lost: string | null;
@@ -202,6 +209,9 @@ class RunningRelay implements Relay {
     this.#clock = options.clock ?? systemClock;
     this.#meetingPoint = new MeetingPoint(this.#clock);
     this.#served = new ServedTopics(options.allow);
+    this.#checks = new RememberedChecks(options.verify);
+    this.#budget = new WorkBudget(() => this.#clock.now());
+    this.#turns = new Turns((callback) => this.#clock.defer(callback));
     this.#listening = new Listening(options, {
       names: namesOf(options.announce ?? []),
       clock: this.#clock,
@@ -215,7 +225,7 @@ class RunningRelay implements Relay {
         ? null
         : new RegisterStore({
             disk: directory === null ? null : new RegisterFiles(directory.registerPath),
-            verify: options.verify,
+            verify: this.#checks.verify,
             clock: this.#clock,
             isAnnounced: (topic) => this.#meetingPoint.list(topic).length > 0,
           });
@@ -316,9 +326,11 @@ class RunningRelay implements Relay {
         transports: [nodeWebSockets(undefined, this.#listening)],
         connectionEncrypters: [boundedNoise()],
         streamMuxers: [boundedYamux()],
-        connectionGater: connectionGater((peer, connection) =>
-          this.#listening.turnsAway(peer, connection),
-        ),
+        connectionGater: {
+          ...connectionGater((peer, connection) => this.#listening.turnsAway(peer, connection)),
+          denyInboundRelayReservation: (peer) => !this.#takes(peer, costs.place),
+          denyOutboundRelayedConnection: (peer) => !this.#takes(peer, costs.circuit),
+        },
         connectionManager,
         connectionMonitor: { enabled: false },
         services: {
@@ -345,10 +357,15 @@ class RunningRelay implements Relay {
     await this.#node.handle(
       relayProtocol,
       (stream, connection) => {
+        const source = sourceOfWork(connection);
+        if (!this.#budget.take(source, costs.session)) {
+          stream.abort(new Error('More work was asked for than its share'));
+          return;
+        }
         const session = new RelaySession({
-          stream: new Libp2pStream(stream),
-          host: connection.remotePeer.toString(),
-          address: addressOf(connection),
+          stream: new PausableStream(stream),
+          host: source.peer,
+          address: source.address,
           greeting: this.#greeting(),
           store: this.#store,
           refusal: this.#refusal(),
@@ -356,7 +373,9 @@ class RunningRelay implements Relay {
           served: this.#served,
           receipt: async () => (await this.#proof?.current()) ?? null,
           shown: async (receipt) => this.#shown(receipt),
-          verify: this.#options.verify,
+          checks: this.#checks,
+          budget: this.#budget,
+          turns: this.#turns,
           clock: this.#clock,
           onEnd: () => this.#sessions.delete(session),
         });
@@ -391,6 +410,12 @@ class RunningRelay implements Relay {
     this.#options.onEvent?.({ type: 'reverted', message: revertedMessage });
   }
 
+  /** Whether there is work left for a host that is connected. */
+  #takes(peer: PeerId, units: number): boolean {
+    const [connection] = this.#node?.getConnections(peer) ?? [];
+    return connection !== undefined && this.#budget.take(sourceOfWork(connection), units);
+  }
+
   #keepReservations(node: Libp2p<RelayServices>): void {
     this.#reservations = new Reservations({
       node,
@@ -423,6 +448,12 @@ class RunningRelay implements Relay {
         'Hosts that can be reached through this relay.',
         this.#reservations?.count ?? 0,
       ),
+      {
+        name: 'relay_overloaded_total',
+        type: 'counter',
+        help: 'Requests, places and circuits refused to hosts that asked for more than their share.',
+        samples: [[{}, this.#budget.refused]],
+      },
       gauge('relay_decides', '1 if this relay keeps a register.', this.#store === null ? 0 : 1),
       gauge('relay_register_lost', '1 if its register is lost.', isLost),
       gauge(
@@ -462,10 +493,11 @@ class RunningRelay implements Relay {
   }
 }
 
-/** What an address stands for; programs of this machine, and of whatever forwards to it, by their peer. */
-function addressOf({ remoteAddr, remotePeer }: Connection): string {
+/** Programs of this machine, and of whatever forwards to it, are counted by their peer alone. */
+function sourceOfWork({ remoteAddr, remotePeer }: Connection): WorkSource {
+  const peer = remotePeer.toString();
   const [network] = remoteAddr.getComponents();
-  return sourceOf(network?.value ?? '') ?? remotePeer.toString();
+  return { peer, address: sourceOf(network?.value ?? '') ?? peer };
 }
 
 async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {

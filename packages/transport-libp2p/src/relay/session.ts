@@ -1,17 +1,22 @@
 /** One host's stream of requests to a relay: read, checked, paced, answered. */
-import { isQuorateError } from '@quorate/contracts';
-import type { Clock, VerifyRecord } from '@quorate/contracts';
+import { QuorateError, isQuorateError } from '@quorate/contracts';
+import type { Clock } from '@quorate/contracts';
 import { FramedStream } from '../host/framed-stream.ts';
 import type { ByteStream } from '../host/wire.ts';
 import { MessageError } from '../wire/fields.ts';
 import { decodeRequest, encodeMessage, requestBytesMax } from '../wire/relay-messages.ts';
 import type { Answer, Greeting, Request, StoredAnnouncement } from '../wire/relay-messages.ts';
 import type { MeetingPoint, Watcher } from './meeting-point.ts';
+import { Pace } from './pace.ts';
 import type { RegisterStore } from './register-store.ts';
+import type { RememberedChecks } from './remembered-checks.ts';
 import type { ServedTopics } from './served-topics.ts';
+import type { Turns } from './turns.ts';
+import { costs } from './work-budget.ts';
+import type { WorkBudget, WorkSource } from './work-budget.ts';
 
 export type SessionOptions = {
-  readonly stream: ByteStream;
+  readonly stream: ByteStream & ConstructorParameters<typeof Pace>[0]['stream'];
   /** Proved by the connection. */
   readonly host: string;
   /** Where it comes from, for what it may take; see `addressOf`. */
@@ -26,24 +31,20 @@ export type SessionOptions = {
   receipt(): Promise<Uint8Array | null>;
   /** The host showed one that it has seen. */
   shown(receipt: Uint8Array): Promise<void>;
-  readonly verify: VerifyRecord;
+  readonly checks: RememberedChecks;
+  readonly budget: WorkBudget;
+  readonly turns: Turns;
   readonly clock: Clock;
   onEnd(): void;
 };
 
-/** A host may ask so much at once, and so much each second. */
-const requestsBurst = 400;
-const requestsPerSecond = 100;
 const queueBytesMax = 4 * 1024 * 1024;
-/** Requests of one session that are being carried out. */
-const pendingMax = 64;
 
 export class RelaySession implements Watcher {
   readonly #options: SessionOptions;
+  readonly #source: WorkSource;
   readonly #stream: FramedStream;
-  #allowance = requestsBurst;
-  #allowanceMs: number;
-  #pending = 0;
+  readonly #pace: Pace;
   /** When it last asked for anything. */
   heardAt: number;
   #over = false;
@@ -53,8 +54,13 @@ export class RelaySession implements Watcher {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#certificate = options.greeting.certificate;
-    this.#allowanceMs = options.clock.now();
-    this.heardAt = this.#allowanceMs;
+    this.#source = { peer: options.host, address: options.address };
+    this.heardAt = options.clock.now();
+    this.#pace = new Pace({
+      stream: options.stream,
+      setTimeout: (callback, delayMs) => options.clock.setTimeout(callback, delayMs),
+      begin: (frame) => this.#begin(frame),
+    });
     this.#stream = new FramedStream({
       stream: options.stream,
       prefixBytes: 0,
@@ -65,7 +71,10 @@ export class RelaySession implements Watcher {
         control: () => {},
         drained: () => {},
         ended: () => this.#end(),
-        frame: (frame) => this.#take(frame),
+        frame: (frame) => {
+          this.heardAt = options.clock.now();
+          this.#pace.push(frame);
+        },
       },
     });
     this.#stream.send(encodeMessage(options.greeting));
@@ -77,8 +86,8 @@ export class RelaySession implements Watcher {
     this.#send(greeting);
   }
 
-  tell(topic: string, host: StoredAnnouncement): void {
-    if (host.host !== this.#options.host) this.#send({ type: 'announced', topic, host });
+  tell(host: string, frame: Uint8Array): void {
+    if (host !== this.#options.host) this.#sendFrame(frame);
   }
 
   close(): void {
@@ -89,6 +98,7 @@ export class RelaySession implements Watcher {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#pace.close();
     this.#options.meetingPoint.leave(this);
     this.#options.onEnd();
   }
@@ -97,8 +107,7 @@ export class RelaySession implements Watcher {
     return this.#options.host;
   }
 
-  #take(frame: Uint8Array): void {
-    this.heardAt = this.#options.clock.now();
+  #begin(frame: Uint8Array): ReturnType<ConstructorParameters<typeof Pace>[0]['begin']> {
     let request: Request;
     try {
       request = decodeRequest(frame);
@@ -106,18 +115,48 @@ export class RelaySession implements Watcher {
       if (!(error instanceof MessageError)) throw error;
       this.#stream.abort(error.message);
       this.#end();
-      return;
+      return 'refused';
     }
-    if (!this.#isAllowed() || this.#pending >= pendingMax) {
-      const message = 'Cannot answer: too many requests, wanted fewer';
+    const { budget, turns, host } = this.#options;
+    if (!budget.take(this.#source, this.#costOf(request))) {
+      // Whoever hears no answer to a ping takes the relay for dead, and would only come again.
+      if (request.type === 'ping') return 'later';
+      const message =
+        'Cannot answer: this host, or its address, has asked for more work than its share; wanted less';
       this.#send({ type: 'error', id: request.id, code: 'OVERLOADED', message });
-      return;
+      return 'refused';
     }
-    this.#pending += 1;
-    void this.#answer(request).then((answer) => {
-      this.#pending -= 1;
-      this.#send(answer);
+    turns.run(host, () => {
+      if (this.#over) return;
+      void this.#answer(request).then((answer) => {
+        this.#send(answer);
+        this.#pace.ended();
+      });
     });
+    return 'begun';
+  }
+
+  /** What it takes, but for a signature that turns out to be wrong. */
+  #costOf(request: Request): number {
+    const { checks, meetingPoint } = this.#options;
+    switch (request.type) {
+      case 'set': {
+        const { topic, expectedVersion, record } = request;
+        const isKnown = checks.knows(topic, 'register', expectedVersion + 1, record);
+        return costs.request + (isKnown ? 0 : costs.check);
+      }
+      case 'announce': {
+        const { topic, version, record } = request;
+        const isKnown = checks.knows(topic, 'announce', version, record);
+        const told = unitsOf(meetingPoint.watcherCount(topic));
+        return costs.request + (isKnown ? 0 : costs.check) + told;
+      }
+      case 'list':
+      case 'watch':
+        return costs.request + unitsOf(meetingPoint.hostCount(request.topic));
+      default:
+        return costs.request;
+    }
   }
 
   async #answer(request: Request): Promise<Answer> {
@@ -131,7 +170,7 @@ export class RelaySession implements Watcher {
   }
 
   async #carryOut(request: Request): Promise<Answer> {
-    const { host, store, refusal, meetingPoint, verify } = this.#options;
+    const { host, store, refusal, meetingPoint } = this.#options;
     const { id } = request;
     if (request.type !== 'ping') this.#options.served.check(request.topic);
     switch (request.type) {
@@ -145,6 +184,13 @@ export class RelaySession implements Watcher {
         };
       case 'set': {
         if (store === null) return { ...refusal, id };
+        // The store looks once more, at what is remembered by then.
+        this.#check('set a register', [
+          request.topic,
+          'register',
+          request.expectedVersion + 1,
+          request.record,
+        ]);
         const from = { peer: host, address: this.#options.address };
         const result = await store.compareAndSet(request, request, from);
         if (result.ok) meetingPoint.remember(request.topic);
@@ -154,10 +200,7 @@ export class RelaySession implements Watcher {
       }
       case 'announce': {
         const { topic, version, record } = request;
-        if (!verify(topic, 'announce', version, record)) {
-          const message = 'Cannot announce: the record is not signed for this topic and version';
-          return { type: 'error', id, code: 'BAD_REQUEST', message };
-        }
+        this.#check('announce', [topic, 'announce', version, record]);
         meetingPoint.announce(topic, { host, version, record });
         if (request.receipt !== null) await this.#options.shown(request.receipt);
         return { type: 'done', id };
@@ -188,21 +231,29 @@ export class RelaySession implements Watcher {
     return meetingPoint.list(topic).filter((listed) => listed.host !== host);
   }
 
+  /** Throws `BAD_REQUEST` for what is not signed, which costs its sender fifty times as much. */
+  #check(action: string, record: Parameters<RememberedChecks['verify']>): void {
+    const { checks, budget } = this.#options;
+    if (checks.verify(...record)) return;
+    budget.charge(this.#source, costs.wrong);
+    throw new QuorateError(
+      'BAD_REQUEST',
+      `Cannot ${action}: the record is not signed for this topic and version`,
+    );
+  }
+
   #send(message: Parameters<typeof encodeMessage>[0]): void {
-    if (this.#over || this.#stream.send(encodeMessage(message))) return;
+    this.#sendFrame(encodeMessage(message));
+  }
+
+  #sendFrame(frame: Uint8Array): void {
+    if (this.#over || this.#stream.send(frame)) return;
     // Who does not read is let go; it may come back.
     this.#stream.abort('does not read');
     this.#end();
   }
+}
 
-  /** A token bucket. */
-  #isAllowed(): boolean {
-    const nowMs = this.#options.clock.now();
-    const earned = ((nowMs - this.#allowanceMs) / 1_000) * requestsPerSecond;
-    this.#allowance = Math.min(requestsBurst, this.#allowance + earned);
-    this.#allowanceMs = nowMs;
-    if (this.#allowance < 1) return false;
-    this.#allowance -= 1;
-    return true;
-  }
+function unitsOf(hostCount: number): number {
+  return Math.ceil(hostCount / costs.hostsPerUnit);
 }
