@@ -7,6 +7,7 @@ import { systemClock } from '@quorate/contracts';
 import type { HostId, LinkKind, Transport } from '@quorate/contracts';
 import { transportConformance } from '@quorate/contracts/conformance';
 import { createLibp2pHost, generatePrivateKey } from '../src/browser/index.ts';
+import { announced } from './announced.ts';
 import { RemoteTransport } from './remote-transport.ts';
 import type { FromHost, ToHost } from './remote-messages.ts';
 import { serveTransport } from './serve-transport.ts';
@@ -100,6 +101,7 @@ async function openHere(privateKey: Uint8Array, direct: boolean): Promise<Opened
     timing: patient,
   });
   while (host.addresses().length === 0) await pause(10);
+  await announced(host);
   return { transport: host.transport(topic), close: async () => host.close() };
 }
 

@@ -6,6 +6,7 @@ import type { Libp2pHost } from '../src/host/host.ts';
 import type { LinkTiming } from '../src/host/options.ts';
 import { readPrivateKey } from '../src/host/private-key.ts';
 import { nodeWebSockets } from '../src/node/web-sockets.ts';
+import { announced } from './announced.ts';
 import type { FakeNetwork } from './fake-web-rtc.ts';
 
 export type FakePageOptions = {
@@ -32,5 +33,5 @@ export async function openFakePage(options: FakePageOptions): Promise<Libp2pHost
     ...(timing === undefined ? {} : { timing }),
   });
   while (host.addresses().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
-  return host;
+  return announced(host);
 }

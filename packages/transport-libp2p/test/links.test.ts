@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLibp2pHost, generatePrivateKey } from '../src/index.ts';
 import type { Libp2pHost, Libp2pHostOptions } from '../src/index.ts';
 import { startRelay } from '../src/relay/index.ts';
+import { announced } from './announced.ts';
 import { RemoteHost } from './processes/remote-host.ts';
 import { verifyRecord } from './test-cipher.ts';
 import { closing, pause, plainAddress, until, watched } from './watching.ts';
@@ -12,7 +13,8 @@ const topic = '12'.repeat(32);
 const anyPort = '/ip4/127.0.0.1/tcp/0/ws';
 
 async function open(options: Libp2pHostOptions = {}): Promise<Libp2pHost> {
-  return closing(await createLibp2pHost(options));
+  const host = closing(await createLibp2pHost(options));
+  return options.reserve === false || (options.relays ?? []).length === 0 ? host : announced(host);
 }
 
 /** A TCP proxy whose wire can go dead without a word, as a lost network does. */

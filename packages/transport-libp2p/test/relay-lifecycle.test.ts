@@ -7,6 +7,7 @@ import { createLibp2pHost } from '../src/index.ts';
 import type { Libp2pHost, Libp2pHostOptions } from '../src/index.ts';
 import { startRelay } from '../src/relay/index.ts';
 import type { Relay } from '../src/relay/index.ts';
+import { announced } from './announced.ts';
 import { runProgram } from './processes/remote-host.ts';
 import { testCipher, verifyRecord } from './test-cipher.ts';
 import { answered, closing, folder, plainAddress, until, watched } from './watching.ts';
@@ -17,7 +18,8 @@ const patience = (): AbortSignal => AbortSignal.timeout(15_000);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 async function open(options: Libp2pHostOptions): Promise<Libp2pHost> {
-  return closing(await createLibp2pHost(options));
+  const host = closing(await createLibp2pHost(options));
+  return options.reserve === false || (options.relays ?? []).length === 0 ? host : announced(host);
 }
 
 async function relayIn(directory: string, init: boolean, listen = anyPort): Promise<Relay> {

@@ -3,6 +3,7 @@ import { test } from 'vitest';
 import { createLibp2pHost, generatePrivateKey } from '../src/index.ts';
 import type { Libp2pHost } from '../src/index.ts';
 import { startRelay } from '../src/relay/index.ts';
+import { announced } from './announced.ts';
 import { verifyRecord } from './test-cipher.ts';
 
 const topic = 'cd'.repeat(32);
@@ -18,7 +19,8 @@ transportConformance({
     });
     const hosts = new Map<string, { host: Libp2pHost; privateKey: Uint8Array }>();
     const open = async (privateKey: Uint8Array): Promise<Libp2pHost> => {
-      const host = await createLibp2pHost({ privateKey, relays: [...relay.addresses()] });
+      const relays = [...relay.addresses()];
+      const host = await announced(await createLibp2pHost({ privateKey, relays }));
       hosts.set(host.peerId, { host, privateKey });
       while (host.addresses().length === 0) {
         await new Promise((resolve) => setTimeout(resolve, 20));

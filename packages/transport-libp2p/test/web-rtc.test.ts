@@ -6,6 +6,7 @@ import type { Libp2pHost } from '../src/index.ts';
 import { webRtcProtocol } from '../src/webrtc/signals.ts';
 import { startRelay } from '../src/relay/index.ts';
 import type { Relay } from '../src/relay/index.ts';
+import { announced } from './announced.ts';
 import { openFakePage } from './fake-pages.ts';
 import { FakeNetwork } from './fake-web-rtc.ts';
 import { openStranger } from './stranger.ts';
@@ -134,7 +135,9 @@ describe('links between pages', () => {
       await openFakePage({ relay: address, network: new FakeNetwork(), timing: quick }),
     );
     const timing = { yieldToDirectMs: 50 };
-    const node = closing(await createLibp2pHost({ listen: [anyPort], relays: [address], timing }));
+    const node = closing(
+      await announced(await createLibp2pHost({ listen: [anyPort], relays: [address], timing })),
+    );
     const [seenPage, seenNode] = [watched(), watched()];
     const [ofPage, ofNode] = [page.transport(topic), node.transport(topic)];
     await ofPage.start(seenPage.handler);

@@ -40,7 +40,7 @@ export type ListeningOptions = {
   readonly limits?: Partial<ListeningLimits>;
 };
 
-const limitKinds: Kinds = {
+export const listeningLimitKinds: Kinds = {
   pendingPerAddress: integer(1),
   connectionsPerAddress: integer(1),
   connections: integer(1),
@@ -78,7 +78,7 @@ export class Listening {
   /** Throws `TypeError` or `RangeError` for limits that cannot be meant. */
   constructor(options: ListeningOptions = {}, context: ListeningContext = {}) {
     const { names = [], sentence = 'This is a member of a Quorate cluster.', metrics } = context;
-    const given = takeOptions(options.limits, limitKinds, 'listen', 'limits.');
+    const given = takeOptions(options.limits, listeningLimitKinds, 'listen', 'limits.');
     this.limits = { ...defaultDoorLimits, headersMs: 5_000, upgradeMs: 5_000, ...given };
     // Z44: who was late is not to be told from who was not heard.
     this.clock = patient(context.clock ?? systemClock);

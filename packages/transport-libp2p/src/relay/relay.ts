@@ -29,20 +29,25 @@ import { boundedNoise, boundedYamux } from '../host/bounded-stack.ts';
 import { forgetAbsentPeers } from '../host/connections.ts';
 import { connectionGater, connectionManager } from '../host/host.ts';
 import { listenAddresses, namesOf } from '../listening/addresses.ts';
-import { Listening } from '../listening/listening.ts';
-import type { ListeningOptions } from '../listening/listening.ts';
-import { sourceOf } from '../listening/source.ts';
+import { Listening, listeningLimitKinds } from '../listening/listening.ts';
+import type { ListeningLimits, ListeningOptions } from '../listening/listening.ts';
+import { sourceOf as networkOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
 import { generatePrivateKey, readPrivateKey } from '../host/private-key.ts';
 import { counterIn, groupOf, readCertificate } from '../wire/certificate.ts';
 import { relayProtocol } from '../wire/relay-messages.ts';
 import type { Answer, Greeting } from '../wire/relay-messages.ts';
+import { Budget } from './budget.ts';
+import type { Source } from './budget.ts';
 import { boundedCircuitServer } from './circuits.ts';
+import type { Tolls } from './circuits.ts';
 import { serveControl } from './control.ts';
 import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { RelayDirectory } from './directory.ts';
 import type { RelayIdentity } from './directory.ts';
 import { GroupProof } from './group-proof.ts';
+import { carriedShares, costs, defaultRelayLimits, relayLimitKinds, workShares } from './limits.ts';
+import type { RelayLimits } from './limits.ts';
 import { MeetingPoint } from './meeting-point.ts';
 import { refuseSecondGroup } from './other-relays.ts';
 import { PausableStream } from './pausable-stream.ts';
@@ -53,10 +58,9 @@ import { Reservations } from './reservations.ts';
 import { ServedTopics, topic } from './served-topics.ts';
 import { RelaySession } from './session.ts';
 import { Turns } from './turns.ts';
-import { WorkBudget, costs } from './work-budget.ts';
-import type { WorkSource } from './work-budget.ts';
 
-export type RelayOptions = ListeningOptions & {
+export type RelayOptions = Omit<ListeningOptions, 'limits'> & {
+  readonly limits?: Partial<ListeningLimits & RelayLimits>;
   /** Where key, group and register live. Required unless `ephemeral`. */
   readonly directory?: string;
   /** Nothing is kept: a new key, and with `init` a new and empty register, at each start. */
@@ -191,7 +195,9 @@ class RunningRelay implements Relay {
   readonly #sessions = new Set<RelaySession>();
   readonly #listening: Listening;
   readonly #checks: RememberedChecks;
-  readonly #budget: WorkBudget;
+  readonly #work: Budget;
+  readonly #carried: Budget;
+  #carriedBytes = 0;
   readonly #turns: Turns;
   #store: RegisterStore | null;
   #proof: GroupProof | null = null;
@@ -204,20 +210,25 @@ class RunningRelay implements Relay {
 
   constructor(options: RelayOptions, identity: RelayIdentity, directory: RelayDirectory | null) {
     this.#options = options;
+    const { listening, relaying } = limitsOf(options);
     this.#identity = identity;
     this.#directory = directory;
     this.#clock = options.clock ?? systemClock;
     this.#meetingPoint = new MeetingPoint(this.#clock);
     this.#served = new ServedTopics(options.allow);
     this.#checks = new RememberedChecks(options.verify);
-    this.#budget = new WorkBudget(() => this.#clock.now());
+    this.#work = new Budget(workShares(relaying), () => this.#clock.now());
+    this.#carried = new Budget(carriedShares(relaying), () => this.#clock.now());
     this.#turns = new Turns((callback) => this.#clock.defer(callback));
-    this.#listening = new Listening(options, {
-      names: namesOf(options.announce ?? []),
-      clock: this.#clock,
-      sentence: 'This is a Quorate relay, where members of clusters meet.',
-      metrics: () => this.#metrics(),
-    });
+    this.#listening = new Listening(
+      { ...options, limits: listening },
+      {
+        names: namesOf(options.announce ?? []),
+        clock: this.#clock,
+        sentence: 'This is a Quorate relay, where members of clusters meet.',
+        metrics: () => this.#metrics(),
+      },
+    );
     this.group = identity.group;
     this.#lost = identity.lost;
     this.#store =
@@ -329,19 +340,23 @@ class RunningRelay implements Relay {
         connectionGater: {
           ...connectionGater((peer, connection) => this.#listening.turnsAway(peer, connection)),
           denyInboundRelayReservation: (peer) => !this.#takes(peer, costs.place),
-          denyOutboundRelayedConnection: (peer) => !this.#takes(peer, costs.circuit),
+          denyOutboundRelayedConnection: (from, to) =>
+            !this.#isAnnounced(to.toString()) || !this.#takes(from, costs.circuit),
         },
         connectionManager,
         connectionMonitor: { enabled: false },
         services: {
           identify: identify(),
-          relay: boundedCircuitServer({
-            maxInboundHopStreams: circuitStreamsMax,
-            maxOutboundHopStreams: circuitStreamsMax,
-            maxOutboundStopStreams: circuitStreamsMax,
-            // With the default limit a relayed connection would end after 2 minutes or 128 KiB.
-            reservations: { applyDefaultLimit: false, maxReservations: reservationsMax },
-          }),
+          relay: boundedCircuitServer(
+            {
+              maxInboundHopStreams: circuitStreamsMax,
+              maxOutboundHopStreams: circuitStreamsMax,
+              maxOutboundStopStreams: circuitStreamsMax,
+              // With the default limit a relayed connection would end after 2 minutes or 128 KiB.
+              reservations: { applyDefaultLimit: false, maxReservations: reservationsMax },
+            },
+            this.#tolls(),
+          ),
         },
       });
     } catch (cause) {
@@ -357,8 +372,8 @@ class RunningRelay implements Relay {
     await this.#node.handle(
       relayProtocol,
       (stream, connection) => {
-        const source = sourceOfWork(connection);
-        if (!this.#budget.take(source, costs.session)) {
+        const source = sourceOf(connection);
+        if (!this.#work.take(source, costs.session)) {
           stream.abort(new Error('More work was asked for than its share'));
           return;
         }
@@ -374,9 +389,10 @@ class RunningRelay implements Relay {
           receipt: async () => (await this.#proof?.current()) ?? null,
           shown: async (receipt) => this.#shown(receipt),
           checks: this.#checks,
-          budget: this.#budget,
+          budget: this.#work,
           turns: this.#turns,
           clock: this.#clock,
+          onAnnounced: () => this.#reservations?.announced(connection.remotePeer),
           onEnd: () => this.#sessions.delete(session),
         });
         this.#sessions.add(session);
@@ -410,16 +426,44 @@ class RunningRelay implements Relay {
     this.#options.onEvent?.({ type: 'reverted', message: revertedMessage });
   }
 
+  #tolls(): Tolls {
+    return {
+      of: (connection) => {
+        const source = sourceOf(connection);
+        return {
+          pay: (bytes) => {
+            this.#carriedBytes += bytes;
+            this.#carried.charge(source, bytes);
+          },
+          debtMs: () => this.#carried.debtMs(source),
+        };
+      },
+      setTimeout: (callback, delayMs) => this.#clock.setTimeout(callback, delayMs),
+    };
+  }
+
+  #isAnnounced(host: string): boolean {
+    for (const session of this.#sessions) {
+      if (session.host === host && session.isAnnounced) return true;
+    }
+    return false;
+  }
+
   /** Whether there is work left for a host that is connected. */
   #takes(peer: PeerId, units: number): boolean {
     const [connection] = this.#node?.getConnections(peer) ?? [];
-    return connection !== undefined && this.#budget.take(sourceOfWork(connection), units);
+    return connection !== undefined && this.#work.take(sourceOf(connection), units);
   }
 
   #keepReservations(node: Libp2p<RelayServices>): void {
     this.#reservations = new Reservations({
       node,
       service: node.services.relay,
+      placesMax: reservationsMax,
+      announced: () => {
+        const announced = [...this.#sessions].filter(({ isAnnounced }) => isAnnounced);
+        return new Set(announced.map(({ host }) => host));
+      },
       clock: this.#clock,
       heardAt: () => {
         const heard = new Map<string, number>();
@@ -449,10 +493,16 @@ class RunningRelay implements Relay {
         this.#reservations?.count ?? 0,
       ),
       {
+        name: 'relay_carried_bytes_total',
+        type: 'counter',
+        help: 'Bytes that hosts sent each other through this relay.',
+        samples: [[{}, this.#carriedBytes]],
+      },
+      {
         name: 'relay_overloaded_total',
         type: 'counter',
         help: 'Requests, places and circuits refused to hosts that asked for more than their share.',
-        samples: [[{}, this.#budget.refused]],
+        samples: [[{}, this.#work.refused]],
       },
       gauge('relay_decides', '1 if this relay keeps a register.', this.#store === null ? 0 : 1),
       gauge('relay_register_lost', '1 if its register is lost.', isLost),
@@ -493,11 +543,26 @@ class RunningRelay implements Relay {
   }
 }
 
+/** Throws as `takeOptions` does. */
+function limitsOf({ limits }: RelayOptions): {
+  readonly listening: Partial<ListeningLimits>;
+  readonly relaying: RelayLimits;
+} {
+  const known = { ...listeningLimitKinds, ...relayLimitKinds };
+  const given = Object.entries(takeOptions(limits, known, 'start a relay', 'limits.'));
+  const of = (kinds: Kinds): object =>
+    Object.fromEntries(given.filter(([name]) => Object.hasOwn(kinds, name)));
+  return {
+    listening: of(listeningLimitKinds),
+    relaying: { ...defaultRelayLimits, ...of(relayLimitKinds) },
+  };
+}
+
 /** Programs of this machine, and of whatever forwards to it, are counted by their peer alone. */
-function sourceOfWork({ remoteAddr, remotePeer }: Connection): WorkSource {
+function sourceOf({ remoteAddr, remotePeer }: Connection): Source {
   const peer = remotePeer.toString();
   const [network] = remoteAddr.getComponents();
-  return { peer, address: sourceOf(network?.value ?? '') ?? peer };
+  return { peer, address: networkOf(network?.value ?? '') ?? peer };
 }
 
 async function ephemeralIdentity(init: boolean): Promise<RelayIdentity> {

@@ -1,7 +1,8 @@
 import { systemClock } from '@quorate/contracts';
 import type { Clock } from '@quorate/contracts';
+import type { PeerId } from '@libp2p/interface';
 import { expect, test } from 'vitest';
-import { Reservations, silentMs } from './reservations.ts';
+import { Reservations, silentMs, unannouncedMs } from './reservations.ts';
 
 /** Time that is set by hand, and one timer. */
 class HandClock implements Clock {
@@ -22,6 +23,8 @@ class Bench {
   readonly clock: HandClock = new HandClock();
   readonly places: Map<string, unknown> = new Map();
   readonly heard: Map<string, number> = new Map();
+  /** As if every host were, unless told otherwise. */
+  announced: { has(host: string): boolean } = { has: () => true };
   readonly aborted: string[] = [];
   readonly reservations: Reservations;
   #onGone: OnGone = () => {};
@@ -37,11 +40,17 @@ class Bench {
       service: { reservations: this.places },
       clock: this.clock,
       heardAt: () => this.heard,
+      announced: () => this.announced,
+      placesMax: 3,
     } as unknown as ConstructorParameters<typeof Reservations>[0]);
   }
 
   gone(host: string): void {
     this.#onGone({ detail: host });
+  }
+
+  announces(host: string): void {
+    this.reservations.announced(host as unknown as PeerId);
   }
 
   pass(ms: number): void {
@@ -89,4 +98,32 @@ test('T23 closed, it looks at nobody', () => {
   bench.gone('a');
   bench.pass(10 * silentMs);
   expect([[...bench.places.keys()], bench.aborted]).toEqual([['a'], []]);
+});
+
+test('T25: who is announced nowhere loses his place, and has it again once he is', () => {
+  const bench = new Bench();
+  bench.announced = new Set(['member']);
+  for (const host of ['member', 'stranger', 'late']) bench.places.set(host, {});
+  bench.pass(0);
+  bench.pass(unannouncedMs - 1);
+  expect([...bench.places.keys()]).toEqual(['member', 'stranger', 'late']);
+  bench.pass(1);
+  expect([...bench.places.keys()]).toEqual(['member']);
+  bench.announces('late');
+  expect([...bench.places.keys()]).toEqual(['member', 'late']);
+  expect(bench.aborted).toEqual([]);
+});
+
+test('T25: a place that was withheld is not kept for who has gone, nor beyond the bound', () => {
+  const bench = new Bench();
+  bench.announced = new Set(['member']);
+  bench.places.set('a', {}).set('b', {});
+  bench.pass(0);
+  bench.pass(unannouncedMs);
+  bench.gone('a');
+  bench.announces('a');
+  expect([...bench.places.keys()]).toEqual([]);
+  for (const host of ['1', '2', '3']) bench.places.set(host, {});
+  bench.announces('b');
+  expect([...bench.places.keys()]).toEqual(['1', '2', '3']);
 });

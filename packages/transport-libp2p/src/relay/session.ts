@@ -6,14 +6,14 @@ import type { ByteStream } from '../host/wire.ts';
 import { MessageError } from '../wire/fields.ts';
 import { decodeRequest, encodeMessage, requestBytesMax } from '../wire/relay-messages.ts';
 import type { Answer, Greeting, Request, StoredAnnouncement } from '../wire/relay-messages.ts';
+import type { Budget, Source } from './budget.ts';
+import { costs } from './limits.ts';
 import type { MeetingPoint, Watcher } from './meeting-point.ts';
 import { Pace } from './pace.ts';
 import type { RegisterStore } from './register-store.ts';
 import type { RememberedChecks } from './remembered-checks.ts';
 import type { ServedTopics } from './served-topics.ts';
 import type { Turns } from './turns.ts';
-import { costs } from './work-budget.ts';
-import type { WorkBudget, WorkSource } from './work-budget.ts';
 
 export type SessionOptions = {
   readonly stream: ByteStream & ConstructorParameters<typeof Pace>[0]['stream'];
@@ -32,9 +32,11 @@ export type SessionOptions = {
   /** The host showed one that it has seen. */
   shown(receipt: Uint8Array): Promise<void>;
   readonly checks: RememberedChecks;
-  readonly budget: WorkBudget;
+  readonly budget: Budget;
   readonly turns: Turns;
   readonly clock: Clock;
+  /** The host said, over this session, where it can be reached. */
+  onAnnounced(): void;
   onEnd(): void;
 };
 
@@ -42,7 +44,9 @@ const queueBytesMax = 4 * 1024 * 1024;
 
 export class RelaySession implements Watcher {
   readonly #options: SessionOptions;
-  readonly #source: WorkSource;
+  readonly #source: Source;
+  /** Topics on which its host is announced. */
+  readonly #announced = new Set<string>();
   readonly #stream: FramedStream;
   readonly #pace: Pace;
   /** When it last asked for anything. */
@@ -101,6 +105,14 @@ export class RelaySession implements Watcher {
     this.#pace.close();
     this.#options.meetingPoint.leave(this);
     this.#options.onEnd();
+  }
+
+  /**
+   * Whether its host is announced anywhere: until it withdraws, and not for 30 s only, for a page in the
+   * background may speak once a minute.
+   */
+  get isAnnounced(): boolean {
+    return [...this.#announced].some((topic) => this.#options.served.serves(topic));
   }
 
   get host(): string {
@@ -202,11 +214,14 @@ export class RelaySession implements Watcher {
         const { topic, version, record } = request;
         this.#check('announce', [topic, 'announce', version, record]);
         meetingPoint.announce(topic, { host, version, record });
+        this.#announced.add(topic);
+        this.#options.onAnnounced();
         if (request.receipt !== null) await this.#options.shown(request.receipt);
         return { type: 'done', id };
       }
       case 'withdraw':
         meetingPoint.withdraw(request.topic, host);
+        this.#announced.delete(request.topic);
         return { type: 'done', id };
       case 'list':
         return { type: 'hosts', id, hosts: this.#others(request.topic) };

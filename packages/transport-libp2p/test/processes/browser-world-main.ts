@@ -11,6 +11,7 @@ import { decode, encode } from 'cborg';
 import { WebSocketServer } from 'ws';
 import type { RawData, WebSocket } from 'ws';
 import { createLibp2pHost, generatePrivateKey } from '../../src/index.ts';
+import { announced } from '../announced.ts';
 import type { Libp2pHost, Libp2pHostOptions } from '../../src/index.ts';
 import { startRelay } from '../../src/relay/index.ts';
 import type { Relay } from '../../src/relay/index.ts';
@@ -51,6 +52,7 @@ async function serveNodeHost(socket: WebSocket, query: URLSearchParams): Promise
     listen: [query.get('listen') ?? '/ip4/127.0.0.1/tcp/0/ws'],
     relays: relayWanted === null ? [] : [relayWanted],
   });
+  if (relayWanted !== null) await announced(host);
   const transport = host.transport(query.get('topic') ?? '');
   const serve = serveTransport(transport, (message) => socket.send(encode(message)));
   take = (data) => serve(decode(bytesOf(data)) as ToHost);

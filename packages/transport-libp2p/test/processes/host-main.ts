@@ -1,5 +1,6 @@
 /** A host in a process of its own; a test drives it over the process's channel. */
 import { createLibp2pHost } from '../../src/index.ts';
+import { announced } from '../announced.ts';
 import { serveTransport } from '../serve-transport.ts';
 import type { FromHost, ToHost } from '../remote-messages.ts';
 
@@ -19,6 +20,7 @@ const host = await createLibp2pHost({
   listen,
   relays,
 });
+if (relays.length > 0) await announced(host);
 const take = serveTransport(host.transport(topic), tell);
 process.on('message', (message: ToHost) => take(message));
 process.on('disconnect', () => process.exit(0));

@@ -1,50 +1,25 @@
 /**
- * What a stranger can take of a relay's processor (T25): work is counted per peer and per address, over
- * all sessions of either, in units of about an eighth of a millisecond. Whoever has used up his share
- * waits for the next, and nobody else does.
+ * What a stranger can take of a relay (T25): counted per peer and per address, over all sessions and
+ * circuits of either. Whoever has used up his share waits for the next, and nobody else does.
  */
 
-export type WorkSource = {
+export type Source = {
   readonly peer: string;
   /** What stands for a network address; the peer again where none does, and then it counts once. */
   readonly address: string;
 };
 
-/** In units. Whatever a relay does for somebody is one of these. */
-export const costs = {
-  /** To read a request and answer it. */
-  request: 1,
-  /** To look at a signature: some 2.5 ms. */
-  check: 20,
-  /** On top of that where it was wrong: honest hosts send none. */
-  wrong: 1_000,
-  /** To begin a stream of requests. */
-  session: 20,
-  /** To give a place, which the relay signs. */
-  place: 20,
-  /** To join two hosts. */
-  circuit: 20,
-  /** Hosts that are told, or listed, for one unit. */
-  hostsPerUnit: 16,
-} as const;
-
-type Limit = { readonly burst: number; readonly perSecond: number };
-
-/**
- * A peer is announced in 160 namespaces at once; an address has 800 hosts, and 130 that come at one
- * moment. An address that takes all it can has a quarter of a core.
- */
-export const workLimits: { readonly peer: Limit; readonly address: Limit } = {
-  peer: { burst: 2_000, perSecond: 400 },
-  address: { burst: 40_000, perSecond: 2_000 },
-};
+/** In units of what is counted. `burst`: what may be taken at once by who took nothing for a while. */
+export type Share = { readonly burst: number; readonly perSecond: number };
+export type Shares = { readonly peer: Share; readonly address: Share };
 
 /** Of both kinds; each was a proven connection once. */
 const defaultSourcesMax = 16_384;
 
-type Bucket = { readonly limit: Limit; units: number; atMs: number };
+type Bucket = { readonly limit: Share; units: number; atMs: number };
 
-export class WorkBudget {
+export class Budget {
+  readonly #shares: Shares;
   readonly #now: () => number;
   readonly #sourcesMax: number;
   /** Those that have not all they may have, the one asked for last at the end. */
@@ -52,7 +27,8 @@ export class WorkBudget {
   #refused = 0;
 
   /** `now`: monotonic milliseconds. */
-  constructor(now: () => number, sourcesMax: number = defaultSourcesMax) {
+  constructor(shares: Shares, now: () => number, sourcesMax: number = defaultSourcesMax) {
+    this.#shares = shares;
     this.#now = now;
     this.#sourcesMax = sourcesMax;
   }
@@ -68,7 +44,7 @@ export class WorkBudget {
   }
 
   /** Spends `units` of both shares, or none: false. */
-  take(source: WorkSource, units: number): boolean {
+  take(source: Source, units: number): boolean {
     const buckets = this.#bucketsOf(source);
     const isThere = buckets.every((bucket) => bucket.units >= units);
     if (isThere) for (const bucket of buckets) bucket.units -= units;
@@ -77,21 +53,29 @@ export class WorkBudget {
   }
 
   /** Spends what was known afterwards only, also where it makes a debt of up to a burst. */
-  charge(source: WorkSource, units: number): void {
+  charge(source: Source, units: number): void {
     for (const bucket of this.#bucketsOf(source)) {
       bucket.units = Math.max(-bucket.limit.burst, bucket.units - units);
     }
   }
 
-  #bucketsOf({ peer, address }: WorkSource): readonly Bucket[] {
-    const nowMs = this.#now();
-    this.#forget(nowMs);
-    const ofPeer = this.#bucket(`peer ${peer}`, workLimits.peer, nowMs);
-    if (address === peer) return [ofPeer];
-    return [ofPeer, this.#bucket(`address ${address}`, workLimits.address, nowMs)];
+  /** Milliseconds until what was charged is worked off; 0 where nothing is owed. */
+  debtMs(source: Source): number {
+    const debts = this.#bucketsOf(source).map(
+      ({ units, limit }) => (Math.max(0, -units) / limit.perSecond) * 1_000,
+    );
+    return Math.floor(Math.max(...debts));
   }
 
-  #bucket(key: string, limit: Limit, nowMs: number): Bucket {
+  #bucketsOf({ peer, address }: Source): readonly Bucket[] {
+    const nowMs = this.#now();
+    this.#forget(nowMs);
+    const ofPeer = this.#bucket(`peer ${peer}`, this.#shares.peer, nowMs);
+    if (address === peer) return [ofPeer];
+    return [ofPeer, this.#bucket(`address ${address}`, this.#shares.address, nowMs)];
+  }
+
+  #bucket(key: string, limit: Share, nowMs: number): Bucket {
     const bucket = this.#buckets.get(key) ?? { limit, units: limit.burst, atMs: nowMs };
     refill(bucket, nowMs);
     this.#buckets.delete(key);

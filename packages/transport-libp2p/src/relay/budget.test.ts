@@ -1,22 +1,25 @@
 import { expect, test } from 'vitest';
-import { WorkBudget, costs, workLimits } from './work-budget.ts';
-import type { WorkSource } from './work-budget.ts';
+import { Budget } from './budget.ts';
+import type { Source } from './budget.ts';
+import { costs, defaultRelayLimits, workShares } from './limits.ts';
 
-function budgetAt(sourcesMax?: number): { budget: WorkBudget; pass(ms: number): void } {
+const shares = workShares(defaultRelayLimits);
+const { peer, address } = shares;
+
+function budgetAt(sourcesMax?: number): { budget: Budget; pass(ms: number): void } {
   let nowMs = 0;
-  const budget = new WorkBudget(() => nowMs, sourcesMax);
+  const budget = new Budget(shares, () => nowMs, sourcesMax);
   return { budget, pass: (ms) => void (nowMs += ms) };
 }
 
 /** How often `units` can be taken at once. */
-function times(budget: WorkBudget, source: WorkSource, units: number): number {
+function times(budget: Budget, source: Source, units: number): number {
   let count = 0;
   while (count < 100_000 && budget.take(source, units)) count += 1;
   return count;
 }
 
-const from = (peer: string, address = 'home'): WorkSource => ({ peer, address });
-const { peer, address } = workLimits;
+const from = (peer: string, address = 'home'): Source => ({ peer, address });
 
 test('T25: a peer has its burst, and then so much a second, whatever it has of sessions', () => {
   const { budget, pass } = budgetAt();
@@ -58,6 +61,18 @@ test('T25: a wrong signature is a debt, bounded, that is worked off', () => {
   expect(budget.take(liar, 1)).toBe(false);
   pass(1_000);
   expect(budget.take(liar, 1)).toBe(true);
+});
+
+test('T25: a debt is worked off in as many milliseconds as it says', () => {
+  const { budget, pass } = budgetAt();
+  const sender = from('sender');
+  budget.charge(sender, peer.burst);
+  expect(budget.debtMs(sender)).toBe(0);
+  budget.charge(sender, peer.perSecond / 2);
+  expect(budget.debtMs(sender)).toBe(500);
+  expect(budget.debtMs(from('neighbour'))).toBe(0);
+  pass(500);
+  expect(budget.debtMs(sender)).toBe(0);
 });
 
 test('T25: a full house forgets those first that were quiet for longest', () => {

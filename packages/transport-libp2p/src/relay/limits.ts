@@ -1,0 +1,70 @@
+/** What hosts and strangers may take of one relay; an operator may change each. */
+import { integer } from '@quorate/contracts/options';
+import type { Kinds } from '@quorate/contracts/options';
+import type { Shares } from './budget.ts';
+
+export type RelayLimits = {
+  /**
+   * Work for one host, in units a second; a unit is an eighth of a millisecond of the relay's processor, a
+   * signature twenty. He may have used 5 s of it at once. Default 400.
+   */
+  readonly workPerPeer: number;
+  /** The same for all hosts of an address, and 20 s of it at once. Default 2,000. */
+  readonly workPerAddress: number;
+  /** What is carried for one host, in bytes a second, and 8 s of it at once. Default 8 MiB. */
+  readonly carriedBytesPerPeer: number;
+  /** The same for all hosts of an address. Default 32 MiB. */
+  readonly carriedBytesPerAddress: number;
+};
+
+export const defaultRelayLimits: RelayLimits = {
+  workPerPeer: 400,
+  workPerAddress: 2_000,
+  carriedBytesPerPeer: 8 * 1024 * 1024,
+  carriedBytesPerAddress: 32 * 1024 * 1024,
+};
+
+export const relayLimitKinds: Kinds = {
+  workPerPeer: integer(100),
+  workPerAddress: integer(100),
+  carriedBytesPerPeer: integer(64 * 1024),
+  carriedBytesPerAddress: integer(64 * 1024),
+};
+
+/** In units of about an eighth of a millisecond. Whatever a relay does for somebody is one of these. */
+export const costs = {
+  /** To read a request and answer it. */
+  request: 1,
+  /** To look at a signature: some 2.5 ms. */
+  check: 20,
+  /** On top of that where it was wrong: honest hosts send none. */
+  wrong: 1_000,
+  /** To begin a stream of requests. */
+  session: 20,
+  /** To give a place, which the relay signs. */
+  place: 20,
+  /** To join two hosts. */
+  circuit: 20,
+  /** Hosts that are told, or listed, for one unit. */
+  hostsPerUnit: 16,
+} as const;
+
+/**
+ * By default a peer is announced in 160 namespaces at once; an address has 800 hosts, and 130 that come
+ * at one moment. An address that takes all it can has a quarter of a core.
+ */
+export function workShares({ workPerPeer, workPerAddress }: RelayLimits): Shares {
+  return { peer: share(workPerPeer, 5), address: share(workPerAddress, 20) };
+}
+
+/** By default a snapshot of 64 MiB is carried as fast as it comes. */
+export function carriedShares({
+  carriedBytesPerPeer,
+  carriedBytesPerAddress,
+}: RelayLimits): Shares {
+  return { peer: share(carriedBytesPerPeer, 8), address: share(carriedBytesPerAddress, 8) };
+}
+
+function share(perSecond: number, seconds: number): Shares['peer'] {
+  return { perSecond, burst: seconds * perSecond };
+}
