@@ -112,6 +112,12 @@ export const commands: readonly Command[] = [
         value: 'FILE',
         help: 'Serve only the topics of this file, one a line; read again on SIGHUP',
       },
+      {
+        name: 'limit',
+        type: 'list',
+        value: 'NAME=NUMBER',
+        help: 'What hosts may take of it, such as workPerPeer=800 (docs/OPERATIONS.md); may repeat',
+      },
       ...listening,
       {
         name: 'data',

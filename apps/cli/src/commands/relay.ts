@@ -23,12 +23,15 @@ export const runRelay: Run = async (flags, { output, stop }) => {
   const allow = await allowedTopics(flags);
   const listening = await listeningOf(flags, output);
   const { revertedMessage, startRelay } = await import('@quorate/transport-libp2p/relay');
+  const { limitsOf } = await import('../limits.ts');
+  const limits = limitsOf(flags.list('limit'));
   const relay = await startRelay({
     ...(ephemeral ? { ephemeral } : { directory }),
     init: flags.boolean('init'),
     fresh: flags.boolean('fresh'),
     listen: given,
     ...listening.options,
+    limits,
     peers: flags.list('peer').map(dialAddress),
     ...(allow === null ? {} : { allow }),
     ...(announce.length === 0 ? {} : { announce }),

@@ -1,35 +1,84 @@
 /** What hosts and strangers may take of one relay; an operator may change each. */
-import { integer } from '@quorate/contracts/options';
+import { integer, milliseconds, takeOptions } from '@quorate/contracts/options';
 import type { Kinds } from '@quorate/contracts/options';
+import { listeningLimitKinds } from '../listening/listening.ts';
+import type { ListeningLimits } from '../listening/listening.ts';
 import type { Shares } from './budget.ts';
+import { meetingLimits } from './meeting-point.ts';
+import type { MeetingLimits } from './meeting-point.ts';
+import { registerLimits } from './register-rules.ts';
+import type { RegisterLimits } from './register-rules.ts';
 
-export type RelayLimits = {
-  /**
-   * Work for one host, in units a second; a unit is an eighth of a millisecond of the relay's processor, a
-   * signature twenty. He may have used 5 s of it at once. Default 400.
-   */
-  readonly workPerPeer: number;
-  /** The same for all hosts of an address, and 20 s of it at once. Default 2,000. */
-  readonly workPerAddress: number;
-  /** What is carried for one host, in bytes a second, and 8 s of it at once. Default 8 MiB. */
-  readonly carriedBytesPerPeer: number;
-  /** The same for all hosts of an address. Default 32 MiB. */
-  readonly carriedBytesPerAddress: number;
-};
+export type RelayLimits = MeetingLimits &
+  RegisterLimits & {
+    /** Hosts that can be reached through it. Default 4,096. */
+    readonly places: number;
+    /** Circuits of one host, those to him and those from him each. Default 1,024. */
+    readonly circuitsPerPeer: number;
+    /**
+     * Work for one host, in units a second; a unit is an eighth of a millisecond of the relay's processor, a
+     * signature twenty. He may have used 5 s of it at once. Default 400.
+     */
+    readonly workPerPeer: number;
+    /** The same for all hosts of an address, and 20 s of it at once. Default 2,000. */
+    readonly workPerAddress: number;
+    /** What is carried for one host, in bytes a second, and 8 s of it at once. Default 8 MiB. */
+    readonly carriedBytesPerPeer: number;
+    /** The same for all hosts of an address. Default 32 MiB. */
+    readonly carriedBytesPerAddress: number;
+  };
 
 export const defaultRelayLimits: RelayLimits = {
+  ...meetingLimits,
+  ...registerLimits,
+  places: 4_096,
+  circuitsPerPeer: 1_024,
   workPerPeer: 400,
   workPerAddress: 2_000,
   carriedBytesPerPeer: 8 * 1024 * 1024,
   carriedBytesPerAddress: 32 * 1024 * 1024,
 };
 
-export const relayLimitKinds: Kinds = {
+const most = integer(1);
+
+const relayLimitKinds: Kinds = {
+  hosts: most,
+  hostsPerTopic: most,
+  watchersPerTopic: most,
+  topics: most,
+  topicsPerPeer: most,
+  topicsPerAddress: most,
+  topicsCrowded: most,
+  topicsPerPeerCrowded: most,
+  topicsPerAddressCrowded: most,
+  claimedPerPeer: most,
+  claimedPerAddress: most,
+  claimedForMs: milliseconds,
+  places: most,
+  circuitsPerPeer: most,
   workPerPeer: integer(100),
   workPerAddress: integer(100),
   carriedBytesPerPeer: integer(64 * 1024),
   carriedBytesPerAddress: integer(64 * 1024),
 };
+
+/**
+ * A relay's numbers and those of its listener, one by one or not at all. Throws `TypeError` for a name
+ * that is none, and `RangeError` for a number that cannot be meant.
+ */
+export function takeLimits(limits: Partial<ListeningLimits & RelayLimits> | undefined): {
+  readonly listening: Partial<ListeningLimits>;
+  readonly relaying: RelayLimits;
+} {
+  const known = { ...listeningLimitKinds, ...relayLimitKinds };
+  const given = Object.entries(takeOptions(limits, known, 'start a relay', 'limits.'));
+  const of = (kinds: Kinds): object =>
+    Object.fromEntries(given.filter(([name]) => Object.hasOwn(kinds, name)));
+  return {
+    listening: of(listeningLimitKinds),
+    relaying: { ...defaultRelayLimits, ...of(relayLimitKinds) },
+  };
+}
 
 /** In units of about an eighth of a millisecond. Whatever a relay does for somebody is one of these. */
 export const costs = {

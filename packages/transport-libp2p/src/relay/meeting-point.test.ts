@@ -46,7 +46,7 @@ test('MeetingPoint bounds the hosts of a topic and takes known ones again', () =
   const { clock } = clockAt();
   const point = new MeetingPoint(clock);
   for (let index = 0; index < 256; index += 1) point.announce(topic, announcement(`${index}`));
-  expect(() => point.announce(topic, announcement('one more'))).toThrow('full');
+  expect(() => point.announce(topic, announcement('one more'))).toThrow('limit');
   point.announce(topic, announcement('7'));
   point.withdraw(topic, '7');
   point.announce(topic, announcement('one more'));
@@ -63,7 +63,7 @@ test('MeetingPoint tells watchers of their topics until they leave, and bounds t
   point.announce('cd'.repeat(32), announcement('b'));
   expect(told).toEqual(['a']);
   for (let index = 1; index < 256; index += 1) point.watch(`topic ${index}`, watcher);
-  expect(() => point.watch('one more', watcher)).toThrow('full');
+  expect(() => point.watch('one more', watcher)).toThrow('limit');
   point.leave(watcher);
   point.announce(topic, announcement('c'));
   expect(told).toEqual(['a']);

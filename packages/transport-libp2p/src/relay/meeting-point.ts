@@ -9,14 +9,27 @@ export type Watcher = { tell(host: string, frame: Uint8Array): void };
 
 type Listed = { readonly announcement: StoredAnnouncement; readonly expiresMs: number };
 
+export type MeetingLimits = {
+  /** Hosts that are announced, each as often as it has namespaces. Default 16,384. */
+  readonly hosts: number;
+  /** Of one namespace. Default 256. */
+  readonly hostsPerTopic: number;
+  /** Hosts that hear who comes to a namespace. Default 1,024. */
+  readonly watchersPerTopic: number;
+};
+
+export const meetingLimits: MeetingLimits = {
+  hosts: 16_384,
+  hostsPerTopic: 256,
+  watchersPerTopic: 1_024,
+};
+
 const lifetimeMs = 30_000;
-const hostsPerTopicMax = 256;
-const hostsMax = 16_384;
-const watchersPerTopicMax = 1_024;
 const topicsPerWatcherMax = 256;
 
 export class MeetingPoint {
   readonly #clock: Clock;
+  readonly #limits: MeetingLimits;
   readonly #topics = new Map<string, Map<string, Listed>>();
   readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #watched = new Map<Watcher, Set<string>>();
@@ -25,8 +38,9 @@ export class MeetingPoint {
   #count = 0;
   #cancelSweep: () => void = () => {};
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, limits: MeetingLimits = meetingLimits) {
     this.#clock = clock;
+    this.#limits = limits;
     this.#sweep();
   }
 
@@ -35,9 +49,10 @@ export class MeetingPoint {
     if (this.#forgotten.has(topic)) return;
     const listed = this.#topics.get(topic) ?? new Map<string, Listed>();
     if (!listed.has(announcement.host)) {
-      if (listed.size >= hostsPerTopicMax || this.#count >= hostsMax) {
-        throw new QuorateError('OVERLOADED', 'Cannot list another host: this relay is full');
-      }
+      const { hosts, hostsPerTopic } = this.#limits;
+      if (listed.size >= hostsPerTopic)
+        throw full('list another host', 'hostsPerTopic', hostsPerTopic);
+      if (this.#count >= hosts) throw full('list another host', 'hosts', hosts);
       this.#count += 1;
     }
     this.#topics.set(topic, listed);
@@ -93,8 +108,12 @@ export class MeetingPoint {
     const watchers = this.#watchers.get(topic) ?? new Set();
     const watched = this.#watched.get(watcher) ?? new Set();
     if (watchers.has(watcher)) return;
-    if (watchers.size >= watchersPerTopicMax || watched.size >= topicsPerWatcherMax) {
-      throw new QuorateError('OVERLOADED', 'Cannot watch another topic: this relay is full');
+    const { watchersPerTopic } = this.#limits;
+    if (watchers.size >= watchersPerTopic) {
+      throw full('watch another topic', 'watchersPerTopic', watchersPerTopic);
+    }
+    if (watched.size >= topicsPerWatcherMax) {
+      throw full('watch another topic', 'topicsPerWatcher', topicsPerWatcherMax);
     }
     this.#watchers.set(topic, watchers.add(watcher));
     this.#watched.set(watcher, watched.add(topic));
@@ -126,4 +145,12 @@ export class MeetingPoint {
     }
     this.#cancelSweep = this.#clock.setTimeout(() => this.#sweep(), lifetimeMs / 3);
   }
+}
+
+function full(action: string, limit: string, value: number): QuorateError {
+  return new QuorateError(
+    'OVERLOADED',
+    `Cannot ${action}: the relay's limit ${limit} of ${value} is reached`,
+    { details: { limit, value } },
+  );
 }

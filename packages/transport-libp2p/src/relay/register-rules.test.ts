@@ -8,11 +8,11 @@ const limits = {
   ...registerLimits,
   claimedPerPeer: 3,
   claimedPerAddress: 5,
-  perPeer: 6,
-  perAddress: 10,
-  crowded: 20,
-  perPeerCrowded: 1,
-  perAddressCrowded: 2,
+  topicsPerPeer: 6,
+  topicsPerAddress: 10,
+  topicsCrowded: 20,
+  topicsPerPeerCrowded: 1,
+  topicsPerAddressCrowded: 2,
   topics: 24,
 };
 
@@ -127,7 +127,7 @@ describe('apply()', () => {
     // What is used is another matter, and has a bound of its own.
     for (const name of ['u', 'v', 'w'])
       expect(bench.refusal(name, 'a/1', { active: true })).toBeNull();
-    expect(bench.refusal('used', 'a/1', { active: true })).toBe('perPeer');
+    expect(bench.refusal('used', 'a/1', { active: true })).toBe('topicsPerPeer');
   });
 
   test('T21 who is known sets, whatever is full, and what became active stays', () => {
@@ -143,16 +143,16 @@ describe('apply()', () => {
   test('T21 a crowded register turns away those who have, and takes those who have not', () => {
     const bench = new Bench();
     bench.fill(10, (index) => `${index}/1`, { active: true });
-    expect(bench.refusal('more', 'x/1', { active: true })).toBe('perAddress');
+    expect(bench.refusal('more', 'x/1', { active: true })).toBe('topicsPerAddress');
     bench.fill(10, (index) => `${index}/2`, { active: true });
-    expect(bench.refusal('more', 'x/2')).toBe('perAddressCrowded');
+    expect(bench.refusal('more', 'x/2')).toBe('topicsPerAddressCrowded');
     expect(bench.refusal('first', 'y/3')).toBeNull();
-    expect(bench.refusal('second', 'y/3')).toBe('perPeerCrowded');
+    expect(bench.refusal('second', 'y/3')).toBe('topicsPerPeerCrowded');
     expect(bench.refusal('second', 'z/3')).toBeNull();
     bench.release('1/1 1');
     bench.release('2/1 2');
     bench.release('3/1 3');
-    expect(bench.refusal('more', 'x/2')).toBe('perAddress');
+    expect(bench.refusal('more', 'x/2')).toBe('topicsPerAddress');
     expect(bench.refusal('third', 'y/3')).toBeNull();
   });
 

@@ -69,12 +69,12 @@ export type RegisterLimits = {
   readonly claimedPerPeer: number;
   readonly claimedPerAddress: number;
   /** Of all names. */
-  readonly perPeer: number;
-  readonly perAddress: number;
+  readonly topicsPerPeer: number;
+  readonly topicsPerAddress: number;
   /** From so many names on only those who have few get another. */
-  readonly crowded: number;
-  readonly perPeerCrowded: number;
-  readonly perAddressCrowded: number;
+  readonly topicsCrowded: number;
+  readonly topicsPerPeerCrowded: number;
+  readonly topicsPerAddressCrowded: number;
   /** Never more. */
   readonly topics: number;
 };
@@ -83,11 +83,11 @@ export const registerLimits: RegisterLimits = {
   claimedForMs: 24 * 3_600_000,
   claimedPerPeer: 64,
   claimedPerAddress: 512,
-  perPeer: 1_024,
-  perAddress: 4_096,
-  crowded: 16_384,
-  perPeerCrowded: 4,
-  perAddressCrowded: 16,
+  topicsPerPeer: 1_024,
+  topicsPerAddress: 4_096,
+  topicsCrowded: 16_384,
+  topicsPerPeerCrowded: 4,
+  topicsPerAddressCrowded: 16,
   topics: 65_536,
 };
 
@@ -272,7 +272,7 @@ function admit(
 ): void {
   const size = state.size - expired.length;
   if (size >= limits.topics) throw full('topics', limits.topics);
-  const isCrowded = size >= limits.crowded;
+  const isCrowded = size >= limits.topicsCrowded;
   for (const kind of ['peer', 'address'] as const) {
     const count = { ...state.count(kind, from) };
     for (const topic of expired) {
@@ -313,13 +313,13 @@ type Count = { readonly all: number; readonly claimed: number };
 
 const noCount: Count = { all: 0, claimed: 0 };
 const peerLimits = {
-  all: 'perPeer',
-  crowded: 'perPeerCrowded',
+  all: 'topicsPerPeer',
+  crowded: 'topicsPerPeerCrowded',
   claimed: 'claimedPerPeer',
 } as const;
 const addressLimits = {
-  all: 'perAddress',
-  crowded: 'perAddressCrowded',
+  all: 'topicsPerAddress',
+  crowded: 'topicsPerAddressCrowded',
   claimed: 'claimedPerAddress',
 } as const;
 

@@ -29,7 +29,7 @@ import { boundedNoise, boundedYamux } from '../host/bounded-stack.ts';
 import { forgetAbsentPeers } from '../host/connections.ts';
 import { connectionGater, connectionManager } from '../host/host.ts';
 import { listenAddresses, namesOf } from '../listening/addresses.ts';
-import { Listening, listeningLimitKinds } from '../listening/listening.ts';
+import { Listening } from '../listening/listening.ts';
 import type { ListeningLimits, ListeningOptions } from '../listening/listening.ts';
 import { sourceOf as networkOf } from '../listening/source.ts';
 import { nodeWebSockets } from '../node/web-sockets.ts';
@@ -46,7 +46,7 @@ import type { ReleaseAnswer, ReleaseRequest } from './control.ts';
 import { RelayDirectory } from './directory.ts';
 import type { RelayIdentity } from './directory.ts';
 import { GroupProof } from './group-proof.ts';
-import { carriedShares, costs, defaultRelayLimits, relayLimitKinds, workShares } from './limits.ts';
+import { carriedShares, costs, takeLimits, workShares } from './limits.ts';
 import type { RelayLimits } from './limits.ts';
 import { MeetingPoint } from './meeting-point.ts';
 import { refuseSecondGroup } from './other-relays.ts';
@@ -132,10 +132,7 @@ export const revertedMessage: string =
 const forgetMs = 10_000;
 /** Longer than members take to come back (RelayClient's attempts), and to be announced. */
 const firstClaimsWaitMs = 7_000;
-/** As many as there are connections: those are bounded by address. */
-const reservationsMax = 4_096;
 const streamsPerConnectionMax = 4;
-const circuitStreamsMax = 1_024;
 
 /**
  * Starts a relay. Errors: `UNREACHABLE` where it cannot listen, `STORAGE_LOCKED` for a directory in
@@ -187,6 +184,7 @@ type RelayServices = { readonly identify: Identify; readonly relay: CircuitRelay
 class RunningRelay implements Relay {
   readonly group: string | null;
   readonly #options: RelayOptions;
+  readonly #limits: RelayLimits;
   readonly #identity: RelayIdentity;
   readonly #directory: RelayDirectory | null;
   readonly #clock: Clock;
@@ -210,11 +208,12 @@ class RunningRelay implements Relay {
 
   constructor(options: RelayOptions, identity: RelayIdentity, directory: RelayDirectory | null) {
     this.#options = options;
-    const { listening, relaying } = limitsOf(options);
+    const { listening, relaying } = takeLimits(options.limits);
+    this.#limits = relaying;
     this.#identity = identity;
     this.#directory = directory;
     this.#clock = options.clock ?? systemClock;
-    this.#meetingPoint = new MeetingPoint(this.#clock);
+    this.#meetingPoint = new MeetingPoint(this.#clock, relaying);
     this.#served = new ServedTopics(options.allow);
     this.#checks = new RememberedChecks(options.verify);
     this.#work = new Budget(workShares(relaying), () => this.#clock.now());
@@ -237,6 +236,7 @@ class RunningRelay implements Relay {
         : new RegisterStore({
             disk: directory === null ? null : new RegisterFiles(directory.registerPath),
             verify: this.#checks.verify,
+            limits: relaying,
             clock: this.#clock,
             isAnnounced: (topic) => this.#meetingPoint.list(topic).length > 0,
           });
@@ -349,11 +349,11 @@ class RunningRelay implements Relay {
           identify: identify(),
           relay: boundedCircuitServer(
             {
-              maxInboundHopStreams: circuitStreamsMax,
-              maxOutboundHopStreams: circuitStreamsMax,
-              maxOutboundStopStreams: circuitStreamsMax,
+              maxInboundHopStreams: this.#limits.circuitsPerPeer,
+              maxOutboundHopStreams: this.#limits.circuitsPerPeer,
+              maxOutboundStopStreams: this.#limits.circuitsPerPeer,
               // With the default limit a relayed connection would end after 2 minutes or 128 KiB.
-              reservations: { applyDefaultLimit: false, maxReservations: reservationsMax },
+              reservations: { applyDefaultLimit: false, maxReservations: this.#limits.places },
             },
             this.#tolls(),
           ),
@@ -459,7 +459,7 @@ class RunningRelay implements Relay {
     this.#reservations = new Reservations({
       node,
       service: node.services.relay,
-      placesMax: reservationsMax,
+      placesMax: this.#limits.places,
       announced: () => {
         const announced = [...this.#sessions].filter(({ isAnnounced }) => isAnnounced);
         return new Set(announced.map(({ host }) => host));
@@ -541,21 +541,6 @@ class RunningRelay implements Relay {
     await this.#directory?.close();
     this.#options.onEvent?.({ type: 'stopped' });
   }
-}
-
-/** Throws as `takeOptions` does. */
-function limitsOf({ limits }: RelayOptions): {
-  readonly listening: Partial<ListeningLimits>;
-  readonly relaying: RelayLimits;
-} {
-  const known = { ...listeningLimitKinds, ...relayLimitKinds };
-  const given = Object.entries(takeOptions(limits, known, 'start a relay', 'limits.'));
-  const of = (kinds: Kinds): object =>
-    Object.fromEntries(given.filter(([name]) => Object.hasOwn(kinds, name)));
-  return {
-    listening: of(listeningLimitKinds),
-    relaying: { ...defaultRelayLimits, ...of(relayLimitKinds) },
-  };
 }
 
 /** Programs of this machine, and of whatever forwards to it, are counted by their peer alone. */
