@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { defaultDoorLimits } from '../listening/door.ts';
 import { defaultRelayLimits, takeLimits, workShares } from './limits.ts';
 
 test('takeLimits() takes each by its name, and leaves the others as they are', () => {
@@ -26,4 +28,10 @@ test('takeLimits() refuses what is no limit, and numbers that cannot be meant', 
 test('a signature can always be paid for', () => {
   const least = workShares(takeLimits({ workPerPeer: 100, workPerAddress: 100 }).relaying);
   expect(least.peer.burst).toBeGreaterThanOrEqual(500);
+});
+
+test('every limit stands in what operators read', async () => {
+  const page = await readFile(new URL('../../../../docs/OPERATIONS.md', import.meta.url), 'utf8');
+  const names = [...Object.keys(defaultRelayLimits), ...Object.keys(defaultDoorLimits)];
+  expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
