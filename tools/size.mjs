@@ -25,7 +25,7 @@ const budgets = {
 };
 
 /** What it may weigh, and what it should (DESIGN §1). Lower the first as the second comes closer. */
-const programBudget = 102 * KB;
+const programBudget = 102.4 * KB;
 const programGoal = 45 * KB;
 
 let over = 0;
