@@ -1,6 +1,6 @@
 /**
- * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network] [backup] [bounds] [signing]`: medians and ratios,
- * everything by default. `writes`, `etcd`, `times`, `backup` and `bounds` start real processes from the build, `tabs`
+ * `pnpm bench [core] [testing] [writes] [etcd] [times] [tabs] [network] [backup] [bounds] [signing] [relay]`: medians and
+ * ratios, everything by default. `writes`, `etcd`, `times`, `backup`, `bounds` and `relay` start real processes from the build, `tabs`
  * real browsers, `network` both. Only ratios travel between machines.
  */
 import { cpus } from 'node:os';
@@ -9,6 +9,7 @@ import { benchBounds } from './bounds.ts';
 import { benchCore } from './core.ts';
 import { benchEtcd } from './etcd.ts';
 import { benchNetwork } from './network.ts';
+import { benchRelay } from './relay.ts';
 import { benchSigning } from './signing.ts';
 import { benchTabs } from './tabs.ts';
 import { benchTesting } from './testing.ts';
@@ -26,6 +27,7 @@ const parts = {
   backup: benchBackup,
   bounds: benchBounds,
   signing: benchSigning,
+  relay: benchRelay,
 } as const;
 
 type Part = keyof typeof parts;

@@ -20,6 +20,7 @@ export type Process = {
 export type Cluster = {
   readonly directory: string;
   readonly relay: string;
+  readonly relayProcess: Process;
   readonly nodes: readonly { readonly process: Process; readonly gateway: string }[];
   close(): Promise<void>;
 };
@@ -70,7 +71,10 @@ export function run(args: readonly string[]): Process {
   };
 }
 
-export async function startRelay(directory: string): Promise<{ relay: Process; address: string }> {
+export async function startRelay(
+  directory: string,
+  args: readonly string[] = [],
+): Promise<{ relay: Process; address: string }> {
   const relay = run([
     'relay',
     '--init',
@@ -79,6 +83,7 @@ export async function startRelay(directory: string): Promise<{ relay: Process; a
     join(directory, 'relay'),
     '--listen',
     '127.0.0.1:0',
+    ...args,
   ]);
   const listening = await relay.event(({ event }) => event === 'listening');
   const address = (listening['addresses'] as string[])[0];
@@ -86,10 +91,16 @@ export async function startRelay(directory: string): Promise<{ relay: Process; a
   return { relay, address };
 }
 
-export function startNode(directory: string, relay: string, name: string): Process {
+export function startNode(
+  directory: string,
+  relay: string,
+  name: string,
+  args: readonly string[] = [],
+): Process {
   return run([
     ...['node', '--namespace', 'bench', '--relay', relay, '--data', join(directory, name)],
     ...['--gateway', '127.0.0.1:0', '--label', name],
+    ...args,
   ]);
 }
 
@@ -98,13 +109,17 @@ export async function gatewayOf(node: Process): Promise<string> {
   return String(started['gateway']);
 }
 
-/** Resolves once every member knows three voters. */
-export async function startCluster(): Promise<Cluster> {
+/**
+ * Resolves once every member knows three voters. `isCarried`: they say of themselves that nobody can dial
+ * them, so all they send each other goes through the relay.
+ */
+export async function startCluster(isCarried = false): Promise<Cluster> {
+  const args = isCarried ? ['--announce', '127.0.0.1:9'] : [];
   const directory = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
   const { relay, address } = await startRelay(directory);
   const nodes = await Promise.all(
     ['one', 'two', 'three'].map(async (name) => {
-      const node = startNode(directory, address, name);
+      const node = startNode(directory, address, name, args);
       return { process: node, gateway: await gatewayOf(node) };
     }),
   );
@@ -112,6 +127,7 @@ export async function startCluster(): Promise<Cluster> {
   return {
     directory,
     relay: address,
+    relayProcess: relay,
     nodes,
     async close() {
       for (const { process } of nodes)

@@ -8,7 +8,7 @@ const rounds = 3;
 const roundMs = 3_000;
 const value = 'x'.repeat(256);
 
-type Round = { readonly perSecond: number; readonly p50: number; readonly p99: number };
+export type Round = { readonly perSecond: number; readonly p50: number; readonly p99: number };
 
 /** Prints a table: three members with fsync on this machine, clients spread over the gateways. */
 export async function benchWrites(): Promise<void> {
@@ -37,9 +37,13 @@ export async function benchWrites(): Promise<void> {
   }
 }
 
-async function round(cluster: Cluster, clients: number): Promise<Round> {
+export async function round(
+  cluster: Cluster,
+  clients: number,
+  forMs: number = roundMs,
+): Promise<Round> {
   const times: number[] = [];
-  const end = performance.now() + roundMs;
+  const end = performance.now() + forMs;
   const write = async (number: number): Promise<void> => {
     const url = cluster.nodes[number % cluster.nodes.length]?.gateway ?? '';
     const client = connectClient({ url });
