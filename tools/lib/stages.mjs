@@ -58,6 +58,11 @@ export const stages = {
   },
   seeds: check('3,000 simulated clusters', () => simulate(['--seeds', '3000'], 90)),
   teeth: check('every deliberate bug is caught', () => simulate(['--teeth'], 60)),
+  attacks: check('strangers at a relay and a listening member', async () => {
+    const built = await run(node, ['tools/build.mjs', '--no-types'], limit(5));
+    if (built.code !== 0) return built;
+    return run(node, ['--conditions=source', '--import', 'tsx', 'e2e/src/attacks.ts'], limit(30));
+  }),
 };
 
 /** `pnpm check`: fast enough to run before each commit. */
@@ -77,7 +82,7 @@ export const checkStages = [
 export const testStages = [...checkStages, 'sim', 'pack', 'e2e', 'browsers'];
 
 /** `npm run soak`: what takes longer. */
-export const soakStages = ['seeds', 'teeth', 'crowds'];
+export const soakStages = ['seeds', 'teeth', 'crowds', 'attacks'];
 
 /**
  * Runs stages one after another, never stopping at a failure, then prints a table and, alone on the
