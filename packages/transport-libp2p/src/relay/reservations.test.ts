@@ -127,3 +127,20 @@ test('T25: a place that was withheld is not kept for who has gone, nor beyond th
   bench.announces('b');
   expect([...bench.places.keys()]).toEqual(['1', '2', '3']);
 });
+
+test('T23 nothing of a place stays behind: its timer of hours held the connection of who had gone', () => {
+  const bench = new Bench();
+  const cleared: string[] = [];
+  const place = (host: string): object => ({ signal: { clear: () => cleared.push(host) } });
+  bench.announced = new Set(['a']);
+  bench.places.set('a', place('a')).set('b', place('b')).set('c', place('c'));
+  bench.gone('a');
+  expect(cleared).toEqual(['a']);
+  bench.pass(0);
+  bench.pass(unannouncedMs);
+  expect(cleared).toEqual(['a']);
+  bench.gone('b');
+  bench.announces('c');
+  bench.gone('c');
+  expect(cleared).toEqual(['a', 'b', 'c']);
+});

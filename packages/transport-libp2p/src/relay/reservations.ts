@@ -67,10 +67,13 @@ export class Reservations {
   }
 
   #giveBack(peer: PeerId): void {
-    for (const of of [this.#silentSince, this.#unannouncedSince, this.#withheld]) {
-      of.delete(peer.toString());
-    }
-    this.#options.service.reservations.delete(peer);
+    const host = peer.toString();
+    const { reservations } = this.#options.service;
+    const place = reservations.get(peer) ?? this.#withheld.get(host);
+    for (const of of [this.#silentSince, this.#unannouncedSince, this.#withheld]) of.delete(host);
+    reservations.delete(peer);
+    // Its timer of hours would hold all that the request for it had to do with.
+    place?.signal?.clear();
   }
 
   /** A connection that is dead, and nobody said so, is closed: its place goes with it. */
@@ -101,7 +104,8 @@ export class Reservations {
     const sinceMs = this.#unannouncedSince.get(host) ?? nowMs;
     this.#unannouncedSince.set(host, sinceMs);
     if (nowMs - sinceMs < unannouncedMs) return;
-    this.#giveBack(peer);
+    this.#unannouncedSince.delete(host);
+    this.#options.service.reservations.delete(peer);
     this.#withheld.set(host, place);
   }
 }
