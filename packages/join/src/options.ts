@@ -1,6 +1,6 @@
 /** What `joinCluster` takes, and the gate that checks it. */
-import type { Policy } from '@quorate/cluster';
-import { createPolicy } from '@quorate/cluster';
+import type { MemberLimits, Policy } from '@quorate/cluster';
+import { createPolicy, memberLimits } from '@quorate/cluster';
 import { address, relayAddress } from '@quorate/contracts/addresses';
 import {
   abortSignal,
@@ -103,6 +103,11 @@ export type JoinOptions = {
   readonly writeTimeoutMs?: number;
   /** Milliseconds until a linearizable read gives up. Default 5,000. */
   readonly readTimeoutMs?: number;
+  /**
+   * How much of what is called here may wait for its answer; beyond it calls are `OVERLOADED` at once,
+   * with the limit's name in `details.limit`.
+   */
+  readonly limits?: Partial<MemberLimits>;
   /** Aborted: the same as `close()`. */
   readonly signal?: AbortSignal;
 };
@@ -122,6 +127,7 @@ export function checkJoinOptions(options: JoinOptions): JoinOptions {
     takeOptions<object>(server, iceServerKinds, action, `iceServers[${at}].`);
   }
   createPolicy(policy);
+  memberLimits(given.limits);
   // What is undefined must not stand in for what a page's own policy says.
   const wishes = Object.entries(policy ?? {}).filter(([, wish]) => wish !== undefined);
   return policy === undefined ? given : { ...given, policy: Object.fromEntries(wishes) };
@@ -180,6 +186,7 @@ const kinds: Kinds = {
   peers: list(address),
   writeTimeoutMs: milliseconds,
   readTimeoutMs: milliseconds,
+  limits: object,
   signal: abortSignal,
 };
 

@@ -12,6 +12,7 @@ import type {
 import type { SignedRuns } from '../links/signed-run.ts';
 import type { Neighbours } from '../replica/neighbours.ts';
 import type { RegisterCare } from '../formation/register-care.ts';
+import type { MemberLimits } from '../state/limits.ts';
 import type { Policy, Runtime } from '../state/policy.ts';
 
 export type MemberOptions = {
@@ -67,6 +68,8 @@ export type MemberOptions = {
   readonly policy?: Partial<Policy>;
   /** Addresses of members to dial, beside those that the rendezvous names. */
   readonly peers?: readonly string[];
+  /** Of what waits for its answer here. */
+  readonly limits?: Partial<MemberLimits>;
   /** Default 10,000. */
   readonly writeTimeoutMs?: number;
   /** Default 5,000. */

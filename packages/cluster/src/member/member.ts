@@ -47,6 +47,8 @@ import type { Captured } from './restoring.ts';
 import { genesisOf, openReplica, presentOf, votersIn, votersOf } from './opening.ts';
 import type { Opened } from './opening.ts';
 import type { Opening } from '../links/witness-records.ts';
+import { callLimits } from '../state/limits.ts';
+import type { CallLimits } from '../state/limits.ts';
 import { createPolicy } from '../state/policy.ts';
 import type { Genesis, MemberFacts, Policy } from '../state/policy.ts';
 import { Replica } from '../replica/replica.ts';
@@ -59,8 +61,7 @@ export class Member implements Consensus, HostedReplica {
   readonly #options: MemberOptions;
   readonly #clock: Clock;
   readonly #policyWishes: Policy;
-  readonly #writeTimeoutMs: number;
-  readonly #readTimeoutMs: number;
+  readonly #calls: CallLimits;
   readonly #status: MemberStatus;
   readonly #stopping = new AbortController();
   readonly #cache: MemberCache;
@@ -99,8 +100,7 @@ export class Member implements Consensus, HostedReplica {
     this.#cache = new MemberCache(clock);
     this.#stores = new MarkedStores(options.beginsAnew ?? false, options.createStorage);
     this.#policyWishes = createPolicy(options.policy);
-    this.#writeTimeoutMs = options.writeTimeoutMs ?? 10_000;
-    this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
+    this.#calls = callLimits(options);
     this.#emptyState = concatBytes([...options.stateMachine.snapshot()]);
     this.#status = new MemberStatus({
       namespace: options.namespace,
@@ -162,7 +162,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async propose(command: Uint8Array, options: ProposeOptions = {}): Promise<Applied> {
-    const timeoutMs = options.timeoutMs ?? this.#writeTimeoutMs;
+    const timeoutMs = options.timeoutMs ?? this.#calls.writeTimeoutMs;
     const startedAt = this.#clock.now();
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
     this.#status.throwIfReadOnly();
@@ -170,7 +170,7 @@ export class Member implements Consensus, HostedReplica {
   }
 
   async readBarrier(options: BarrierOptions = {}): Promise<void> {
-    const timeoutMs = options.timeoutMs ?? this.#readTimeoutMs;
+    const timeoutMs = options.timeoutMs ?? this.#calls.readTimeoutMs;
     const startedAt = this.#clock.now();
     const replica = this.#replica ?? (await this.#whenRunning(timeoutMs, options.signal));
     this.#status.throwIfReadOnly();
@@ -601,8 +601,7 @@ export class Member implements Consensus, HostedReplica {
       cluster: `${genesis.clusterId} ${genesis.generation}`,
       neighbours: this.#options.neighbours ?? null,
       priority: this.#options.priority ?? ((): number => 2),
-      writeTimeoutMs: this.#writeTimeoutMs,
-      readTimeoutMs: this.#readTimeoutMs,
+      calls: this.#calls,
       network: host,
       events: {
         softState: tell,

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { memberLimits } from '../state/limits.ts';
+import type { MemberLimits } from '../state/limits.ts';
 import { ManualClock, seededBytes } from '../../test/manual-clock.ts';
 import type { Applied } from '@quorate/contracts';
 import { decodeBody } from '../state/envelope.ts';
@@ -33,11 +35,12 @@ class Bench {
   #index = 1;
   #scheduled = false;
 
-  constructor() {
+  constructor(limits: Partial<MemberLimits> = {}) {
     this.proposals = new Proposals({
       clock: this.clock,
       random: seededBytes(1),
       timeoutMs,
+      limits: memberLimits(limits),
       stallMs,
       route: {
         send: (bodies, onResult, onLost) => {
@@ -469,11 +472,29 @@ describe('Proposals', () => {
     );
     const refused = bench.propose('one too many');
     await bench.clock.settle();
-    expect(refused.error).toMatchObject({ code: 'OVERLOADED', outcome: 'not-applied' });
+    expect(refused.error).toMatchObject({
+      ...{ code: 'OVERLOADED', outcome: 'not-applied' },
+      details: { limit: 'pendingWriteBytes', max: 64 * 1024 * 1024 },
+    });
     expect(calls.every((call) => call.settledCount === 0)).toBe(true);
     bench.proposals.close(new QuorateError('CLOSED', 'This member was closed'));
     await bench.clock.settle();
     expect(calls.every((call) => call.error?.code === 'CLOSED')).toBe(true);
+  });
+
+  test('T16 the limits are those of the member, and OVERLOADED names the one that was reached', async () => {
+    const bench = new Bench({ pendingWrites: 2, pendingWriteBytes: 100 });
+    bench.verdict = 'wait';
+    const large = new Call(bench.proposals.propose(new Uint8Array(101), {}));
+    const [first, second, third] = ['a', 'b', 'c'].map((name) => bench.propose(name));
+    await bench.clock.settle();
+    expect(large.error).toMatchObject({ details: { limit: 'pendingWriteBytes', max: 100 } });
+    expect(third?.error).toMatchObject({
+      code: 'OVERLOADED',
+      message: 'Cannot take more: limits.pendingWrites of 2 is reached',
+      details: { limit: 'pendingWrites', max: 2 },
+    });
+    expect([first?.settledCount, second?.settledCount]).toEqual([0, 0]);
   });
 
   test('a command longer than any entry may be is refused and harms nobody', async () => {

@@ -12,6 +12,8 @@
 import { hexFromBytes, onAbort, QuorateError } from '@quorate/contracts';
 import type { Applied, Clock, ProposeOptions, RandomBytes, Settled } from '@quorate/contracts';
 import { encodeBody } from '../state/envelope.ts';
+import { overloaded } from '../state/limits.ts';
+import type { MemberLimits } from '../state/limits.ts';
 import type { AppliedEntry } from '../state/replicated-state.ts';
 import type { CommandOutcome, SessionTable } from '../state/sessions.ts';
 
@@ -33,6 +35,7 @@ export type ProposalsOptions = {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly timeoutMs: number;
+  readonly limits: MemberLimits;
   /** Without any outcome for so long, everything unsettled is sent again. */
   readonly stallMs: number;
   readonly route: ProposalRoute;
@@ -114,15 +117,12 @@ export class Proposals {
         ),
       );
     }
-    const isMany = this.pendingCount >= pendingCountMax;
-    if (isMany || this.#pendingBytes + command.length > pendingBytesMax) {
-      return Promise.reject(
-        new QuorateError(
-          'OVERLOADED',
-          `Cannot take more: ${this.pendingCount} commands (${this.#pendingBytes} bytes) are pending, wanted at most ${pendingCountMax} (${pendingBytesMax} bytes)`,
-          { details: { limit: isMany ? 'pendingCountMax' : 'pendingBytesMax' } },
-        ),
-      );
+    const { limits } = this.#options;
+    if (this.pendingCount >= limits.pendingWrites) {
+      return Promise.reject(overloaded('pendingWrites', limits));
+    }
+    if (this.#pendingBytes + command.length > limits.pendingWriteBytes) {
+      return Promise.reject(overloaded('pendingWriteBytes', limits));
     }
     return new Promise((resolve, reject) => this.#enqueue(command, options, resolve, reject));
   }
@@ -495,8 +495,6 @@ export class Proposals {
 
 /** One command; well below what a body between two hosts may hold. */
 const commandBytesMax = 4 * 1024 * 1024;
-const pendingCountMax = 65_536;
-const pendingBytesMax = 64 * 1024 * 1024;
 /** Numbers in flight: well below what the session table keeps. */
 const sentCountMax = 8_192;
 /** Bytes in flight: the rest waits here, where it costs nobody else anything. */

@@ -1,5 +1,6 @@
 import type { Raft } from '@quorate/core';
 import { describe, expect, test } from 'vitest';
+import { memberLimits } from '../state/limits.ts';
 import { ManualClock } from '../../test/manual-clock.ts';
 import { isQuorateError, QuorateError } from '@quorate/contracts';
 import { Reads } from './reads.ts';
@@ -21,6 +22,7 @@ class Bench {
       clock: this.clock,
       raft: { readIndex: (id: number) => void this.asked.push(id) } as unknown as Raft,
       timeoutMs,
+      limits: memberLimits(),
       retryMs,
       schedule: () => this.clock.defer(() => this.reads.collect()),
       appliedIndex: () => this.applied,

@@ -5,6 +5,8 @@
 import type { Raft, ReadState } from '@quorate/core';
 import type { BarrierOptions, Clock } from '@quorate/contracts';
 import { onAbort, QuorateError } from '@quorate/contracts';
+import { overloaded } from '../state/limits.ts';
+import type { MemberLimits } from '../state/limits.ts';
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: QuorateError) => void };
 
@@ -14,6 +16,7 @@ export type ReadsOptions = {
   readonly clock: Clock;
   readonly raft: Raft;
   readonly timeoutMs: number;
+  readonly limits: MemberLimits;
   /** A round without an answer for so long is repeated. */
   readonly retryMs: number;
   readonly schedule: () => void;
@@ -51,10 +54,9 @@ export class Reads {
     if (options.signal?.aborted === true) {
       return Promise.reject(new QuorateError('ABORTED', 'Stopped waiting for a read'));
     }
-    if (this.pendingCount >= readCountMax) {
-      return Promise.reject(
-        new QuorateError('OVERLOADED', `Cannot take more than ${readCountMax} reads at once`),
-      );
+    const { limits } = this.#options;
+    if (this.pendingCount >= limits.pendingReads) {
+      return Promise.reject(overloaded('pendingReads', limits));
     }
     return new Promise((resolve, reject) => {
       const cleanUp = (): void => {
@@ -179,5 +181,4 @@ export class Reads {
   }
 }
 
-const readCountMax = 16_384;
 const refusedPauseMs = 25;

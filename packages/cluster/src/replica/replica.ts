@@ -31,6 +31,7 @@ import { Forwarding } from './forwarding.ts';
 import type { RunFacts } from '../links/hello.ts';
 import { Lease } from './lease.ts';
 import { MembershipRequests } from '../membership/membership-requests.ts';
+import type { CallLimits } from '../state/limits.ts';
 import type { Policy } from '../state/policy.ts';
 import { Neighbourhood } from './neighbours.ts';
 import type { Neighbours } from './neighbours.ts';
@@ -62,12 +63,9 @@ export type ReplicaOptions = {
   readonly policy: Policy;
   /** Names cluster and generation. */
   readonly cluster: string;
-  /** See `MemberOptions.neighbours`. */
   readonly neighbours: Neighbours | null;
-  /** See `MemberOptions.priority`. */
   readonly priority: () => number;
-  readonly writeTimeoutMs: number;
-  readonly readTimeoutMs: number;
+  readonly calls: CallLimits;
   readonly network: ReplicaNetwork;
   readonly events: ReplicaEvents;
 };
@@ -203,7 +201,8 @@ export class Replica implements Consensus {
     this.#proposals = new Proposals({
       clock,
       random: options.random,
-      timeoutMs: options.writeTimeoutMs,
+      timeoutMs: options.calls.writeTimeoutMs,
+      limits: options.calls,
       stallMs: policy.electionTimeoutMsMax,
       route: this.#forwarding,
       sessions: () => state.sessions,
@@ -214,7 +213,8 @@ export class Replica implements Consensus {
     this.#reads = new Reads({
       clock,
       raft: this.#raft,
-      timeoutMs: options.readTimeoutMs,
+      timeoutMs: options.calls.readTimeoutMs,
+      limits: options.calls,
       retryMs: policy.electionTimeoutMsMin / 2,
       schedule,
       appliedIndex: () => state.appliedIndex,

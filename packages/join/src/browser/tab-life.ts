@@ -247,7 +247,7 @@ export class TabLife {
     network: () => Promise<MemberNetwork> = () => this.#options.realm.network(),
   ): Member {
     const { join, environment, realm } = this.#options;
-    const { formation, policy, writeTimeoutMs, readTimeoutMs } = join;
+    const { formation, policy, limits, writeTimeoutMs, readTimeoutMs } = join;
     return new Member({
       namespace: join.namespace,
       label,
@@ -279,6 +279,7 @@ export class TabLife {
       mayVote: join.vote !== 'never',
       formation: formation ?? 'auto',
       policy: { ...realm.policy, ...policy },
+      ...(limits === undefined ? {} : { limits }),
       ...(writeTimeoutMs === undefined ? {} : { writeTimeoutMs }),
       ...(readTimeoutMs === undefined ? {} : { readTimeoutMs }),
     });

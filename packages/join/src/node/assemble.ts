@@ -79,6 +79,7 @@ export const assembleNode: Assemble = (options, machine) => {
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.peers === undefined ? {} : { peers: options.peers }),
     ...(options.writeTimeoutMs === undefined ? {} : { writeTimeoutMs: options.writeTimeoutMs }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.readTimeoutMs === undefined ? {} : { readTimeoutMs: options.readTimeoutMs }),
   });
   return {

@@ -90,6 +90,8 @@ describe('joinCluster()', () => {
     [{ vote: 'always' }, 'vote is "always", wanted auto or never'],
     [{ storage: 'disk' }, 'storage is "disk", wanted auto or memory'],
     [{ policy: { electionTimeout: 5 } }, 'did you mean policy.electionTimeoutMsMin?'],
+    [{ limits: { pendingWrite: 5 } }, 'did you mean limits.pendingWrites?'],
+    [{ limits: { pendingReads: 0 } }, 'limits.pendingReads is 0, wanted an integer from 1'],
     [{ policy: { voting: 'all' } }, 'policy.voting is "all", wanted auto, anchors or everyone'],
     [{ slots: 2 }, 'slots is 2, wanted 1, 3 or 5'],
     [{ formation: 'join ' }, 'formation is "join ", wanted auto, join, isolated or new'],
