@@ -22,6 +22,8 @@ export type RelayLimits = MeetingLimits &
     readonly workPerPeer: number;
     /** The same for all hosts of an address, and 20 s of it at once. Default 2,000. */
     readonly workPerAddress: number;
+    /** Answers that hosts of an address do not read; whoever is told more is let go. Default 64 MiB. */
+    readonly unsentBytesPerAddress: number;
     /** What is carried for one host, in bytes a second, and 8 s of it at once. Default 8 MiB. */
     readonly carriedBytesPerPeer: number;
     /** The same for all hosts of an address. Default 32 MiB. */
@@ -35,6 +37,7 @@ export const defaultRelayLimits: RelayLimits = {
   circuitsPerPeer: 1_024,
   workPerPeer: 400,
   workPerAddress: 2_000,
+  unsentBytesPerAddress: 64 * 1024 * 1024,
   carriedBytesPerPeer: 8 * 1024 * 1024,
   carriedBytesPerAddress: 32 * 1024 * 1024,
 };
@@ -58,6 +61,7 @@ const relayLimitKinds: Kinds = {
   circuitsPerPeer: most,
   workPerPeer: integer(100),
   workPerAddress: integer(100),
+  unsentBytesPerAddress: integer(1024 * 1024),
   carriedBytesPerPeer: integer(64 * 1024),
   carriedBytesPerAddress: integer(64 * 1024),
 };

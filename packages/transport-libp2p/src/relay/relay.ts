@@ -392,6 +392,8 @@ class RunningRelay implements Relay {
           budget: this.#work,
           turns: this.#turns,
           clock: this.#clock,
+          mayWait: (bytes) =>
+            this.#unsentBytes(source.address) + bytes <= this.#limits.unsentBytesPerAddress,
           onAnnounced: () => this.#reservations?.announced(connection.remotePeer),
           onEnd: () => this.#sessions.delete(session),
         });
@@ -440,6 +442,14 @@ class RunningRelay implements Relay {
       },
       setTimeout: (callback, delayMs) => this.#clock.setTimeout(callback, delayMs),
     };
+  }
+
+  #unsentBytes(address: string): number {
+    let bytes = 0;
+    for (const session of this.#sessions) {
+      if (session.address === address) bytes += session.unsentBytes;
+    }
+    return bytes;
   }
 
   #isAnnounced(host: string): boolean {

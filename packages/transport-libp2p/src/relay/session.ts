@@ -35,12 +35,16 @@ export type SessionOptions = {
   readonly budget: Budget;
   readonly turns: Turns;
   readonly clock: Clock;
+  /** Whether so many bytes more may wait for hosts of its address. */
+  mayWait(bytes: number): boolean;
   /** The host said, over this session, where it can be reached. */
   onAnnounced(): void;
   onEnd(): void;
 };
 
 const queueBytesMax = 4 * 1024 * 1024;
+/** Waits for a host that reads, too. */
+const unsentBytesLight = 64 * 1024;
 
 export class RelaySession implements Watcher {
   readonly #options: SessionOptions;
@@ -113,6 +117,14 @@ export class RelaySession implements Watcher {
    */
   get isAnnounced(): boolean {
     return [...this.#announced].some((topic) => this.#options.served.serves(topic));
+  }
+
+  get unsentBytes(): number {
+    return this.#stream.unsentBytes;
+  }
+
+  get address(): string {
+    return this.#options.address;
   }
 
   get host(): string {
@@ -262,7 +274,9 @@ export class RelaySession implements Watcher {
   }
 
   #sendFrame(frame: Uint8Array): void {
-    if (this.#over || this.#stream.send(frame)) return;
+    if (this.#over) return;
+    const isLight = this.unsentBytes + frame.length <= unsentBytesLight;
+    if ((isLight || this.#options.mayWait(frame.length)) && this.#stream.send(frame)) return;
     // Who does not read is let go; it may come back.
     this.#stream.abort('does not read');
     this.#end();
