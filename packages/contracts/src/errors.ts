@@ -48,7 +48,7 @@ const codes = {
   STORAGE_FAILED: { outcome: 'unknown', retryable: false, acts: 'operator' },
   /** Stored data are damaged before the tail; the message names file and offset. */
   STORAGE_CORRUPT: { outcome: 'not-applied', retryable: false, acts: 'operator' },
-  /** No space; the log is valid and goes on once there is some. */
+  /** No space: nothing but what frees some is taken; all goes on by itself once there is room. */
   STORAGE_FULL: { outcome: 'not-applied', retryable: true, acts: 'operator' },
   /** The disk has not answered for two election timeouts; what needs it waits. */
   STORAGE_SLOW: { outcome: 'not-applied', retryable: true, acts: 'operator' },

@@ -613,7 +613,7 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
     violated('healthy-again', `${what} never came\n${this.#describe()}`);
   }
 
-  /** One cluster, everybody in it and up to date, as many voters as there should be. */
+  /** One cluster, everybody in it, up to date and with room, as many voters as there should be. */
   #isHealthy(): boolean {
     const statuses = this.hosts.flatMap(({ process }) =>
       process === null || process.closing ? [] : [process.member.status],
@@ -625,6 +625,9 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
     return statuses.every(
       (status) =>
         status.phase === 'ready' &&
+        // Room is found by themselves (T20).
+        status.canWrite &&
+        status.reason !== 'STORAGE_FULL' &&
         status.clusterId === first.clusterId &&
         status.raft.leader === first.raft.leader &&
         status.raft.appliedIndex === first.raft.appliedIndex &&

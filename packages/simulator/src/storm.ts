@@ -106,12 +106,15 @@ export class Storm {
       this.#world.count('disk failures');
     });
     this.#repeat(weather.diskFullEveryMs, () => {
-      const disk = this.#victim()?.disk;
-      if (disk === undefined) return;
-      this.#world.count('full disks');
-      disk.full = true;
+      const victim = this.#victim();
+      if (victim === undefined) return;
+      // Those of a site of tabs, or of machines that are alike, fill up together.
+      const isAll = prng.chance(0.25);
+      const disks = (isAll ? this.#world.hosts : [victim]).map(({ disk }) => disk);
+      this.#world.count(isAll ? 'times that all disks are full' : 'full disks');
+      for (const disk of disks) disk.full = true;
       this.#later(prng.between(500, 8_000), () => {
-        disk.full = false;
+        for (const disk of disks) disk.full = false;
       });
     });
     this.#repeat(weather.diskHangEveryMs, () => {

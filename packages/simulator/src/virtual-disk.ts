@@ -68,8 +68,13 @@ export class VirtualDisk {
   readonly prng: Prng;
   platter: Platter = blank();
   holder: VirtualStorage | null = null;
-  /** While true every write is refused with `STORAGE_FULL`. */
+  /** While true every batch is refused with `STORAGE_FULL`, but for what the reserve takes. */
   full = false;
+  /** So many syncs fit into the room that is kept for when the disk is full (T20). */
+  reserveSyncs = 20;
+  isReserveHeld = false;
+  /** Of the reserve that was taken last. */
+  reservedSyncs = 0;
   /** The next sync fails, for good. */
   failing = false;
   /** A sync failed because it was told to. */
@@ -217,6 +222,22 @@ class VirtualStorage implements LogStorage {
     }
     const { hardState, snapshot, entries } = this.#disk.platter;
     return { hardState, snapshot: snapshot?.meta ?? null, entries: [...entries] };
+  }
+
+  async takeReserve(): Promise<boolean> {
+    const disk = this.#disk;
+    await this.#enqueue('other', () => {
+      if (disk.full || disk.isReserveHeld) return;
+      disk.isReserveHeld = true;
+      disk.reservedSyncs = disk.reserveSyncs;
+    });
+    return disk.isReserveHeld;
+  }
+
+  releaseReserve(): Promise<void> {
+    return this.#enqueue('other', () => {
+      this.#disk.isReserveHeld = false;
+    });
   }
 
   persist(batch: PersistBatch): Promise<void> {
@@ -392,7 +413,9 @@ class VirtualStorage implements LogStorage {
       this.#failAll([...done, ...this.#queue.splice(0)]);
       return;
     }
-    if (disk.full && done[0]?.kind === 'persist') {
+    const needsRoom = disk.full && done[0]?.kind === 'persist';
+    if (needsRoom && !disk.isReserveHeld && disk.reservedSyncs > 0) disk.reservedSyncs -= 1;
+    else if (needsRoom) {
       const error = new QuorateError('STORAGE_FULL', 'Cannot write: no space left');
       for (const operation of done) {
         this.#process.enter(() => {

@@ -76,8 +76,15 @@ export type ClusterStatus = {
   readonly nodeId: NodeId | null;
   readonly label: string;
   readonly phase: Phase;
-  /** A write now would be taken, if need be after an election; false until this member has joined. */
+  /**
+   * A write now would be taken, if need be after an election; false until this member has joined, and
+   * while full disks leave no majority: then only deletions are (`STORAGE_FULL`).
+   */
   readonly canWrite: boolean;
+  /**
+   * What is not as it should be, also where writes go on: `STORAGE_FULL` and `STORAGE_SLOW` may be of
+   * this member's own disk alone.
+   */
   readonly reason: ErrorCode | null;
   /** One sentence for a person. */
   readonly message: string;
