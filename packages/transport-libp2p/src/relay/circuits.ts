@@ -17,8 +17,8 @@ const waitingBytesMax = 1024 * 1024;
 
 /** What carrying costs the one who sends. */
 export type Toll = {
-  /** Counts `bytes` that came from there. */
-  pay(bytes: number): void;
+  /** Counts `bytes` that came from there; true where it may owe something. */
+  pay(bytes: number): boolean;
   /** Milliseconds until it may send on. */
   debtMs(): number;
 };
@@ -98,8 +98,7 @@ function restrain({ stream: from, connection }: End, to: Stream, tolls: Tolls): 
   };
   from.addEventListener('message', ({ data }) => {
     waitingBytes += data.byteLength;
-    toll.pay(data.byteLength);
-    if (cancelDebt === null) workOff();
+    if (toll.pay(data.byteLength) && cancelDebt === null) workOff();
     else look();
   });
   from.addEventListener('close', () => cancelDebt?.());

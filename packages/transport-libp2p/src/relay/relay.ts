@@ -133,6 +133,8 @@ const forgetMs = 10_000;
 /** Longer than members take to come back (RelayClient's attempts), and to be announced. */
 const firstClaimsWaitMs = 7_000;
 const streamsPerConnectionMax = 4;
+/** Carried bytes are counted in pieces of this: for each small frame it would be a tenth of its cost. */
+const paidBytes = 16 * 1024;
 
 /**
  * Starts a relay. Errors: `UNREACHABLE` where it cannot listen, `STORAGE_LOCKED` for a directory in
@@ -432,10 +434,15 @@ class RunningRelay implements Relay {
     return {
       of: (connection) => {
         const source = sourceOf(connection);
+        let unpaidBytes = 0;
         return {
           pay: (bytes) => {
             this.#carriedBytes += bytes;
-            this.#carried.charge(source, bytes);
+            unpaidBytes += bytes;
+            if (unpaidBytes < paidBytes) return false;
+            this.#carried.charge(source, unpaidBytes);
+            unpaidBytes = 0;
+            return true;
           },
           debtMs: () => this.#carried.debtMs(source),
         };
