@@ -486,5 +486,18 @@ export const clusterBugs: readonly Bug[] = [
       },
     ],
   },
+  {
+    id: 'full-disk-refuses-what-left',
+    what: 'on full disks a command that left is refused, whatever becomes of it',
+    breaks: 'T20, Z28',
+    suite: 'cluster',
+    edits: [
+      {
+        file: 'cluster/src/replica/proposals.ts',
+        find: '      slot.withdrawn = refusal;',
+        replace: '      slot.withdrawn = refusal;\n      slot.reject(refusal);',
+      },
+    ],
+  },
   ...branchBugs,
 ];
