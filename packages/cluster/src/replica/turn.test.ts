@@ -339,7 +339,7 @@ describe('Turn', () => {
     await node.clock.advance(10_000);
     expect(node.committed.at(-1)?.data, 'more than is kept').toEqual(bytes('x'));
     node.gate.disk.full = false;
-    await node.clock.advance(4_000);
+    await node.clock.advance(6_000);
     expect(node.full).toEqual([true, false]);
     expect(node.committed.at(-1)?.data.length).toBe(3_000);
     expect(node.failures).toEqual([]);

@@ -239,7 +239,7 @@ export class Turn {
     this.#tellFull(!isTaken);
     this.#takeAgainMs = isTaken
       ? fullRetryMsMin / 2
-      : Math.min(2 * this.#takeAgainMs, fullRetryMsMax);
+      : Math.min(2 * this.#takeAgainMs, takeAgainMsMax);
     if (!isTaken) this.#takeReserveIn(this.#takeAgainMs);
   }
 
@@ -319,5 +319,7 @@ export function joinBatches(first: PersistBatch, second: PersistBatch): PersistB
 const entriesPerTurnMax = 4_096;
 const fullRetryMsMin = 250;
 const fullRetryMsMax = 2_000;
+/** Each look costs a page a write that is given up. */
+const takeAgainMsMax = 5_000;
 /** Who begins has more urgent things to write. */
 const reserveAfterMs = 1_000;
