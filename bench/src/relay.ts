@@ -89,7 +89,10 @@ async function liars(): Promise<readonly string[]> {
     const { port: bare } = dropping.address() as AddressInfo;
     await program.tell({ type: 'come', relay: cluster.relay, bare });
     const perSecond: Record<Where, number[]> = { nobody: [], bare: [], relay: [] };
+    // Tells the liars what it costs them, too.
+    await program.tell({ type: 'say', to: 'relay' });
     await round(cluster, clients, roundMs);
+    await program.tell({ type: 'say', to: 'nobody' });
     for (let turn = 0; turn < rounds; turn += 1) {
       // Whoever comes first would pay for what the one before left to do.
       const order: readonly Where[] = turn % 2 === 0 ? wheres : [...wheres].reverse();

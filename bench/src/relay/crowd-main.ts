@@ -75,7 +75,13 @@ async function join(host: Libp2pHost, cipher: Cipher): Promise<void> {
   const rendezvous = host.rendezvous(cipher);
   rendezvous.watch(() => undefined);
   rendezvous.announce({ host: host.peerId, addresses: [] });
-  await Promise.all([host.register(cipher).read(signal), rendezvous.list(signal)]);
+  // Whoever loses the relay meanwhile asks again, as members do.
+  const asked = async (): Promise<boolean> =>
+    Promise.all([host.register(cipher).read(signal), rendezvous.list(signal)]).then(
+      () => true,
+      () => false,
+    );
+  while (!(await asked())) signal.throwIfAborted();
   while (host.addresses().length === 0) {
     signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 1));

@@ -21,7 +21,7 @@ let say: (to: 'relay' | 'bare') => void = () => undefined;
 let to: 'relay' | 'bare' | 'nobody' = 'nobody';
 
 serve<LiarsOrder, { readonly done: true }>(async (order) => {
-  if (order.type === 'say') to = order.to;
+  if (order.type === 'say') turnTo(order.to);
   else await come(order.relay, order.bare);
   return { done: true };
 });
@@ -29,7 +29,31 @@ serve<LiarsOrder, { readonly done: true }>(async (order) => {
 setInterval(() => {
   if (to === 'nobody') return;
   for (let turn = 0; turn < (perSecond * everyMs) / 1_000; turn += 1) say(to);
+  if (to === 'bare') spendAsMuch();
 }, everyMs);
+
+/**
+ * To ask a relay costs whoever asks more than to write into a socket. Here both share one machine with
+ * those who are measured: so the port that drops it gets as much of the sender's processor, too.
+ */
+let share = 0;
+let since = { atMs: performance.now(), spentMs: spentMs() };
+
+function turnTo(next: typeof to): void {
+  if (to === 'relay') share = (spentMs() - since.spentMs) / (performance.now() - since.atMs);
+  to = next;
+  since = { atMs: performance.now(), spentMs: spentMs() };
+}
+
+function spendAsMuch(): void {
+  const wanted = since.spentMs + share * (performance.now() - since.atMs);
+  while (spentMs() < wanted) randomBytes(recordBytes);
+}
+
+function spentMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
 
 async function come(relay: string, bare: number): Promise<void> {
   const cipher = createCipher({ namespace: 'liars', secrets: 'public', random: systemRandom });
