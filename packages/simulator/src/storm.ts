@@ -324,6 +324,14 @@ export class Storm {
     return this.#world.hosts.every((host) => host.process?.clock.running !== false);
   }
 
+  /** So many visitors make everybody forget what no vote rests on: only voters are kept for ever (Z54). */
+  #isRemembered({ process }: SimHost): boolean {
+    if (this.#weather.visitorCount === 0) return true;
+    return (
+      process?.member.status.members.some(({ self, kind }) => self && kind === 'voter') === true
+    );
+  }
+
   #putBack(host: SimHost, restartCount: number): void {
     const { nodeId } = host;
     const { backupAtRest } = this.#weather;
@@ -348,7 +356,7 @@ export class Storm {
         return;
       }
       const isMet = (host.process?.heard.size ?? 0) > 0;
-      this.#restoring = isMet && nodeId !== null && this.#mayLose(host);
+      this.#restoring = isMet && nodeId !== null && this.#isRemembered(host) && this.#mayLose(host);
       if (nodeId === null || !this.#restoring) return;
       host.crash();
       this.#world.count('rollbacks');
