@@ -62,7 +62,7 @@ export class ForgetfulRegister {
     this.#world.note(`register ${kind}`);
     const { register, network } = this.#world;
     if (kind === 'put back') {
-      register.putBack(claimOf(namedIn(active.value), 'claimed', 1));
+      register.pretend(claimOf(namedIn(active.value), 'claimed', 1));
       await this.#whenNamedAgain();
       return;
     }
@@ -87,14 +87,14 @@ export class ForgetfulRegister {
         network.meetingPoint.pretend(null);
       },
       async () => {
-        register.putBack(claimOf({ clusterId: 'cd'.repeat(16), generation: 9 }, 'claimed', 1));
+        register.pretend(claimOf({ clusterId: 'cd'.repeat(16), generation: 9 }, 'claimed', 1));
         await this.#mustFail('over a claim of somebody else', this.#anybody());
-        register.putBack(null);
+        register.pretend(null);
       },
       async () => {
-        register.putBack(claimOf({ clusterId: 'cd'.repeat(16), generation: 0 }, 'active', 1));
+        register.pretend(claimOf({ clusterId: 'cd'.repeat(16), generation: 0 }, 'active', 1), true);
         await this.#pause(lookMs);
-        register.putBack(null);
+        register.pretend(null);
         for (const { process, id } of this.#world.hosts) {
           if (process?.member.status.archived === undefined) continue;
           violated('register', `${id} gives its cluster up for a generation before it (Z58)`);

@@ -1,11 +1,14 @@
 /**
- * The relay's register on virtual time: linearizable, durable, sometimes out of reach, and with
- * answers that get lost after the deed was done.
+ * A relay's register on virtual time: the very code that a relay runs, on a disk of this world,
+ * sometimes out of reach, and with answers that get lost after the deed was done.
  */
-import type { CompareAndSetResult, HostId, Register, RegisterRecord } from '@quorate/contracts';
+import type { HostId, Register, RegisterRecord } from '@quorate/contracts';
 import { QuorateError, registerValueBytesMax } from '@quorate/contracts';
+import { RegisterStore } from '@quorate/transport-libp2p/register';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
+import { VirtualRegisterDisk, emptyImage } from './virtual-register-disk.ts';
+import type { RegisterImage } from './virtual-register-disk.ts';
 
 export type RegisterConditions = {
   /** One way. */
@@ -21,6 +24,14 @@ export type RegisterConditions = {
 const firstClaimsWaitMs = 7_000;
 /** How long a client waits for an answer that does not come. */
 const patienceMs = 1_000;
+/** Of the one namespace that this world is about. */
+const name = { topic: 'aa'.repeat(32), nameTag: 'bb'.repeat(16), beside: false };
+
+type Answer = {
+  readonly ok: boolean;
+  readonly current: RegisterRecord | null;
+  readonly floor: number;
+};
 
 export class VirtualRegister {
   readonly conditions: RegisterConditions;
@@ -33,31 +44,82 @@ export class VirtualRegister {
   readonly #clock: VirtualClock;
   readonly #prng: Prng;
   readonly #unreachableFrom = new Set<HostId>();
-  #record: RegisterRecord | null = null;
+  /** Highest revision that each host has met: its receipt (Z53). */
+  readonly #receipts = new Map<HostId, number>();
   #group = 'virtual-relay';
-  /** A register that was just made takes no first claim before (Z58). */
-  #heldUntilMs = 0;
+  #disk: VirtualRegisterDisk;
+  #store!: RegisterStore;
+  #loaded: Promise<unknown> = Promise.resolve();
 
   constructor(options: { clock: VirtualClock; prng: Prng; conditions: RegisterConditions }) {
     this.#clock = options.clock;
     this.#prng = options.prng;
     this.conditions = options.conditions;
+    this.#disk = new VirtualRegisterDisk(options.clock, options.prng.fork('register disk'));
+    this.#open(emptyImage);
   }
 
+  /** What it answers, whoever asks. */
   get record(): RegisterRecord | null {
-    return this.#record;
+    return recordOf(this.#store.read(name, true).current);
+  }
+
+  /** All that is on its disk. */
+  get image(): RegisterImage {
+    return this.#disk.image;
+  }
+
+  /** It may have forgotten something, and knows it. */
+  get isIncomplete(): boolean {
+    return this.#store.isIncomplete;
   }
 
   /** Its disk is lost, and another begins; with `group` it has another key. */
   lose(group: string = this.#group): void {
-    this.#record = null;
+    if (group !== this.#group) this.#receipts.clear();
     this.#group = group;
-    this.#heldUntilMs = this.#clock.now() + firstClaimsWaitMs;
+    this.#open(emptyImage);
+    this.#store.holdFirstClaims(this.#clock.now() + firstClaimsWaitMs);
   }
 
-  /** Puts this in its place, whatever was there: an older copy, or nothing. */
-  putBack(record: RegisterRecord | null): void {
-    this.#record = record;
+  /** Its process ends between two instructions, and another one goes on. */
+  restart(): void {
+    this.#open(this.#disk.take());
+  }
+
+  /** Its disk is as it was once. */
+  putBack(image: RegisterImage): void {
+    this.#open(image);
+  }
+
+  /** Puts this in place of what it holds of the namespace; null: nothing. */
+  pretend(record: RegisterRecord | null, active = false): void {
+    const entries = new Map(this.#disk.image.entries);
+    entries.delete(name.topic);
+    const { list, isIncomplete } = this.#disk.image;
+    if (record === null) {
+      const topics = list.topics.filter((topic) => topic !== name.topic);
+      this.#open({ list: { ...list, topics }, entries, isIncomplete });
+      return;
+    }
+    entries.set(name.topic, {
+      ...{ nameTag: name.nameTag, version: record.version, record: record.value, active },
+      ...{ revision: list.revision + 1, setAtMs: this.#clock.now() },
+      source: { peer: 'somebody', address: 'somewhere' },
+    });
+    const topics = [...new Set([...list.topics, name.topic])];
+    this.#open({ list: { ...list, topics }, entries, isIncomplete });
+  }
+
+  /** A host is announced, and shows what it has met (Z53). */
+  async announced(host: HostId): Promise<void> {
+    await this.#loaded;
+    await this.#store.revert(this.#receipts.get(host) ?? 0);
+  }
+
+  /** A person at the relay says that nothing is missing. */
+  complete(): Promise<boolean> {
+    return this.#store.complete();
   }
 
   setReachable(host: HostId, reachable: boolean): void {
@@ -75,56 +137,89 @@ export class VirtualRegister {
   /** The register as `host` sees it, in the life of `process`. */
   client(host: HostId, process: ProcessClock): Register {
     let wanted: string | null = null;
+    let floor = 0;
+    let writesBack = false;
     const group = (): string => wanted ?? this.#group;
-    const admit = (): void => {
-      if (group() === this.#group) return;
-      throw new QuorateError('REGISTER_LOST', `Its group is ${this.#group}, wanted ${wanted}`, {
-        details: { group: this.#group },
+    const ask = async (
+      signal: AbortSignal,
+      carryOut: (store: RegisterStore) => Promise<Answer>,
+    ): Promise<Answer> => {
+      const answer = await this.#request(host, process, signal, () => {
+        if (group() === this.#group) return carryOut(this.#store);
+        throw new QuorateError('REGISTER_LOST', `Its group is ${this.#group}, wanted ${wanted}`, {
+          details: { group: this.#group },
+        });
       });
+      floor = answer.floor;
+      return answer;
     };
     return {
       get group() {
         return group();
       },
-      follow: (name) => {
-        wanted = name;
+      follow: (one) => {
+        wanted = one;
       },
-      read: (signal) =>
-        this.#request(host, process, signal, () => {
-          admit();
-          return this.#record;
-        }),
-      compareAndSet: (expectedVersion, value, signal) => {
+      writeBack: (isOn) => {
+        writesBack = isOn;
+      },
+      read: async (signal) => {
+        const read = async (store: RegisterStore): Promise<Answer> => {
+          const { current, floor: standing } = store.read(name, writesBack);
+          return { ok: true, current: recordOf(current), floor: standing };
+        };
+        return (await ask(signal, read)).current;
+      },
+      compareAndSet: async (expectedVersion, value, signal, active = false) => {
         if (value.length > registerValueBytesMax) {
           throw new RangeError(
             `Cannot set a value of ${value.length} bytes: wanted at most ${registerValueBytesMax}`,
           );
         }
-        return this.#request(host, process, signal, () => {
-          admit();
-          return this.#set(host, expectedVersion, value);
-        });
+        for (;;) {
+          const present: number = expectedVersion === 0 ? floor : expectedVersion;
+          const answer = await ask(signal, (store) =>
+            this.#set(store, host, { expectedVersion: present, record: value, active }),
+          );
+          if (answer.ok) return { ok: true, version: present + 1 };
+          const isAgain = answer.current === null && expectedVersion === 0 && present < floor;
+          if (!isAgain) return { ok: false, current: answer.current };
+        }
       },
     };
   }
 
-  #set(host: HostId, expectedVersion: number, value: Uint8Array): CompareAndSetResult {
-    const version = this.#record?.version ?? 0;
-    if (version !== expectedVersion) return { ok: false, current: this.#record };
-    if (version === 0 && this.#clock.now() < this.#heldUntilMs) {
-      throw new QuorateError('FORMATION_WAITING', 'Cannot take a first claim yet');
+  async #set(
+    store: RegisterStore,
+    host: HostId,
+    change: { expectedVersion: number; record: Uint8Array; active: boolean },
+  ): Promise<Answer> {
+    const from = { peer: host, address: host };
+    const { ok, current, floor } = await store.compareAndSet(name, change, from);
+    if (ok) {
+      this.writers.add(host);
+      this.changed(change.expectedVersion + 1, change.record, host);
     }
-    this.#record = { version: version + 1, value: value.slice(), refusedCount: 0 };
-    this.writers.add(host);
-    this.changed(version + 1, value, host);
-    return { ok: true, version: version + 1 };
+    return { ok, current: recordOf(current), floor };
+  }
+
+  #open(image: RegisterImage): void {
+    this.#disk.take();
+    this.#disk = new VirtualRegisterDisk(this.#clock, this.#prng.fork('register disk'), image);
+    const store = new RegisterStore({
+      disk: this.#disk,
+      verify: () => true,
+      clock: this.#clock,
+    });
+    this.#store = store;
+    this.#loaded = store.load();
   }
 
   #request<T>(
     host: HostId,
     process: ProcessClock,
     signal: AbortSignal,
-    carryOut: () => T,
+    carryOut: () => Promise<T>,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (): void => {
@@ -137,14 +232,17 @@ export class VirtualRegister {
       process.setTimeout(fail, patienceMs);
       this.#clock.setTimeout(() => {
         if (lost || !this.#reachable(host)) return;
-        const answer = outcomeOf(carryOut);
-        this.#clock.setTimeout(() => {
-          if (answerLost || !this.#reachable(host)) return;
-          process.enter(() => {
-            if (answer instanceof QuorateError) reject(answer);
-            else resolve(answer);
-          });
-        }, this.#delay());
+        void outcomeOf(this.#loaded.then(carryOut)).then((outcome) => {
+          const { revision } = this.#store;
+          this.#clock.setTimeout(() => {
+            if (answerLost || !this.#reachable(host)) return;
+            this.#receipts.set(host, Math.max(revision, this.#receipts.get(host) ?? 0));
+            process.enter(() => {
+              if ('error' in outcome) reject(outcome.error);
+              else resolve(outcome.answer);
+            });
+          }, this.#delay());
+        });
       }, this.#delay());
     });
   }
@@ -158,11 +256,25 @@ export class VirtualRegister {
   }
 }
 
-function outcomeOf<T>(carryOut: () => T): T | QuorateError {
+type Stored = {
+  readonly version: number;
+  readonly record: Uint8Array;
+  readonly refusedCount: number;
+};
+
+/** What a relay stores is sealed; here it is the value itself. */
+function recordOf(stored: Stored | null): RegisterRecord | null {
+  if (stored === null) return null;
+  const { version, record, refusedCount } = stored;
+  return { version, value: record.slice(), refusedCount };
+}
+
+type Outcome<T> = { readonly answer: T } | { readonly error: unknown };
+
+async function outcomeOf<T>(answer: Promise<T>): Promise<Outcome<T>> {
   try {
-    return carryOut();
+    return { answer: await answer };
   } catch (error) {
-    if (error instanceof QuorateError) return error;
-    throw error;
+    return { error };
   }
 }
