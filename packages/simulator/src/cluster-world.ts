@@ -139,6 +139,10 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
       this.guard(() => {
         this.#checkNamed(namedIn(value), by);
       });
+      this.#forgetful?.changed(version, by);
+    };
+    this.network.meetingPoint.announced = (host) => {
+      void this.register.announced(host);
     };
     this.#workload = new Workload(
       this.#prng.fork('workload'),
@@ -336,6 +340,14 @@ class ClusterWorld implements SimHostWorld, StormWorld, ImpostorsWorld, OtherSec
     if (reason === 'STORAGE_FAILED' && process.host.disk.hasFailed) {
       this.note(`failed ${process.host.id}`);
       this.#storm.crashAndRestart(process.host);
+      return;
+    }
+    if (reason === 'REGISTER_LOST' && this.register.isIncomplete) {
+      // A fresh one is told, and ends; somebody starts it again until the register knows better (Z53).
+      this.note(`told that the register was put back ${process.host.id}`);
+      process.closing = true;
+      const pauseMs = this.#prng.between(1_000, 5_000);
+      this.clock.setTimeout(() => this.#storm.gone(process, pauseMs), 1);
       return;
     }
     if (reason === 'REMOVED' && nodeId !== null && this.#storm.leavers.has(nodeId)) {

@@ -3,13 +3,14 @@
  * to before the activation. Whoever may not write it back tries to; then a person has somebody do it.
  */
 import { decodeCborMap, encodeCbor, isQuorateError } from '@quorate/contracts';
-import type { RegisterRecord } from '@quorate/contracts';
+import type { HostId, RegisterRecord } from '@quorate/contracts';
 import type { Member } from '@quorate/cluster';
 import type { Prng } from './prng.ts';
 import type { SimHost, SimProcess } from './sim-host.ts';
 import { violated } from './violation.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
+import type { RegisterImage } from './virtual-register-disk.ts';
 import type { VirtualRegister } from './virtual-register.ts';
 
 export type ForgetfulWorld = {
@@ -34,6 +35,10 @@ export class ForgetfulRegister {
   readonly #world: ForgetfulWorld;
   readonly #prng: Prng;
   #isOver = false;
+  #founderSlept = false;
+  /** As it was when the name was first claimed. */
+  #claimed: RegisterImage | null = null;
+  #highestVersion = 0;
   /** Nothing of it is under way any more. */
   isDone = false;
 
@@ -45,6 +50,58 @@ export class ForgetfulRegister {
   /** Tries nothing more that must not succeed. */
   end(): void {
     this.#isOver = true;
+  }
+
+  /** A value was set. The versions of a register never come twice, whatever it gave up (Z57). */
+  changed(version: number, by: HostId): void {
+    if (version <= this.#highestVersion) {
+      violated('register', `${by} sets version ${version} after ${this.#highestVersion} (Z57)`);
+    }
+    this.#highestVersion = version;
+    this.#claimed ??= this.#world.register.image;
+    if (this.#founderSlept || !this.#prng.chance(0.5)) return;
+    this.#founderSlept = true;
+    const host = this.#world.hosts.find(({ id }) => id === by);
+    if (host?.process != null) void this.#sleepThrough(host.process);
+  }
+
+  /**
+   * The machine of a founder sleeps for more than a day before it acknowledged anything: its claim goes, and
+   * somebody else may found (Z57).
+   */
+  async #sleepThrough(founder: SimProcess): Promise<void> {
+    const { register } = this.#world;
+    this.#world.count('founders asleep');
+    this.#world.note(`asleep ${founder.host.id}`);
+    founder.clock.freeze(true);
+    register.pass(dayMs);
+    for (let count = 0; count < 2; count++) await this.#claimAnother();
+    await this.#pause(this.#prng.between(1_000, 20_000));
+    if (founder.clock.alive) founder.clock.thaw();
+  }
+
+  /** A day later strangers want names; what is in use stays, and what was set since then too. */
+  async #dayPasses(): Promise<void> {
+    const { register } = this.#world;
+    const half = this.#prng.chance(0.5);
+    register.pass(half ? dayMs / 2 : dayMs);
+    await this.#claimAnother();
+  }
+
+  async #claimAnother(): Promise<void> {
+    const { register } = this.#world;
+    const before = register.record;
+    const isKept = before !== null && register.isKept;
+    try {
+      await register.claimAnother();
+    } catch (error) {
+      // It may have forgotten that name too.
+      if (isQuorateError(error, 'REGISTER_LOST')) return;
+      throw error;
+    }
+    if (!isKept || register.record !== null) return;
+    const state = namedIn(before.value).state;
+    violated('register', `a name that is ${String(state)} was given up for another one (Z57)`);
   }
 
   /** One way of forgetting after another, while there is time. Rejects with the violation that it finds. */
@@ -61,6 +118,10 @@ export class ForgetfulRegister {
     this.#world.count(`registers ${kind}`);
     this.#world.note(`register ${kind}`);
     const { register, network } = this.#world;
+    if (kind === 'a day later') return this.#dayPasses();
+    if (kind === 'reverted') return this.#revert();
+    this.#highestVersion = 0;
+    this.#claimed = null;
     if (kind === 'put back') {
       register.pretend(claimOf(namedIn(active.value), 'claimed', 1));
       await this.#whenNamedAgain();
@@ -72,6 +133,24 @@ export class ForgetfulRegister {
     await this.#pause(this.#prng.between(reconnectMsMax + 1_000, 15_000));
     await this.#tryWhatMustFail(active);
     await this.#restore();
+  }
+
+  /** The relay's machine is put back to before the cluster acknowledged anything (Z53). */
+  async #revert(): Promise<void> {
+    const { register, network } = this.#world;
+    if (this.#claimed === null || !register.isKnownToBeBehind(this.#claimed)) return;
+    register.putBack(this.#claimed);
+    // Whoever comes before all members founds beside them (decision 25): here a member is first.
+    register.up = false;
+    network.meetingPoint.lose(() => this.#prng.between(0, reconnectMsMax));
+    await this.#pause(reconnectMsMax + 100);
+    register.up = true;
+    if (!register.isIncomplete) {
+      violated('register', 'a register that was put back is told so by nobody (Z53)');
+    }
+    await this.#pause(this.#prng.between(1_000, 15_000));
+    await this.#restore();
+    await register.complete();
   }
 
   async #tryWhatMustFail(active: RegisterRecord): Promise<void> {
@@ -212,7 +291,9 @@ function claimOf(
   return { version, value, refusedCount: 0 };
 }
 
-const kinds = ['emptied', 'another group', 'put back'] as const;
+const kinds = ['emptied', 'another group', 'put back', 'reverted', 'a day later'] as const;
+/** And a bit. */
+const dayMs = 26 * 3_600_000;
 const triesMax = 5;
 /** Of a host that lost its relay. */
 const reconnectMsMax = 5_000;

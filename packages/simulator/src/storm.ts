@@ -150,6 +150,8 @@ export class Storm {
     this.#repeat(weather.registerDownEveryMs, () => {
       this.#world.count('register outages');
       this.#world.register.up = false;
+      // A relay that is away mostly ended.
+      if (prng.chance(0.5)) this.#world.register.restart();
       this.#world.network.meetingPoint.up = false;
       this.#later(prng.between(500, 10_000), () => {
         this.#world.register.up = true;

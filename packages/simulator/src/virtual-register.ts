@@ -2,9 +2,9 @@
  * A relay's register on virtual time: the very code that a relay runs, on a disk of this world,
  * sometimes out of reach, and with answers that get lost after the deed was done.
  */
-import type { HostId, Register, RegisterRecord } from '@quorate/contracts';
+import type { Clock, HostId, Register, RegisterRecord } from '@quorate/contracts';
 import { QuorateError, registerValueBytesMax } from '@quorate/contracts';
-import { RegisterStore } from '@quorate/transport-libp2p/register';
+import { RegisterStore, registerLimits } from '@quorate/transport-libp2p/register';
 import type { Prng } from './prng.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 import { VirtualRegisterDisk, emptyImage } from './virtual-register-disk.ts';
@@ -47,6 +47,9 @@ export class VirtualRegister {
   /** Highest revision that each host has met: its receipt (Z53). */
   readonly #receipts = new Map<HostId, number>();
   #group = 'virtual-relay';
+  /** By how much the relay's wall clock is ahead of this world. */
+  #aheadMs = 0;
+  #strangerCount = 0;
   #disk: VirtualRegisterDisk;
   #store!: RegisterStore;
   #loaded: Promise<unknown> = Promise.resolve();
@@ -62,6 +65,15 @@ export class VirtualRegister {
   /** What it answers, whoever asks. */
   get record(): RegisterRecord | null {
     return recordOf(this.#store.read(name, true).current);
+  }
+
+  /** What it holds of the namespace is in use, or was set less than a day ago by its own clock. */
+  get isKept(): boolean {
+    const entry = this.#disk.image.entries.get(name.topic);
+    const now = this.#aheadMs + this.#clock.now();
+    return (
+      entry !== undefined && (entry.active || entry.setAtMs > now - registerLimits.claimedForMs)
+    );
   }
 
   /** All that is on its disk. */
@@ -92,6 +104,22 @@ export class VirtualRegister {
     this.#open(image);
   }
 
+  /** By its own clock, which decides when names that nobody used go. */
+  pass(ms: number): void {
+    this.#aheadMs += ms;
+  }
+
+  /** Somebody claims a name that is none of this world's. */
+  async claimAnother(): Promise<void> {
+    await this.#loaded;
+    this.#strangerCount += 1;
+    const topic = this.#strangerCount.toString(16).padStart(64, '0');
+    const other = { topic, nameTag: topic.slice(0, 32), beside: false };
+    const { floor: expectedVersion } = this.#store.read(other, true);
+    const change = { expectedVersion, record: new Uint8Array(1), active: false };
+    await this.#store.compareAndSet(other, change, { peer: topic, address: topic });
+  }
+
   /** Puts this in place of what it holds of the namespace; null: nothing. */
   pretend(record: RegisterRecord | null, active = false): void {
     const entries = new Map(this.#disk.image.entries);
@@ -109,6 +137,12 @@ export class VirtualRegister {
     });
     const topics = [...new Set([...list.topics, name.topic])];
     this.#open({ list: { ...list, topics }, entries, isIncomplete });
+  }
+
+  /** Somebody has met a later state of it than this. */
+  isKnownToBeBehind({ list, entries }: RegisterImage): boolean {
+    const revisions = [...entries.values()].map(({ revision }) => revision);
+    return Math.max(...this.#receipts.values()) > Math.max(list.revision, ...revisions);
   }
 
   /** A host is announced, and shows what it has met (Z53). */
@@ -206,13 +240,18 @@ export class VirtualRegister {
   #open(image: RegisterImage): void {
     this.#disk.take();
     this.#disk = new VirtualRegisterDisk(this.#clock, this.#prng.fork('register disk'), image);
-    const store = new RegisterStore({
-      disk: this.#disk,
-      verify: () => true,
-      clock: this.#clock,
-    });
-    this.#store = store;
-    this.#loaded = store.load();
+    const clock = this.#clock;
+    const aheadMs = (): number => this.#aheadMs;
+    const wallClock: Clock = {
+      now: () => clock.now(),
+      get originMs() {
+        return aheadMs();
+      },
+      setTimeout: (callback, delayMs) => clock.setTimeout(callback, delayMs),
+      defer: (callback) => clock.defer(callback),
+    };
+    this.#store = new RegisterStore({ disk: this.#disk, verify: () => true, clock: wallClock });
+    this.#loaded = this.#store.load();
   }
 
   #request<T>(

@@ -10,6 +10,8 @@ const announcementTtlMs = 5_000;
 export class VirtualMeetingPoint {
   /** False: nobody is told anything. */
   up = true;
+  /** Sees who is listed, from then on. */
+  announced: (host: HostId) => void = () => undefined;
   readonly #clock: VirtualClock;
   readonly #delay: () => number;
   readonly #announcements = new Map<HostId, Announcement>();
@@ -34,6 +36,7 @@ export class VirtualMeetingPoint {
           if (closed || !process.alive) return;
           this.#announcements.set(host, announcement);
           if (!this.up) return;
+          this.announced(host);
           for (const [other, listeners] of this.#watchers) {
             if (other === host) continue;
             for (const listener of listeners) listener(announcement);
@@ -82,7 +85,9 @@ export class VirtualMeetingPoint {
     this.#announcements.clear();
     for (const [host, again] of this.#kept) {
       this.#clock.setTimeout(() => {
-        if (this.#kept.get(host) === again) again();
+        if (this.#kept.get(host) !== again) return;
+        again();
+        this.announced(host);
       }, comesBackAfterMs());
     }
   }
