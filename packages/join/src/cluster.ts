@@ -121,7 +121,9 @@ export class ClusterCore implements Consensus {
   readonly #assembled: Assembled | null;
   readonly #inert: ClusterStatus;
   readonly serverSnapshot: ClusterStatus;
-  #shown: ClusterStatus | null = null;
+  /** The status that was looked at last, and the one that stands for it to a person. */
+  #looked: ClusterStatus | null = null;
+  #shown: { readonly status: ClusterStatus; readonly text: string } | null = null;
   readonly #listeners = new Set<(status: ClusterStatus) => void>();
   #hasJoined = false;
   /** The cluster that this member belonged to before; what it joined then it is no member of now. */
@@ -172,8 +174,11 @@ export class ClusterCore implements Consensus {
 
   getSnapshot(): ClusterStatus {
     const { status } = this;
-    if (this.#shown === null || !looksTheSame(this.#shown, status)) this.#shown = status;
-    return this.#shown;
+    if (this.#shown !== null && status === this.#looked) return this.#shown.status;
+    this.#looked = status;
+    const text = visibleOf(status);
+    if (text !== this.#shown?.text) this.#shown = { status, text };
+    return this.#shown.status;
   }
 
   get peerId(): string | null {
@@ -414,11 +419,7 @@ export function listenFor<T extends keyof ClusterEvents>(
   });
 }
 
-/** Are two of these one to a person? Figures that move with every entry are looked at by nobody. */
-function looksTheSame(a: ClusterStatus, b: ClusterStatus): boolean {
-  return a === b || visibleOf(a) === visibleOf(b);
-}
-
+/** What a person could see of it: figures that move with every entry are looked at by nobody. */
 function visibleOf({ raft, ...status }: ClusterStatus): string {
   const { role, term, leader } = raft;
   return JSON.stringify([status, role, term, leader], (key, value: unknown) =>
