@@ -3,6 +3,7 @@ import { systemRandom } from '@quorate/contracts';
 import { createCipher } from '@quorate/crypto';
 import { createLibp2pHost } from '@quorate/transport-libp2p';
 import type { Libp2pHost } from '@quorate/transport-libp2p';
+import { lyingCipher } from './lying-cipher.ts';
 import { serve } from './program.ts';
 
 /** What he tries, and how often. */
@@ -47,15 +48,7 @@ const attacks = {
 
   /** As many sessions, each a hundred wrong signatures a second until he leaves. */
   async lie({ relay, count }: AttackOrder): Promise<AttackTold> {
-    const cipher = createCipher({ namespace: 'lies', secrets: 'public', random: systemRandom });
-    const lying = {
-      topic: cipher.topic,
-      nameTag: cipher.nameTag,
-      overheadBytes: cipher.overheadBytes,
-      handshake: cipher.handshake.bind(cipher),
-      openRecord: cipher.openRecord.bind(cipher),
-      sealRecord: () => systemRandom(600),
-    };
+    const lying = lyingCipher('lies');
     for (let at = 0; at < count; at += 1) {
       const host = await open(relay, false);
       const rendezvous = host.rendezvous(lying);

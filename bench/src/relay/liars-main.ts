@@ -2,9 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { systemRandom } from '@quorate/contracts';
-import { createCipher } from '@quorate/crypto';
 import { createLibp2pHost } from '@quorate/transport-libp2p';
+import { lyingCipher, recordBytes } from './lying-cipher.ts';
 import { serve } from './program.ts';
 
 export type LiarsOrder =
@@ -15,7 +14,6 @@ export type LiarsOrder =
 export const sessions = 32;
 const perSecond = 100;
 const everyMs = 20;
-const recordBytes = 600;
 
 let say: (to: 'relay' | 'bare') => void = () => undefined;
 let to: 'relay' | 'bare' | 'nobody' = 'nobody';
@@ -56,15 +54,7 @@ function spentMs(): number {
 }
 
 async function come(relay: string, bare: number): Promise<void> {
-  const cipher = createCipher({ namespace: 'liars', secrets: 'public', random: systemRandom });
-  const lying = {
-    topic: cipher.topic,
-    nameTag: cipher.nameTag,
-    overheadBytes: cipher.overheadBytes,
-    handshake: cipher.handshake.bind(cipher),
-    openRecord: cipher.openRecord.bind(cipher),
-    sealRecord: () => new Uint8Array(randomBytes(recordBytes)),
-  };
+  const lying = lyingCipher('liars');
   const liars = await Promise.all(
     Array.from({ length: sessions }, async () => {
       const host = await createLibp2pHost({ relays: [relay], reserve: false });

@@ -4,6 +4,7 @@
  * holds nothing: whatever happens to it, no replica is the poorer.
  */
 import { join } from 'node:path';
+import { noise } from '@quorate/contracts/noise';
 import type { FileSystem } from './file-system.ts';
 import { isNoSpace, namesIn, replaceFile, syncing } from './layout.ts';
 
@@ -67,19 +68,6 @@ export class Reserve {
       await file.close();
     }
   }
-}
-
-/** Bytes that no file system makes smaller. */
-function noise(count: number): Uint8Array {
-  const words = new Uint32Array(Math.ceil(count / 4));
-  let state = 1;
-  for (let at = 0; at < words.length; at += 1) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    words[at] = state;
-  }
-  return new Uint8Array(words.buffer, 0, count);
 }
 
 export const reserveName = 'reserve';

@@ -6,6 +6,7 @@
  */
 import { QuorateError, assert, madeWithAnotherSecret, nextRun } from '@quorate/contracts';
 import type { Mark, OpenOptions, OpenedRun } from '@quorate/contracts';
+import { noise } from '@quorate/contracts/noise';
 import type { UseStore } from 'idb-keyval';
 import { DatabaseConnection, lost } from './database-connection.ts';
 import type { DatabaseConnectionOptions, Mode } from './database-connection.ts';
@@ -237,16 +238,6 @@ export class ReplicaDatabase {
     if (mode === 'readwrite') this.#head = result.next;
     return result.value;
   }
-}
-
-/** Bytes that no database makes smaller. */
-function noise(bytes: number): Uint8Array {
-  let state = 1;
-  const words = Uint32Array.from({ length: bytes / 4 }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
-    return state;
-  });
-  return new Uint8Array(words.buffer);
 }
 
 const noRows: Rows = { logKeys: [], logValues: [], snapshot: undefined, chunkKeys: [] };

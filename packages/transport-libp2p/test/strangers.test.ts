@@ -8,6 +8,7 @@ import { parseAddress } from '../src/host/addresses.ts';
 import { createLibp2pHost } from '../src/index.ts';
 import { nodeWebSockets } from '../src/node/web-sockets.ts';
 import { startRelay } from '../src/relay/index.ts';
+import type { Relay } from '../src/relay/index.ts';
 import { requestFrame } from './frames-by-hand.ts';
 import { metricsOf, portOf } from './raw-sockets.ts';
 import { testCipher, verifyRecord } from './test-cipher.ts';
@@ -34,6 +35,19 @@ async function plainNode(listen: string[] = []): Promise<Libp2p> {
     await node.stop();
   });
   return node;
+}
+
+/** A relay with a register, of nothing but memory. */
+async function openRelay(): Promise<Relay> {
+  return closing(
+    await startRelay({
+      ephemeral: true,
+      init: true,
+      fresh: true,
+      listen: [anyPort],
+      verify: verifyRecord,
+    }),
+  );
 }
 
 function noiseBytes(size: number, seed: number): Uint8Array {
@@ -128,15 +142,7 @@ describe('bytes from strangers', () => {
   });
 
   test('garbage on the relay protocol ends that stream and nothing else', async () => {
-    const relay = closing(
-      await startRelay({
-        ephemeral: true,
-        init: true,
-        fresh: true,
-        listen: [anyPort],
-        verify: verifyRecord,
-      }),
-    );
+    const relay = await openRelay();
     const connection = await stranger(relay.addresses()[0]!);
     for (let turn = 0; turn < 8; turn += 1) {
       const stream = await connection.newStream('/quorate/relay/1');
@@ -155,15 +161,7 @@ describe('bytes from strangers', () => {
 
 describe('what a stranger can take of a relay’s processor', () => {
   test('T25: who asks too much is not read, and others are served at once', async () => {
-    const relay = closing(
-      await startRelay({
-        ephemeral: true,
-        init: true,
-        fresh: true,
-        listen: [anyPort],
-        verify: verifyRecord,
-      }),
-    );
+    const relay = await openRelay();
     const at = relay.addresses()[0]!;
     const connection = await stranger(at);
     const stream = await connection.newStream('/quorate/relay/1');

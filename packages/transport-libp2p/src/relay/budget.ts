@@ -3,9 +3,13 @@
  * circuits of either. Whoever has used up his share waits for the next, and nobody else does.
  */
 
+/** Whose something is, for what he may take of a relay. */
 export type Source = {
   readonly peer: string;
-  /** What stands for a network address; the peer again where none does, and then it counts once. */
+  /**
+   * What stands for a network address: whoever changes it pays for it. The peer again where none does,
+   * and then it counts once.
+   */
   readonly address: string;
 };
 

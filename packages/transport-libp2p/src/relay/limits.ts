@@ -42,23 +42,9 @@ export const defaultRelayLimits: RelayLimits = {
   carriedBytesPerAddress: 32 * 1024 * 1024,
 };
 
-const most = integer(1);
-
 const relayLimitKinds: Kinds = {
-  hosts: most,
-  hostsPerTopic: most,
-  watchersPerTopic: most,
-  topics: most,
-  topicsPerPeer: most,
-  topicsPerAddress: most,
-  topicsCrowded: most,
-  topicsPerPeerCrowded: most,
-  topicsPerAddressCrowded: most,
-  claimedPerPeer: most,
-  claimedPerAddress: most,
+  ...Object.fromEntries(Object.keys(defaultRelayLimits).map((name) => [name, integer(1)])),
   claimedForMs: milliseconds,
-  places: most,
-  circuitsPerPeer: most,
   workPerPeer: integer(100),
   workPerAddress: integer(100),
   unsentBytesPerAddress: integer(1024 * 1024),

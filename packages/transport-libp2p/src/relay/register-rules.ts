@@ -7,12 +7,7 @@
  * still leaves room for whoever has little: see `registerLimits`.
  */
 import { QuorateError } from '@quorate/contracts';
-
-export type RegisterSource = {
-  readonly peer: string;
-  /** What stands for a network address: whoever changes it pays for it. */
-  readonly address: string;
-};
+import type { Source } from './budget.ts';
 
 export type RegisterEntry = {
   readonly nameTag: string;
@@ -23,7 +18,7 @@ export type RegisterEntry = {
   /** Of the register, when it was set. */
   readonly revision: number;
   /** Who set it first. */
-  readonly source: RegisterSource;
+  readonly source: Source;
   /** Milliseconds of Unix time: when it was last set. */
   readonly setAtMs: number;
 };
@@ -44,7 +39,7 @@ export type RegisterCommand =
 export type RegisterContext = {
   /** Milliseconds of Unix time. */
   readonly time: number;
-  readonly from: RegisterSource;
+  readonly from: Source;
   /** Are hosts of this topic announced now? */
   readonly isAnnounced: (topic: string) => boolean;
 };
@@ -128,7 +123,7 @@ export class RegisterState {
     return [...(this.#ofName.get(nameTag) ?? [])].filter((one) => one !== topic);
   }
 
-  count(kind: 'peer' | 'address', { peer, address }: RegisterSource): Count {
+  count(kind: 'peer' | 'address', { peer, address }: Source): Count {
     return this.#counts.get(kind === 'peer' ? peerKey(peer) : addressKey(address)) ?? noCount;
   }
 
@@ -265,7 +260,7 @@ function set(
 /** May this source have another topic? */
 function admit(
   state: RegisterState,
-  from: RegisterSource,
+  from: Source,
   active: boolean,
   expired: readonly string[],
   limits: RegisterLimits,

@@ -10,14 +10,10 @@
 import { QuorateError, isQuorateError } from '@quorate/contracts';
 import type { Clock, VerifyRecord } from '@quorate/contracts';
 import type { StoredRecord } from '../wire/relay-messages.ts';
+import type { Source } from './budget.ts';
 import type { RegisterDisk } from './register-disk.ts';
 import { RegisterState, apply, refuseTaken, registerLimits } from './register-rules.ts';
-import type {
-  RegisterChange,
-  RegisterCommand,
-  RegisterLimits,
-  RegisterSource,
-} from './register-rules.ts';
+import type { RegisterChange, RegisterCommand, RegisterLimits } from './register-rules.ts';
 
 export type RegisterName = {
   readonly topic: string;
@@ -199,7 +195,7 @@ export class RegisterStore {
       readonly record: Uint8Array;
       readonly active: boolean;
     },
-    from: RegisterSource,
+    from: Source,
   ): Promise<SetResult> {
     return this.#inTurn(async () => {
       const { topic } = name;
@@ -240,7 +236,7 @@ export class RegisterStore {
     return result;
   }
 
-  #apply(command: RegisterCommand, from: RegisterSource): ReturnType<typeof apply> {
+  #apply(command: RegisterCommand, from: Source): ReturnType<typeof apply> {
     const { clock, isAnnounced = nowhere } = this.#options;
     const time = (clock.originMs ?? 0) + clock.now();
     return apply(this.#state, command, { time, from, isAnnounced }, this.#limits);
@@ -356,4 +352,4 @@ function nowhere(): boolean {
 }
 
 /** Who is a person at the relay's own machine is counted nowhere. */
-const nobody: RegisterSource = { peer: '', address: '' };
+const nobody: Source = { peer: '', address: '' };
